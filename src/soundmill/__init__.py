@@ -1,0 +1,1 @@
+"""soundmill: audio conversion that loses nothing."""

@@ -1,0 +1,132 @@
+"""Conversion options: parsed, checked against the target format, and refused before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from soundmill.model.errors import FieldError, InvalidOptions
+from soundmill.model.formats import ANY_SAMPLE_RATE, TargetFormat
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionOptions:
+    """What the client asked for; ``None`` leaves the choice to the engine (the source's value where it fits).
+
+    ``bit_rate`` in bits per second, ``quality`` on the format's own scale, ``sample_rate`` in hertz, ``bit_depth`` in bits.
+    """
+
+    bit_rate: int | None = None
+    quality: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    bit_depth: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The options that were given, by their JSON names."""
+        return {json: value for json, name in OPTION_NAMES.items() if (value := getattr(self, name)) is not None}
+
+
+OPTION_NAMES: Mapping[str, str] = {
+    "bitRate": "bit_rate",
+    "quality": "quality",
+    "sampleRate": "sample_rate",
+    "channels": "channels",
+    "bitDepth": "bit_depth",
+}
+
+
+def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionOptions:
+    """Options by their JSON names, as strings or numbers, checked against ``target``.
+
+    ``bitRate`` and ``sampleRate`` take ``"192k"`` too. Raises ``InvalidOptions`` with one entry a wrong field.
+    """
+    errors: list[FieldError] = []
+    values: dict[str, Any] = {}
+    for json, raw in given.items():
+        name = OPTION_NAMES.get(json)
+        if name is None:
+            errors.append(FieldError(json, f"There is no such option. There are: {', '.join(OPTION_NAMES)}."))
+            continue
+        if raw is None or raw == "":
+            continue
+        try:
+            values[name] = float(raw) if name == "quality" else _whole_number(raw)
+        except (TypeError, ValueError, OverflowError):
+            errors.append(FieldError(json, f"“{str(raw)[:40]}” is not a number."))
+    if not errors:
+        options = ConversionOptions(**values)
+        errors = _complaints(target, options)
+        if not errors:
+            return options
+    raise InvalidOptions(f"These options don't fit {target.title}.", tuple(errors))
+
+
+def _whole_number(raw: object) -> int:
+    if isinstance(raw, bool):
+        raise TypeError
+    text = str(raw).strip().lower()
+    factor = 1000 if text.endswith("k") else 1
+    number = float(text.removesuffix("k")) * factor
+    if number != int(number):
+        raise ValueError(text)
+    return int(number)
+
+
+def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldError]:
+    checks = (
+        ("bitRate", options.bit_rate, _bit_rate_complaint),
+        ("quality", options.quality, _quality_complaint),
+        ("sampleRate", options.sample_rate, _sample_rate_complaint),
+        ("channels", options.channels, _channels_complaint),
+        ("bitDepth", options.bit_depth, _bit_depth_complaint),
+    )
+    found = [
+        FieldError(field, complaint)
+        for field, value, check in checks
+        if value is not None and (complaint := check(target, value))
+    ]
+    if options.bit_rate is not None and options.quality is not None:
+        found.append(FieldError("quality", "Give either bitRate (constant) or quality (variable), not both."))
+    return found
+
+
+def _bit_rate_complaint(target: TargetFormat, value: float) -> str | None:
+    rates = target.bit_rates
+    if rates is None:
+        hint = " Use quality." if target.quality else ""
+        return f"{target.title} takes no bit rate.{hint}"
+    if rates.minimum <= value <= rates.maximum:
+        return None
+    return f"It is in bits per second, from {rates.minimum} to {rates.maximum}, e.g. {rates.default} or “{rates.default // 1000}k”."
+
+
+def _quality_complaint(target: TargetFormat, value: float) -> str | None:
+    scale = target.quality
+    if scale is None:
+        hint = " Use bitRate." if target.bit_rates else ""
+        return f"{target.title} has no quality scale.{hint}"
+    return None if scale.holds(value) else f"{scale.meaning}."
+
+
+def _sample_rate_complaint(target: TargetFormat, value: float) -> str | None:
+    if target.sample_rates:
+        allowed = ", ".join(map(str, target.sample_rates))
+        return None if value in target.sample_rates else f"{target.title} takes these sample rates in Hz: {allowed}."
+    lowest, highest = ANY_SAMPLE_RATE
+    return None if lowest <= value <= highest else f"It is in Hz, from {lowest} to {highest}."
+
+
+def _channels_complaint(target: TargetFormat, value: float) -> str | None:
+    if 1 <= value <= target.maximum_channels:
+        return None
+    return f"{target.title} takes 1 to {target.maximum_channels} channels."
+
+
+def _bit_depth_complaint(target: TargetFormat, value: float) -> str | None:
+    if value in target.bit_depths:
+        return None
+    if not target.bit_depths:
+        return f"{target.title} is lossy and has no bit depth."
+    return f"{target.title} takes these bit depths: {', '.join(map(str, target.bit_depths))}."

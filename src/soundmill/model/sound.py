@@ -1,0 +1,71 @@
+"""What is known of a piece of sound: facts of a source or a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFacts:
+    """Facts read from decoding a file, never from its header alone.
+
+    ``duration`` is in seconds, ``sample_rate`` in hertz, ``bit_rate`` in bits per second; ``sample_count`` counts
+    samples per channel. ``tags`` have lower-case keys.
+    """
+
+    codec: str
+    container: str
+    duration: float
+    sample_rate: int
+    channels: int
+    channel_layout: str
+    sample_count: int
+    bit_rate: int | None = None
+    bit_depth: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    has_cover: bool = False
+    chapter_count: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SoundFacts:
+        """The inverse of :meth:`as_dict`. Raises ``TypeError`` for missing or unknown names."""
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionReport:
+    """What one verified conversion found and made.
+
+    ``not_carried`` names what the target format could not hold, e.g. ``"cover"`` or ``"tag: composer"``;
+    ``versions`` holds the engine's and FFmpeg's versions.
+    """
+
+    source: SoundFacts
+    result: SoundFacts
+    not_carried: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "source": self.source.as_dict(),
+            "result": self.result.as_dict(),
+            "not_carried": list(self.not_carried),
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ConversionReport:
+        """The inverse of :meth:`as_dict`. Raises ``KeyError`` or ``TypeError`` for missing names."""
+        return cls(
+            source=SoundFacts.from_dict(values["source"]),
+            result=SoundFacts.from_dict(values["result"]),
+            not_carried=tuple(values["not_carried"]),
+            versions=dict(values["versions"]),
+        )
