@@ -1,0 +1,112 @@
+"""A task: its states, the transitions between them, and an attempt at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from soundmill.model.conversion import Failure, FailureCode
+from soundmill.model.options import ConversionOptions
+
+
+class TaskStatus(StrEnum):
+    """``uploaded`` means waiting; the last three are final until a person asks for more."""
+
+    UPLOADED = "uploaded"
+    PROCESSING = "processing"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """True when only a person's request can change it."""
+        return self in FINAL
+
+
+FINAL = frozenset({TaskStatus.PROCESSED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+RETRYABLE = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
+CANCELLABLE = frozenset({TaskStatus.UPLOADED, TaskStatus.PROCESSING})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One worker's try at one task. ``number`` is the fencing token: it only ever grows for a task."""
+
+    task_id: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker gets with a claim: all that it needs to convert, and the attempt that it speaks for."""
+
+    attempt: Attempt
+    source_key: str
+    new_format: str
+    options: ConversionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """How often a task is tried and how long the pauses are: ``first_pause`` doubles with every try."""
+
+    most_tries: int = 3
+    first_pause: timedelta = timedelta(seconds=5)
+    longest_pause: timedelta = timedelta(minutes=10)
+
+    def pause_after(self, tries: int) -> timedelta:
+        """How long to wait after ``tries`` failed ones (1 or more)."""
+        doubled = self.first_pause * 2 ** min(tries - 1, 20)
+        return min(doubled, self.longest_pause)
+
+    def gives_up(self, failure: Failure, tries: int) -> bool:
+        """True when ``failure`` of try number ``tries`` is the task's end."""
+        return not failure.retryable or tries >= self.most_tries
+
+
+def lost_worker(tries: int) -> Failure:
+    """The failure of an attempt whose lease ran out."""
+    times = "once" if tries == 1 else f"{tries} times"
+    return Failure(
+        FailureCode.WORKER_LOST,
+        f"The conversion was started {times} and its worker was lost each time before it could finish.",
+        retryable=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """The stored bytes of a source or a result."""
+
+    name: str
+    key: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A task as its owner sees it, read in one go."""
+
+    id: int
+    file_name: str
+    source_format: str
+    new_format: str
+    result_name: str
+    status: TaskStatus
+    progress: float
+    options: dict[str, Any]
+    source: FileFacts
+    source_sound: dict[str, Any] | None
+    result: FileFacts | None
+    result_sound: dict[str, Any] | None
+    not_carried: tuple[str, ...]
+    attempts: int
+    error_code: str | None
+    error_message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None

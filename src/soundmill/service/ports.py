@@ -1,0 +1,140 @@
+"""The ports: what the use cases need of the outside world, with what each implementation guarantees.
+
+Every port has one contract test suite under ``tests/contracts`` which every implementation passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from soundmill.model.conversion import Failure
+from soundmill.model.sound import ConversionReport
+from soundmill.model.tasks import Assignment, Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Bytes that are safe: fsynced and visible whole under ``key``. ``sha256`` in lower-case hex."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+class Incoming(Protocol):
+    """A file on its way in. Invisible until :meth:`commit`; gone without a trace after :meth:`abort`."""
+
+    def write(self, data: bytes) -> int:
+        """Append. Raises ``NoRoom`` when the disk is full, ``TooLarge`` past the limit it was created with."""
+        ...
+
+    def commit(self) -> StoredFile:
+        """Fsync, make visible by one atomic step, fsync the directory. May be called once."""
+        ...
+
+    def abort(self) -> None:
+        """Forget it. Does nothing after a commit; may be called twice."""
+        ...
+
+
+class Storage(Protocol):
+    """Files by key. Keys are made here; nothing of a user's file name gets into a path."""
+
+    def create(self, size_limit: int, expected_size: int = 0) -> Incoming:
+        """Begin to receive a file of at most ``size_limit`` bytes.
+
+        Raises ``NoRoom`` at once when ``expected_size`` plus the reserve isn't free.
+        """
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Open for reading from the start, seekable. Raises ``NotFound``."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove; a missing key is no error."""
+        ...
+
+    def keys(self, older_than: timedelta) -> Iterator[str]:
+        """Every visible file last written at least that long ago, in no order, without holding all in memory."""
+        ...
+
+    def check(self) -> None:
+        """Prove that it can be written now. Raises ``StorageError`` or ``NoRoom``."""
+        ...
+
+
+class Workbench(Protocol):
+    """What a worker needs of the storage: the source as a local file, a place to work, a way to publish."""
+
+    def source(self, key: str) -> AbstractContextManager[Path]:
+        """The source as a readable local file while the context lasts. Raises ``NotFound``."""
+        ...
+
+    def scratch(self, attempt: Attempt) -> AbstractContextManager[Path]:
+        """An empty directory for this attempt alone, removed with all that is in it at the end.
+
+        Leftovers of the same task's earlier attempts are removed first.
+        """
+        ...
+
+    def publish(self, attempt: Attempt, result: Path) -> StoredFile:
+        """Hash, fsync and rename ``result`` (inside the attempt's scratch) into the storage: whole or not at all."""
+        ...
+
+    def scratches(self, older_than: timedelta) -> Iterator[Attempt]:
+        """Attempts that left a scratch directory behind, untouched for at least that long."""
+        ...
+
+    def sweep(self, attempt: Attempt) -> None:
+        """Remove the scratch directory of a dead attempt; a missing one is no error."""
+        ...
+
+
+class Doorbell(Protocol):
+    """Says that there may be work. Losing a ring costs time, never work; ringing twice costs nothing."""
+
+    def ring(self, task_ids: tuple[int, ...]) -> None:
+        """Called after the commit. Never raises and never blocks."""
+        ...
+
+
+class Wake(Protocol):
+    """The worker's side of a local doorbell."""
+
+    def wait(self, timeout: timedelta) -> None:
+        """Return at a ring, at a signal, or when the time is over."""
+        ...
+
+
+class Board(Protocol):
+    """The worker's view of the task board. Every word after the claim carries its attempt (fencing).
+
+    Each method is one transaction. A word of an attempt that is no longer the current one raises ``StaleAttempt``
+    and changes nothing; repeating a word that took effect raises nothing and changes nothing.
+    """
+
+    def claim(self, owner: str) -> Assignment | None:
+        """Take the next due task with a fresh lease, or ``None`` when nothing is due."""
+        ...
+
+    def progress(self, attempt: Attempt, fraction: float) -> None:
+        """Note the progress (0 to 1) and renew the lease."""
+        ...
+
+    def processed(self, attempt: Attempt, result: StoredFile, report: ConversionReport) -> None:
+        """The result is verified and published: make it the task's."""
+        ...
+
+    def failed(self, attempt: Attempt, failure: Failure) -> None:
+        """The attempt ended without a result: the task is due again with back-off, or ``failed`` for good."""
+        ...
+
+    def release(self, attempt: Attempt) -> None:
+        """Give the task back undone (a draining worker): due at once, the attempt doesn't count."""
+        ...
