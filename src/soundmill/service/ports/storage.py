@@ -1,7 +1,4 @@
-"""The ports: what the use cases need of the outside world, with what each implementation guarantees.
-
-Every port has one contract test suite under ``tests/contracts`` which every implementation passes.
-"""
+"""Where bytes live, seen by the API (:class:`Storage`) and by a worker (:class:`Workbench`)."""
 
 from __future__ import annotations
 
@@ -12,9 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from soundmill.model.conversion import Failure
-from soundmill.model.sound import ConversionReport
-from soundmill.model.tasks import Assignment, Attempt
+from soundmill.model.tasks import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,48 +88,4 @@ class Workbench(Protocol):
 
     def sweep(self, attempt: Attempt) -> None:
         """Remove the scratch directory of a dead attempt; a missing one is no error."""
-        ...
-
-
-class Doorbell(Protocol):
-    """Says that there may be work. Losing a ring costs time, never work; ringing twice costs nothing."""
-
-    def ring(self, task_ids: tuple[int, ...]) -> None:
-        """Called after the commit. Never raises and never blocks."""
-        ...
-
-
-class Wake(Protocol):
-    """The worker's side of a local doorbell."""
-
-    def wait(self, timeout: timedelta) -> None:
-        """Return at a ring, at a signal, or when the time is over."""
-        ...
-
-
-class Board(Protocol):
-    """The worker's view of the task board. Every word after the claim carries its attempt (fencing).
-
-    Each method is one transaction. A word of an attempt that is no longer the current one raises ``StaleAttempt``
-    and changes nothing; repeating a word that took effect raises nothing and changes nothing.
-    """
-
-    def claim(self, owner: str) -> Assignment | None:
-        """Take the next due task with a fresh lease, or ``None`` when nothing is due."""
-        ...
-
-    def progress(self, attempt: Attempt, fraction: float) -> None:
-        """Note the progress (0 to 1) and renew the lease."""
-        ...
-
-    def processed(self, attempt: Attempt, result: StoredFile, report: ConversionReport) -> None:
-        """The result is verified and published: make it the task's."""
-        ...
-
-    def failed(self, attempt: Attempt, failure: Failure) -> None:
-        """The attempt ended without a result: the task is due again with back-off, or ``failed`` for good."""
-        ...
-
-    def release(self, attempt: Attempt) -> None:
-        """Give the task back undone (a draining worker): due at once, the attempt doesn't count."""
         ...

@@ -1,0 +1,68 @@
+"""Connections and transactions, the same on SQLite (WAL) and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_BUSY_MILLISECONDS = 15_000
+
+
+class Database:
+    """Hands out transactions. Thread-safe; must not cross a fork.
+
+    ``url`` is SQLAlchemy's: ``sqlite:////path/soundmill.db`` or ``postgresql+psycopg://…``. ``connections`` is how many may be
+    open at a time.
+    """
+
+    def __init__(self, url: str, *, connections: int = 20) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = create_engine(
+            self.url, pool_size=connections, max_overflow=connections, pool_pre_ping=not self.is_sqlite
+        )
+        # SQLite lets one write at a time and makes the others poll; within a process a lock is fairer and quicker.
+        self._writing: Any = threading.Lock() if self.is_sqlite else nullcontext()
+        if self.is_sqlite:
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database and changes nothing."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that commits at the end, or rolls back when an error leaves it."""
+        with self._writing, self._engine.connect() as connection:
+            connection.execution_options(soundmill_writes=True)
+            with connection.begin():
+                yield connection
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # FULL: a commit that was answered survives a power cut (NORMAL may lose the last ones in WAL mode).
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads and then writes fails at once when another wrote between: IMMEDIATE waits instead.
+    writes = connection.get_execution_options().get("soundmill_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,112 @@
+"""The tables. What a migration makes must equal this; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from soundmill.adapters.database.clock import Instant
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column declared INTEGER.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("username", String(150), nullable=False),
+    Column("username_key", String(450), nullable=False, unique=True, doc="NFKC, case-folded"),
+    Column("email", String(254), nullable=False),
+    Column("email_key", String(762), nullable=False, unique=True),
+    Column("password_hash", String(255), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("token_id", String(64), primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True, doc="after this the row may go"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), nullable=False),
+    Column("name", String(512), nullable=False),
+    Column("key", String(128), unique=True, doc="in the storage; NULL while a result isn't published"),
+    Column("size", BigInteger),
+    Column("sha256", String(64)),
+    Column("sound", JSON(none_as_null=True), doc="SoundFacts, once decoded"),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("account_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+name_counters = Table(
+    "name_counters",
+    metadata,
+    Column("account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("name", String(512), primary_key=True),
+    Column("last", Integer, nullable=False, doc="the last n of “name (n)” that was given out"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), nullable=False),
+    Column("source_id", ForeignKey(files.c.id), nullable=False, index=True),
+    Column("result_id", ForeignKey(files.c.id), nullable=False, index=True),
+    Column("new_format", String(16), nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("attempt", Integer, nullable=False, doc="the fencing token; only grows"),
+    Column("tries", Integer, nullable=False, doc="attempts that count against the limit"),
+    Column("rank", BigInteger, nullable=False, doc="place in the fair queue"),
+    Column("due_at", Instant, nullable=False),
+    Column("lease_owner", String(128)),
+    Column("lease_until", Instant),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    Column("not_carried", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+_WAITING = text("status = 'uploaded'")
+_RUNNING = text("status = 'processing'")
+
+Index("ix_tasks_account_id", tasks.c.account_id, tasks.c.id)
+Index("ix_tasks_account_status", tasks.c.account_id, tasks.c.status, tasks.c.id)
+# Partial, so that a claim costs the same however many tasks are done.
+Index("ix_tasks_waiting", tasks.c.rank, tasks.c.id, sqlite_where=_WAITING, postgresql_where=_WAITING)
+Index("ix_tasks_waiting_of", tasks.c.account_id, tasks.c.rank, sqlite_where=_WAITING, postgresql_where=_WAITING)
+Index("ix_tasks_leases", tasks.c.lease_until, sqlite_where=_RUNNING, postgresql_where=_RUNNING)

@@ -1,0 +1,31 @@
+"""The ports: what the use cases need of the outside world, with what each implementation guarantees.
+
+Every port has one contract test suite under ``tests/contracts`` which every implementation passes.
+"""
+
+from soundmill.service.ports.accounts import Account, AccountStore, Passwords, Throttle, Token, TokenMint
+from soundmill.service.ports.board import Board, Doorbell, Upkeep, Wake
+from soundmill.service.ports.storage import Incoming, Storage, StoredFile, Workbench
+from soundmill.service.ports.tasks import FileIndex, Order, PageRequest, TaskStore, Watch
+
+__all__ = [
+    "Account",
+    "AccountStore",
+    "Board",
+    "Doorbell",
+    "FileIndex",
+    "Incoming",
+    "Order",
+    "PageRequest",
+    "Passwords",
+    "Storage",
+    "StoredFile",
+    "TaskStore",
+    "Throttle",
+    "Token",
+    "TokenMint",
+    "Upkeep",
+    "Wake",
+    "Watch",
+    "Workbench",
+]

@@ -1,0 +1,85 @@
+"""The owner's view of tasks and files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from soundmill.model.formats import TargetFormat
+from soundmill.model.options import ConversionOptions
+from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
+from soundmill.service.ports.storage import StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One result that is wanted of a source."""
+
+    target: TargetFormat
+    options: ConversionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """A page of a list: at most ``size`` items beyond the cursor ``after`` (a task id), optionally of one status."""
+
+    size: int
+    descending: bool = False
+    after: int | None = None
+    status: TaskStatus | None = None
+
+
+class TaskStore(Protocol):
+    """The owner's view of tasks. Each method is one transaction; another account's task raises ``NotFound``."""
+
+    def submit(self, account_id: int, upload: StoredFile, name: str, orders: tuple[Order, ...]) -> list[TaskView]:
+        """Accept: the source's row and one due task an order, with unique names. All or nothing.
+
+        Raises ``TryLater`` when the queue is at its cap.
+        """
+        ...
+
+    def get(self, account_id: int, task_id: int) -> TaskView:
+        """One task."""
+        ...
+
+    def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
+        """A page of tasks by id; costs the same however many there are."""
+        ...
+
+    def restart(self, account_id: int, task_id: int, order: Order | None) -> tuple[TaskView, list[str]]:
+        """Due again with a fresh attempt; a running one is fenced off.
+
+        With an ``order`` (PUT) from any state; without (retry) only from failed or cancelled, else ``WrongState``. Also gives
+        the storage keys that no row names any more.
+        """
+        ...
+
+    def cancel(self, account_id: int, task_id: int) -> TaskView:
+        """Final at once; a running attempt is fenced off. Raises ``WrongState`` when processed or failed."""
+        ...
+
+    def remove(self, account_id: int, task_id: int) -> list[str]:
+        """Delete it, fencing off a running attempt; gives the storage keys that no row names any more."""
+        ...
+
+
+class FileIndex(Protocol):
+    """Which stored bytes an account's file names mean."""
+
+    def find(self, account_id: int, name: str) -> FileFacts:
+        """The source or result of that name. Raises ``NotFound``, also while a result isn't there yet."""
+        ...
+
+    def unknown(self, keys: Sequence[str]) -> list[str]:
+        """Those of the storage's ``keys`` that no row names."""
+        ...
+
+
+class Watch(Protocol):
+    """Sees tasks become final."""
+
+    def final_among(self, task_ids: Collection[int]) -> set[int]:
+        """Those of ``task_ids`` that are final or gone."""
+        ...
