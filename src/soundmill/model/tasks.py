@@ -59,7 +59,7 @@ class RetryRule:
 
     def pause_after(self, tries: int) -> timedelta:
         """How long to wait after ``tries`` failed ones (1 or more)."""
-        doubled = self.first_pause * 2 ** min(tries - 1, 20)
+        doubled = self.first_pause * (1 << min(tries - 1, 20))
         return min(doubled, self.longest_pause)
 
     def gives_up(self, failure: Failure, tries: int) -> bool:

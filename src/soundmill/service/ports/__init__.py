@@ -5,6 +5,7 @@ Every port has one contract test suite under ``tests/contracts`` which every imp
 
 from soundmill.service.ports.accounts import Account, AccountStore, Passwords, Throttle, Token, TokenMint
 from soundmill.service.ports.board import Board, Doorbell, Upkeep, Wake
+from soundmill.service.ports.conversion import Converter
 from soundmill.service.ports.storage import Incoming, Storage, StoredFile, Workbench
 from soundmill.service.ports.tasks import FileIndex, Order, PageRequest, TaskStore, Watch
 
@@ -12,6 +13,7 @@ __all__ = [
     "Account",
     "AccountStore",
     "Board",
+    "Converter",
     "Doorbell",
     "FileIndex",
     "Incoming",

@@ -1,0 +1,9 @@
+"""Accounts, tasks and the task board in SQLite or PostgreSQL."""
+
+from soundmill.adapters.database.accounts import DatabaseAccounts
+from soundmill.adapters.database.board import DatabaseBoard
+from soundmill.adapters.database.connection import Database
+from soundmill.adapters.database.migrate import upgrade
+from soundmill.adapters.database.tasks import DatabaseTasks
+
+__all__ = ["Database", "DatabaseAccounts", "DatabaseBoard", "DatabaseTasks", "upgrade"]

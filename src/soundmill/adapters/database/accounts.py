@@ -1,0 +1,98 @@
+"""Accounts and revoked tokens in the database."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+
+from sqlalchemy import Row, delete, exists, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from soundmill.adapters.database.clock import now
+from soundmill.adapters.database.connection import Database
+from soundmill.adapters.database.schema import accounts, revoked_tokens
+from soundmill.model.errors import AlreadyTaken, FieldError
+from soundmill.service.ports import Account
+
+
+class DatabaseAccounts:
+    """Implements :class:`~soundmill.service.ports.AccountStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, username: str, email: str, password_hash: str) -> Account:
+        """See the port. Two at once with one name: the unique constraint decides."""
+        row = {
+            "username": username,
+            "username_key": _key(username),
+            "email": email,
+            "email_key": _key(email),
+            "password_hash": password_hash,
+            "created_at": now(),
+        }
+        self._refuse_taken(username, email)
+        try:
+            with self._database.writing() as connection:
+                added = connection.execute(insert(accounts).values(row).returning(accounts.c.id)).scalar_one()
+        except IntegrityError:
+            self._refuse_taken(username, email)
+            raise
+        return Account(added, username, email)
+
+    def find(self, username_or_email: str) -> tuple[Account, str] | None:
+        """See the port."""
+        key = _key(username_or_email)
+        wanted = select(accounts).where(or_(accounts.c.username_key == key, accounts.c.email_key == key))
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).first()
+        return None if row is None else (_account(row), row.password_hash)
+
+    def get(self, account_id: int, token_id: str) -> Account | None:
+        """See the port."""
+        revoked = exists().where(revoked_tokens.c.token_id == token_id)
+        with self._database.reading() as connection:
+            row = connection.execute(select(accounts).where(accounts.c.id == account_id, ~revoked)).first()
+        return None if row is None else _account(row)
+
+    def replace_hash(self, account_id: int, password_hash: str) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            connection.execute(update(accounts).where(accounts.c.id == account_id).values(password_hash=password_hash))
+
+    def revoke(self, token_id: str, expires_at: datetime) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+            row = dialect.insert(revoked_tokens).values(token_id=token_id, expires_at=expires_at)
+            connection.execute(row.on_conflict_do_nothing())
+
+    def forget_expired_tokens(self) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            connection.execute(delete(revoked_tokens).where(revoked_tokens.c.expires_at < now()))
+
+    def _refuse_taken(self, username: str, email: str) -> None:
+        names = select(accounts.c.id).where(accounts.c.username_key == _key(username))
+        addresses = select(accounts.c.id).where(accounts.c.email_key == _key(email))
+        with self._database.reading() as connection:
+            taken = [
+                FieldError(field, message)
+                for field, message, query in (
+                    ("username", "This name is taken.", names),
+                    ("email", "There is an account with this e-mail address.", addresses),
+                )
+                if connection.execute(query).first()
+            ]
+        if taken:
+            raise AlreadyTaken(" ".join(each.message for each in taken), tuple(taken))
+
+
+def _key(name: str) -> str:
+    """What makes two names the same: compatibility forms and case don't count."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def _account(row: Row[tuple[object, ...]]) -> Account:
+    return Account(row.id, row.username, row.email)

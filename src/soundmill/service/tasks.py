@@ -1,0 +1,87 @@
+"""What an owner does with tasks: submit, look, change, cancel, try again, delete, download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import BinaryIO
+
+from soundmill.model.errors import InvalidRequest, SoundmillError, StorageError
+from soundmill.model.names import clean_file_name
+from soundmill.model.tasks import FileFacts, TaskView
+from soundmill.service.ports import Doorbell, FileIndex, Incoming, Order, PageRequest, Storage, TaskStore
+
+MOST_ORDERS = 50
+
+
+class Tasks:
+    """The use cases of tasks. Every method takes the account on whose behalf it acts."""
+
+    def __init__(self, store: TaskStore, index: FileIndex, storage: Storage, doorbell: Doorbell) -> None:
+        self._store = store
+        self._index = index
+        self._storage = storage
+        self._doorbell = doorbell
+
+    def submit(self, account_id: int, upload: Incoming, file_name: str, orders: tuple[Order, ...]) -> list[TaskView]:
+        """Accept an upload: safe bytes first, then the rows, then the bell. One task an order.
+
+        Raises ``InvalidRequest``, ``NoRoom``, ``TryLater``; the upload is gone then.
+        """
+        if not 1 <= len(orders) <= MOST_ORDERS:
+            raise InvalidRequest(f"Ask for 1 to {MOST_ORDERS} formats at a time.")
+        stored = upload.commit()
+        if stored.size == 0:
+            self._storage.delete(stored.key)
+            raise InvalidRequest("The file is empty.")
+        # A crash here leaves a file without a row: the client got no answer, the janitor sweeps it.
+        try:
+            accepted = self._store.submit(account_id, stored, clean_file_name(file_name), orders)
+        except SoundmillError:
+            # A clear refusal. Any other error may hide a commit whose answer was lost: then the bytes must stay.
+            self._storage.delete(stored.key)
+            raise
+        # A crash here leaves due rows without a ring: workers look for due rows by themselves, a second later.
+        self._doorbell.ring(tuple(task.id for task in accepted))
+        return accepted
+
+    def get(self, account_id: int, task_id: int) -> TaskView:
+        """One task. Raises ``NotFound``."""
+        return self._store.get(account_id, task_id)
+
+    def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
+        """A page of the account's tasks."""
+        return self._store.page(account_id, request)
+
+    def convert_anew(self, account_id: int, task_id: int, order: Order) -> TaskView:
+        """Another format or other options, from any state; the old result is deleted. Raises ``NotFound``."""
+        return self._restarted(account_id, task_id, order)
+
+    def retry(self, account_id: int, task_id: int) -> TaskView:
+        """Once more as it was. Raises ``NotFound``, or ``WrongState`` unless it failed or was cancelled."""
+        return self._restarted(account_id, task_id, None)
+
+    def cancel(self, account_id: int, task_id: int) -> TaskView:
+        """Stop it. Raises ``NotFound``, or ``WrongState`` when it ended otherwise."""
+        return self._store.cancel(account_id, task_id)
+
+    def remove(self, account_id: int, task_id: int) -> None:
+        """Delete the task with its result, and its source when no other task uses it. Raises ``NotFound``."""
+        self._drop(self._store.remove(account_id, task_id))
+
+    def open_file(self, account_id: int, name: str) -> tuple[FileFacts, BinaryIO]:
+        """The bytes of a source or result by its name, to be closed by the caller. Raises ``NotFound``."""
+        facts = self._index.find(account_id, name)
+        return facts, self._storage.open(facts.key)
+
+    def _restarted(self, account_id: int, task_id: int, order: Order | None) -> TaskView:
+        task, dropped = self._store.restart(account_id, task_id, order)
+        self._doorbell.ring((task.id,))
+        self._drop(dropped)
+        return task
+
+    def _drop(self, keys: Iterable[str]) -> None:
+        # The rows are gone: what can't be deleted now is swept later, and the owner's request has succeeded.
+        for key in keys:
+            with suppress(StorageError):
+                self._storage.delete(key)

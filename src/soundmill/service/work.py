@@ -1,0 +1,117 @@
+"""A worker: takes a due task, converts, publishes, says so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from soundmill.model.conversion import ConversionError, ConversionStopped, Failure, FailureCode
+from soundmill.model.errors import NoRoom, NotFound, StaleAttempt, StorageError
+from soundmill.model.formats import target_format
+from soundmill.model.tasks import Assignment, Attempt
+from soundmill.service.ports import Board, Converter, Workbench
+
+_REPORT_SECONDS = 0.4
+
+_log = structlog.get_logger()
+
+
+class Worker:
+    """Does one task at a time; single-threaded but for :meth:`drain`, which a signal handler may call."""
+
+    def __init__(self, owner: str, board: Board, workbench: Workbench, converter: Converter) -> None:
+        self._owner = owner
+        self._board = board
+        self._workbench = workbench
+        self._converter = converter
+        self._give_up_at: float | None = None
+
+    @property
+    def draining(self) -> bool:
+        """True once no further task may be taken."""
+        return self._give_up_at is not None
+
+    def drain(self, grace: timedelta) -> None:
+        """Take no further task; the running one has ``grace`` to end and is given back then."""
+        if self._give_up_at is None:
+            self._give_up_at = time.monotonic() + grace.total_seconds()
+
+    def work(self) -> bool:
+        """Take the next due task, if any, and see it to its end. Gives whether there was one."""
+        assignment = self._board.claim(self._owner)
+        if assignment is None:
+            return False
+        attempt = assignment.attempt
+        log = _log.bind(task=attempt.task_id, attempt=attempt.number)
+        log.info("conversion begins", format=assignment.new_format)
+        began = time.monotonic()
+        try:
+            self._convert(assignment)
+            log.info("processed", seconds=round(time.monotonic() - began, 3))
+        except StaleAttempt:
+            log.info("no longer wanted: cancelled, changed, deleted or taken over")
+        except ConversionStopped:
+            log.info("given back: the worker is stopping")
+            self._say_released(attempt)
+        except ConversionError as error:
+            log.warning("conversion failed", code=error.failure.code, detail=error.detail_for_log or error.message)
+            self._say_failed(attempt, error.failure)
+        except NotFound:
+            log.exception("the source is missing")
+            gone = Failure(FailureCode.STORAGE, "The uploaded file is no longer in the storage.")
+            self._say_failed(attempt, gone)
+        except (StorageError, NoRoom) as error:
+            log.exception("the storage failed")
+            self._say_failed(attempt, Failure(FailureCode.STORAGE, error.message, retryable=True))
+        return True
+
+    def _convert(self, assignment: Assignment) -> None:
+        attempt = assignment.attempt
+        report_progress = _Reporter(self._board, attempt, self._is_out_of_time)
+        with self._workbench.source(assignment.source_key) as source, self._workbench.scratch(attempt) as directory:
+            result, report = self._converter.convert(
+                source, directory, target_format(assignment.new_format), assignment.options, report_progress.tick
+            )
+            # The last word before publishing: a fenced attempt leaves nothing in the storage.
+            self._board.progress(attempt, 1.0)
+            stored = self._workbench.publish(attempt, result)
+            # A crash here leaves a file without a row, and a task that is due again when its lease ends.
+            self._board.processed(attempt, stored, report)
+
+    def _is_out_of_time(self) -> bool:
+        return self._give_up_at is not None and time.monotonic() >= self._give_up_at
+
+    def _say_failed(self, attempt: Attempt, failure: Failure) -> None:
+        try:
+            self._board.failed(attempt, failure)
+        except StaleAttempt:
+            _log.info("failed, but no longer wanted", task=attempt.task_id, attempt=attempt.number)
+
+    def _say_released(self, attempt: Attempt) -> None:
+        try:
+            self._board.release(attempt)
+        except StaleAttempt:
+            _log.info("stopped, and no longer wanted", task=attempt.task_id, attempt=attempt.number)
+
+
+class _Reporter:
+    """Passes progress on to the board, not too often; the answer says whether to go on."""
+
+    def __init__(self, board: Board, attempt: Attempt, is_out_of_time: Callable[[], bool]) -> None:
+        self._board = board
+        self._attempt = attempt
+        self._is_out_of_time = is_out_of_time
+        self._reported_at = time.monotonic()
+
+    def tick(self, fraction: float) -> bool:
+        """False when the worker must give the task back; raises ``StaleAttempt`` when it was taken away."""
+        if self._is_out_of_time():
+            return False
+        moment = time.monotonic()
+        if moment - self._reported_at >= _REPORT_SECONDS:
+            self._reported_at = moment
+            self._board.progress(self._attempt, fraction)
+        return True
