@@ -46,7 +46,12 @@ class ConversionError(SoundmillError):
     code = "conversion_failed"
 
     def __init__(
-        self, failure_code: FailureCode, message: str, *, retryable: bool = False, detail_for_log: str = ""
+        self,
+        failure_code: FailureCode,
+        message: str,
+        *,
+        retryable: bool = False,
+        detail_for_log: str = "",
     ) -> None:
         super().__init__(message, detail_for_log=detail_for_log)
         self.failure = Failure(failure_code, message, retryable)

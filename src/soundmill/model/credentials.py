@@ -17,11 +17,13 @@ PASSWORD_RULES = (
 )
 
 # The heads of the usual lists of leaked passwords, of 8 characters and more (NIST SP 800-63B, 5.1.1.2, asks for such a check).
-_COMMON = frozenset(
-    "password password1 password12 password123 passw0rd 12345678 123456789 1234567890 qwertyui qwertyuiop qwerty12 qwerty123 "
-    "1q2w3e4r 1qaz2wsx abcd1234 abc12345 a1b2c3d4 iloveyou sunshine princess football baseball superman trustno1 letmein1 "
-    "welcome1 admin123 administrator changeme starwars computer whatever 11111111 00000000 87654321 asdfghjk zxcvbnm1".split()
-)
+_COMMON_WORDS = """
+password password1 password12 password123 passw0rd 12345678 123456789 1234567890 qwertyui qwertyuiop qwerty12
+qwerty123 1q2w3e4r 1qaz2wsx abcd1234 abc12345 a1b2c3d4 iloveyou sunshine princess football baseball superman
+trustno1 letmein1 welcome1 admin123 administrator changeme starwars computer whatever 11111111 00000000
+87654321 asdfghjk zxcvbnm1
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ def check_sign_up(username: str, password1: str, password2: str, email: str) -> 
     if complaint := _username_complaint(name):
         errors.append(FieldError("username", complaint))
     try:
-        address = validate_email(email.strip(), check_deliverability=False, test_environment=True).normalized
+        address = validate_email(
+            email.strip(), check_deliverability=False, test_environment=True
+        ).normalized
     except EmailNotValidError:
         address = ""
         errors.append(FieldError("email", "This is not an e-mail address."))

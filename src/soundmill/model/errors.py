@@ -108,6 +108,12 @@ class TryLater(SoundmillError):
         self.retry_after = retry_after
 
 
+class QueueFull(TryLater):
+    """As many tasks wait as the service lets wait; nothing was accepted."""
+
+    code = "queue_full"
+
+
 class StorageError(SoundmillError):
     """The storage didn't do what it was asked: missing file, I/O error."""
 

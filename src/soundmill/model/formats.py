@@ -57,7 +57,21 @@ class TargetFormat:
 ANY_SAMPLE_RATE = (1_000, 384_000)
 
 _MPEG_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-_AAC_RATES = (7_350, 8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)
+_AAC_RATES = (
+    7_350,
+    8_000,
+    11_025,
+    12_000,
+    16_000,
+    22_050,
+    24_000,
+    32_000,
+    44_100,
+    48_000,
+    64_000,
+    88_200,
+    96_000,
+)
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 _WMA_RATES = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000)
 _AAC_BIT_RATES = BitRates(16_000, 512_000, 192_000)
@@ -108,7 +122,15 @@ _ALL = (
 FORMATS = MappingProxyType({each.name: each for each in _ALL})
 
 _ALIASES = MappingProxyType(
-    {"wave": "wav", "oga": "ogg", "vorbis": "ogg", "adts": "aac", "mp4": "m4a", "aif": "aiff", "weba": "webm"}
+    {
+        "wave": "wav",
+        "oga": "ogg",
+        "vorbis": "ogg",
+        "adts": "aac",
+        "mp4": "m4a",
+        "aif": "aiff",
+        "weba": "webm",
+    }
 )
 
 
@@ -121,5 +143,7 @@ def target_format(name: str) -> TargetFormat:
     found = FORMATS.get(_ALIASES.get(wanted, wanted))
     if found is None:
         shown = wanted[:40] or "(empty)"
-        raise UnknownFormat(f"soundmill doesn't write “{shown}”. It writes: {', '.join(FORMATS)}.")
+        raise UnknownFormat(
+            f"soundmill doesn't write “{shown}”. It writes: {', '.join(FORMATS)}."
+        )
     return found

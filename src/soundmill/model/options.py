@@ -25,7 +25,11 @@ class ConversionOptions:
 
     def as_dict(self) -> dict[str, Any]:
         """The options that were given, by their JSON names."""
-        return {json: value for json, name in OPTION_NAMES.items() if (value := getattr(self, name)) is not None}
+        return {
+            json: value
+            for json, name in OPTION_NAMES.items()
+            if (value := getattr(self, name)) is not None
+        }
 
 
 OPTION_NAMES: Mapping[str, str] = {
@@ -47,7 +51,12 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
     for json, raw in given.items():
         name = OPTION_NAMES.get(json)
         if name is None:
-            errors.append(FieldError(json, f"There is no such option. There are: {', '.join(OPTION_NAMES)}."))
+            errors.append(
+                FieldError(
+                    json,
+                    f"There is no such option. There are: {', '.join(OPTION_NAMES)}.",
+                )
+            )
             continue
         if raw is None or raw == "":
             continue
@@ -88,7 +97,12 @@ def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldE
         if value is not None and (complaint := check(target, value))
     ]
     if options.bit_rate is not None and options.quality is not None:
-        found.append(FieldError("quality", "Give either bitRate (constant) or quality (variable), not both."))
+        found.append(
+            FieldError(
+                "quality",
+                "Give either bitRate (constant) or quality (variable), not both.",
+            )
+        )
     return found
 
 
@@ -113,9 +127,17 @@ def _quality_complaint(target: TargetFormat, value: float) -> str | None:
 def _sample_rate_complaint(target: TargetFormat, value: float) -> str | None:
     if target.sample_rates:
         allowed = ", ".join(map(str, target.sample_rates))
-        return None if value in target.sample_rates else f"{target.title} takes these sample rates in Hz: {allowed}."
+        return (
+            None
+            if value in target.sample_rates
+            else f"{target.title} takes these sample rates in Hz: {allowed}."
+        )
     lowest, highest = ANY_SAMPLE_RATE
-    return None if lowest <= value <= highest else f"It is in Hz, from {lowest} to {highest}."
+    return (
+        None
+        if lowest <= value <= highest
+        else f"It is in Hz, from {lowest} to {highest}."
+    )
 
 
 def _channels_complaint(target: TargetFormat, value: float) -> str | None:

@@ -7,10 +7,19 @@ from itertools import batched
 
 import structlog
 
-from soundmill.service.ports import AccountStore, Doorbell, FileIndex, Storage, Upkeep, Workbench
+from soundmill.service.ports import (
+    AccountStore,
+    Doorbell,
+    FileIndex,
+    Storage,
+    Upkeep,
+    Workbench,
+)
 
 # An upload's row is committed within moments of its bytes; an hour leaves room for a stopped or stalled API.
 ORPHAN_AGE = timedelta(hours=1)
+# A dead attempt is known to be dead; the minute is for a worker that is just cleaning up itself.
+SCRATCH_AGE = timedelta(minutes=1)
 _BATCH = 500
 
 _log = structlog.get_logger()
@@ -43,24 +52,21 @@ class Janitor:
             self._doorbell.ring((0,) * expired)
         return expired
 
-    def sweep_scratches(self, older_than: timedelta) -> int:
-        """Remove the work directories of attempts that are over. Gives how many."""
-        swept = 0
-        for attempt in self._workbench.scratches(older_than):
+    def sweep_files(
+        self, orphan_age: timedelta = ORPHAN_AGE, scratch_age: timedelta = SCRATCH_AGE
+    ) -> int:
+        """Remove what no row stands for: work directories, broken-off uploads, files without a row. Gives how many."""
+        swept = self._storage.sweep_incoming(orphan_age)
+        for attempt in self._workbench.scratches(scratch_age):
             if not self._upkeep.is_live(attempt):
                 self._workbench.sweep(attempt)
                 swept += 1
-        return swept
-
-    def sweep_orphans(self, older_than: timedelta = ORPHAN_AGE) -> int:
-        """Remove stored files that no row names: uploads that were never answered, results of fenced attempts."""
-        swept = 0
-        for keys in batched(self._storage.keys(older_than), _BATCH):
+        for keys in batched(self._storage.keys(orphan_age), _BATCH):
             for key in self._index.unknown(keys):
                 self._storage.delete(key)
                 swept += 1
         if swept:
-            _log.info("orphaned files removed", files=swept)
+            _log.info("leftovers removed", files=swept)
         return swept
 
     def sweep_tokens(self) -> None:

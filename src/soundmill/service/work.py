@@ -8,7 +8,12 @@ from datetime import timedelta
 
 import structlog
 
-from soundmill.model.conversion import ConversionError, ConversionStopped, Failure, FailureCode
+from soundmill.model.conversion import (
+    ConversionError,
+    ConversionStopped,
+    Failure,
+    FailureCode,
+)
 from soundmill.model.errors import NoRoom, NotFound, StaleAttempt, StorageError
 from soundmill.model.formats import target_format
 from soundmill.model.tasks import Assignment, Attempt
@@ -22,7 +27,9 @@ _log = structlog.get_logger()
 class Worker:
     """Does one task at a time; single-threaded but for :meth:`drain`, which a signal handler may call."""
 
-    def __init__(self, owner: str, board: Board, workbench: Workbench, converter: Converter) -> None:
+    def __init__(
+        self, owner: str, board: Board, workbench: Workbench, converter: Converter
+    ) -> None:
         self._owner = owner
         self._board = board
         self._workbench = workbench
@@ -57,23 +64,38 @@ class Worker:
             log.info("given back: the worker is stopping")
             self._say_released(attempt)
         except ConversionError as error:
-            log.warning("conversion failed", code=error.failure.code, detail=error.detail_for_log or error.message)
+            log.warning(
+                "conversion failed",
+                code=error.failure.code,
+                detail=error.detail_for_log or error.message,
+            )
             self._say_failed(attempt, error.failure)
         except NotFound:
             log.exception("the source is missing")
-            gone = Failure(FailureCode.STORAGE, "The uploaded file is no longer in the storage.")
+            gone = Failure(
+                FailureCode.STORAGE, "The uploaded file is no longer in the storage."
+            )
             self._say_failed(attempt, gone)
         except (StorageError, NoRoom) as error:
             log.exception("the storage failed")
-            self._say_failed(attempt, Failure(FailureCode.STORAGE, error.message, retryable=True))
+            self._say_failed(
+                attempt, Failure(FailureCode.STORAGE, error.message, retryable=True)
+            )
         return True
 
     def _convert(self, assignment: Assignment) -> None:
         attempt = assignment.attempt
         report_progress = _Reporter(self._board, attempt, self._is_out_of_time)
-        with self._workbench.source(assignment.source_key) as source, self._workbench.scratch(attempt) as directory:
+        with (
+            self._workbench.source(assignment.source_key) as source,
+            self._workbench.scratch(attempt) as directory,
+        ):
             result, report = self._converter.convert(
-                source, directory, target_format(assignment.new_format), assignment.options, report_progress.tick
+                source,
+                directory,
+                target_format(assignment.new_format),
+                assignment.options,
+                report_progress.tick,
             )
             # The last word before publishing: a fenced attempt leaves nothing in the storage.
             self._board.progress(attempt, 1.0)
@@ -88,19 +110,29 @@ class Worker:
         try:
             self._board.failed(attempt, failure)
         except StaleAttempt:
-            _log.info("failed, but no longer wanted", task=attempt.task_id, attempt=attempt.number)
+            _log.info(
+                "failed, but no longer wanted",
+                task=attempt.task_id,
+                attempt=attempt.number,
+            )
 
     def _say_released(self, attempt: Attempt) -> None:
         try:
             self._board.release(attempt)
         except StaleAttempt:
-            _log.info("stopped, and no longer wanted", task=attempt.task_id, attempt=attempt.number)
+            _log.info(
+                "stopped, and no longer wanted",
+                task=attempt.task_id,
+                attempt=attempt.number,
+            )
 
 
 class _Reporter:
     """Passes progress on to the board, not too often; the answer says whether to go on."""
 
-    def __init__(self, board: Board, attempt: Attempt, is_out_of_time: Callable[[], bool]) -> None:
+    def __init__(
+        self, board: Board, attempt: Attempt, is_out_of_time: Callable[[], bool]
+    ) -> None:
         self._board = board
         self._attempt = attempt
         self._is_out_of_time = is_out_of_time

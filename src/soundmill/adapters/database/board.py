@@ -15,7 +15,13 @@ from soundmill.model.errors import StaleAttempt
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
 from soundmill.model.sound import ConversionReport
-from soundmill.model.tasks import Assignment, Attempt, RetryRule, TaskStatus, lost_worker
+from soundmill.model.tasks import (
+    Assignment,
+    Attempt,
+    RetryRule,
+    TaskStatus,
+    lost_worker,
+)
 from soundmill.service.ports import StoredFile
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
@@ -25,20 +31,26 @@ _due = (tasks.c.status == TaskStatus.UPLOADED) & (tasks.c.due_at <= now())
 class DatabaseBoard:
     """Implements :class:`~soundmill.service.ports.Board` and ``Upkeep``."""
 
-    def __init__(self, database: Database, *, lease: timedelta, retries: RetryRule) -> None:
+    def __init__(
+        self, database: Database, *, lease: timedelta, retries: RetryRule
+    ) -> None:
         self._database = database
         self._lease = lease
         self._retries = retries
 
     def claim(self, owner: str) -> Assignment | None:
         """See the port. Idle workers only read: on SQLite they would else queue for the write lock."""
-        first = select(tasks.c.id).where(_due).order_by(tasks.c.rank, tasks.c.id).limit(1)
+        first = (
+            select(tasks.c.id).where(_due).order_by(tasks.c.rank, tasks.c.id).limit(1)
+        )
         with self._database.reading() as connection:
             if connection.execute(first).first() is None:
                 return None
         taken = (
             update(tasks)
-            .where(tasks.c.id == first.with_for_update(skip_locked=True).scalar_subquery())
+            .where(
+                tasks.c.id == first.with_for_update(skip_locked=True).scalar_subquery()
+            )
             .values(
                 status=TaskStatus.PROCESSING,
                 attempt=tasks.c.attempt + 1,
@@ -48,23 +60,42 @@ class DatabaseBoard:
                 lease_until=from_now(self._lease),
                 started_at=now(),
             )
-            .returning(tasks.c.id, tasks.c.attempt, tasks.c.new_format, tasks.c.options, tasks.c.source_id)
+            .returning(
+                tasks.c.id,
+                tasks.c.attempt,
+                tasks.c.new_format,
+                tasks.c.options,
+                tasks.c.source_id,
+            )
         )
         with self._database.writing() as connection:
             task = connection.execute(taken).first()
             if task is None:
                 return None
-            source_key = connection.execute(select(files.c.key).where(files.c.id == task.source_id)).scalar_one()
+            source_key = connection.execute(
+                select(files.c.key).where(files.c.id == task.source_id)
+            ).scalar_one()
         target = target_format(task.new_format)
-        return Assignment(Attempt(task.id, task.attempt), source_key, target.name, parse_options(target, task.options))
+        return Assignment(
+            Attempt(task.id, task.attempt),
+            source_key,
+            target.name,
+            parse_options(target, task.options),
+        )
 
     def progress(self, attempt: Attempt, fraction: float) -> None:
         """See the port."""
         with self._database.writing() as connection:
-            if not _speak(connection, attempt, {"progress": fraction, "lease_until": from_now(self._lease)}):
+            if not _speak(
+                connection,
+                attempt,
+                {"progress": fraction, "lease_until": from_now(self._lease)},
+            ):
                 raise _stale(attempt)
 
-    def processed(self, attempt: Attempt, result: StoredFile, report: ConversionReport) -> None:
+    def processed(
+        self, attempt: Attempt, result: StoredFile, report: ConversionReport
+    ) -> None:
         """See the port."""
         changes = {
             "status": TaskStatus.PROCESSED,
@@ -86,7 +117,9 @@ class DatabaseBoard:
                 (task.result_id, {**stored, "sound": report.result.as_dict()}),
                 (task.source_id, {"sound": report.source.as_dict()}),
             ):
-                connection.execute(update(files).where(files.c.id == file_id).values(values))
+                connection.execute(
+                    update(files).where(files.c.id == file_id).values(values)
+                )
 
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """See the port."""
@@ -94,12 +127,20 @@ class DatabaseBoard:
             task = _current(connection, attempt)
             if task.status != TaskStatus.PROCESSING:
                 return
-            changes: dict[str, Any] = {"error_code": failure.code, "error_message": failure.message, **_NO_LEASE}
+            changes: dict[str, Any] = {
+                "error_code": failure.code,
+                "error_message": failure.message,
+                **_NO_LEASE,
+            }
             if self._retries.gives_up(failure, task.tries):
                 changes |= {"status": TaskStatus.FAILED, "finished_at": now()}
             else:
                 pause = self._retries.pause_after(task.tries)
-                changes |= {"status": TaskStatus.UPLOADED, "progress": 0.0, "due_at": from_now(pause)}
+                changes |= {
+                    "status": TaskStatus.UPLOADED,
+                    "progress": 0.0,
+                    "due_at": from_now(pause),
+                }
             _speak(connection, attempt, changes)
 
     def release(self, attempt: Attempt) -> None:
@@ -117,9 +158,14 @@ class DatabaseBoard:
 
     def expire_leases(self) -> int:
         """See the port. Reads first: most sweeps find nothing and need no write."""
-        expired = (tasks.c.status == TaskStatus.PROCESSING) & (tasks.c.lease_until < now())
+        expired = (tasks.c.status == TaskStatus.PROCESSING) & (
+            tasks.c.lease_until < now()
+        )
         with self._database.reading() as connection:
-            if connection.execute(select(tasks.c.id).where(expired).limit(1)).first() is None:
+            if (
+                connection.execute(select(tasks.c.id).where(expired).limit(1)).first()
+                is None
+            ):
                 return 0
         most = self._retries.most_tries
         failure = lost_worker(most)
@@ -130,15 +176,24 @@ class DatabaseBoard:
             "finished_at": now(),
             **_NO_LEASE,
         }
-        again = {"status": TaskStatus.UPLOADED, "progress": 0.0, "due_at": now(), **_NO_LEASE}
+        again = {
+            "status": TaskStatus.UPLOADED,
+            "progress": 0.0,
+            "due_at": now(),
+            **_NO_LEASE,
+        }
         with self._database.writing() as connection:
-            ended = connection.execute(update(tasks).where(expired, tasks.c.tries >= most).values(last))
+            ended = connection.execute(
+                update(tasks).where(expired, tasks.c.tries >= most).values(last)
+            )
             rescued = connection.execute(update(tasks).where(expired).values(again))
             return ended.rowcount + rescued.rowcount
 
     def is_live(self, attempt: Attempt) -> bool:
         """See the port."""
-        live = select(tasks.c.id).where(_is_current(attempt), tasks.c.status == TaskStatus.PROCESSING)
+        live = select(tasks.c.id).where(
+            _is_current(attempt), tasks.c.status == TaskStatus.PROCESSING
+        )
         with self._database.reading() as connection:
             return connection.execute(live).first() is not None
 
@@ -147,14 +202,22 @@ def _is_current(attempt: Attempt) -> Any:
     return (tasks.c.id == attempt.task_id) & (tasks.c.attempt == attempt.number)
 
 
-def _speak(connection: Connection, attempt: Attempt, changes: dict[str, Any]) -> Row[Any] | None:
+def _speak(
+    connection: Connection, attempt: Attempt, changes: dict[str, Any]
+) -> Row[Any] | None:
     """Apply ``changes`` if the attempt is the current one and running: the fence."""
-    fenced = update(tasks).where(_is_current(attempt), tasks.c.status == TaskStatus.PROCESSING)
-    return connection.execute(fenced.values(changes).returning(tasks.c.source_id, tasks.c.result_id)).first()
+    fenced = update(tasks).where(
+        _is_current(attempt), tasks.c.status == TaskStatus.PROCESSING
+    )
+    return connection.execute(
+        fenced.values(changes).returning(tasks.c.source_id, tasks.c.result_id)
+    ).first()
 
 
 def _current(connection: Connection, attempt: Attempt) -> Row[Any]:
-    row = connection.execute(select(tasks).where(_is_current(attempt)).with_for_update()).first()
+    row = connection.execute(
+        select(tasks).where(_is_current(attempt)).with_for_update()
+    ).first()
     if row is None:
         raise _stale(attempt)
     return row
@@ -164,10 +227,16 @@ def _said_before(connection: Connection, attempt: Attempt, result: StoredFile) -
     done = (
         select(tasks.c.id)
         .join(files, files.c.id == tasks.c.result_id)
-        .where(_is_current(attempt), tasks.c.status == TaskStatus.PROCESSED, files.c.key == result.key)
+        .where(
+            _is_current(attempt),
+            tasks.c.status == TaskStatus.PROCESSED,
+            files.c.key == result.key,
+        )
     )
     return connection.execute(done).first() is not None
 
 
 def _stale(attempt: Attempt) -> StaleAttempt:
-    return StaleAttempt(f"Attempt {attempt.number} of task {attempt.task_id} is no longer the current one.")
+    return StaleAttempt(
+        f"Attempt {attempt.number} of task {attempt.task_id} is no longer the current one."
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _BUSY_MILLISECONDS = 15_000
@@ -24,7 +24,10 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = create_engine(
-            self.url, pool_size=connections, max_overflow=connections, pool_pre_ping=not self.is_sqlite
+            self.url,
+            pool_size=connections,
+            max_overflow=connections,
+            pool_pre_ping=not self.is_sqlite,
         )
         # SQLite lets one write at a time and makes the others poll; within a process a lock is fairer and quicker.
         self._writing: Any = threading.Lock() if self.is_sqlite else nullcontext()
@@ -45,6 +48,11 @@ class Database:
             connection.execution_options(soundmill_writes=True)
             with connection.begin():
                 yield connection
+
+    def check(self) -> None:
+        """Prove that it answers; raises what the driver raises."""
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
 
     def dispose(self) -> None:
         """Close every connection."""

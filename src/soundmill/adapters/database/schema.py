@@ -37,7 +37,13 @@ accounts = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("username", String(150), nullable=False),
-    Column("username_key", String(450), nullable=False, unique=True, doc="NFKC, case-folded"),
+    Column(
+        "username_key",
+        String(450),
+        nullable=False,
+        unique=True,
+        doc="NFKC, case-folded",
+    ),
     Column("email", String(254), nullable=False),
     Column("email_key", String(762), nullable=False, unique=True),
     Column("password_hash", String(255), nullable=False),
@@ -49,7 +55,13 @@ revoked_tokens = Table(
     "revoked_tokens",
     metadata,
     Column("token_id", String(64), primary_key=True),
-    Column("expires_at", Instant, nullable=False, index=True, doc="after this the row may go"),
+    Column(
+        "expires_at",
+        Instant,
+        nullable=False,
+        index=True,
+        doc="after this the row may go",
+    ),
 )
 
 files = Table(
@@ -58,7 +70,12 @@ files = Table(
     Column("id", _Id, primary_key=True),
     Column("account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), nullable=False),
     Column("name", String(512), nullable=False),
-    Column("key", String(128), unique=True, doc="in the storage; NULL while a result isn't published"),
+    Column(
+        "key",
+        String(128),
+        unique=True,
+        doc="in the storage; NULL while a result isn't published",
+    ),
     Column("size", BigInteger),
     Column("sha256", String(64)),
     Column("sound", JSON(none_as_null=True), doc="SoundFacts, once decoded"),
@@ -70,9 +87,16 @@ files = Table(
 name_counters = Table(
     "name_counters",
     metadata,
-    Column("account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), primary_key=True),
+    Column(
+        "account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), primary_key=True
+    ),
     Column("name", String(512), primary_key=True),
-    Column("last", Integer, nullable=False, doc="the last n of “name (n)” that was given out"),
+    Column(
+        "last",
+        Integer,
+        nullable=False,
+        doc="the last n of “name (n)” that was given out",
+    ),
 )
 
 tasks = Table(
@@ -87,7 +111,9 @@ tasks = Table(
     Column("status", String(16), nullable=False),
     Column("progress", Float, nullable=False),
     Column("attempt", Integer, nullable=False, doc="the fencing token; only grows"),
-    Column("tries", Integer, nullable=False, doc="attempts that count against the limit"),
+    Column(
+        "tries", Integer, nullable=False, doc="attempts that count against the limit"
+    ),
     Column("rank", BigInteger, nullable=False, doc="place in the fair queue"),
     Column("due_at", Instant, nullable=False),
     Column("lease_owner", String(128)),
@@ -107,6 +133,23 @@ _RUNNING = text("status = 'processing'")
 Index("ix_tasks_account_id", tasks.c.account_id, tasks.c.id)
 Index("ix_tasks_account_status", tasks.c.account_id, tasks.c.status, tasks.c.id)
 # Partial, so that a claim costs the same however many tasks are done.
-Index("ix_tasks_waiting", tasks.c.rank, tasks.c.id, sqlite_where=_WAITING, postgresql_where=_WAITING)
-Index("ix_tasks_waiting_of", tasks.c.account_id, tasks.c.rank, sqlite_where=_WAITING, postgresql_where=_WAITING)
-Index("ix_tasks_leases", tasks.c.lease_until, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
+Index(
+    "ix_tasks_waiting",
+    tasks.c.rank,
+    tasks.c.id,
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
+)
+Index(
+    "ix_tasks_waiting_of",
+    tasks.c.account_id,
+    tasks.c.rank,
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
+)
+Index(
+    "ix_tasks_leases",
+    tasks.c.lease_until,
+    sqlite_where=_RUNNING,
+    postgresql_where=_RUNNING,
+)

@@ -3,11 +3,24 @@
 Every port has one contract test suite under ``tests/contracts`` which every implementation passes.
 """
 
-from soundmill.service.ports.accounts import Account, AccountStore, Passwords, Throttle, Token, TokenMint
+from soundmill.service.ports.accounts import (
+    Account,
+    AccountStore,
+    Passwords,
+    Throttle,
+    Token,
+    TokenMint,
+)
 from soundmill.service.ports.board import Board, Doorbell, Upkeep, Wake
 from soundmill.service.ports.conversion import Converter
 from soundmill.service.ports.storage import Incoming, Storage, StoredFile, Workbench
-from soundmill.service.ports.tasks import FileIndex, Order, PageRequest, TaskStore, Watch
+from soundmill.service.ports.tasks import (
+    FileIndex,
+    Order,
+    PageRequest,
+    TaskStore,
+    Watch,
+)
 
 __all__ = [
     "Account",

@@ -59,6 +59,10 @@ class Storage(Protocol):
         """Every visible file last written at least that long ago, in no order, without holding all in memory."""
         ...
 
+    def sweep_incoming(self, older_than: timedelta) -> int:
+        """Remove uploads that broke off and weren't written to for at least that long. Gives how many."""
+        ...
+
     def check(self) -> None:
         """Prove that it can be written now. Raises ``StorageError`` or ``NoRoom``."""
         ...

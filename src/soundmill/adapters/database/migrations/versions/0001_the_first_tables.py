@@ -33,7 +33,9 @@ def upgrade() -> None:
         sa.Column("expires_at", _INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("token_id", name="pk_revoked_tokens"),
     )
-    op.create_index("ix_revoked_tokens_expires_at", "revoked_tokens", ["expires_at"], unique=False)
+    op.create_index(
+        "ix_revoked_tokens_expires_at", "revoked_tokens", ["expires_at"], unique=False
+    )
     op.create_table(
         "files",
         sa.Column("id", _ID, nullable=False),
@@ -44,7 +46,12 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=True),
         sa.Column("sound", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_at", _INSTANT, nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_files_account_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["accounts.id"],
+            name="fk_files_account_id",
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_files"),
         sa.UniqueConstraint("account_id", "name", name="uq_files_account_id_name"),
         sa.UniqueConstraint("key", name="uq_files_key"),
@@ -56,7 +63,10 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=512), nullable=False),
         sa.Column("last", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name="fk_name_counters_account_id", ondelete="CASCADE"
+            ["account_id"],
+            ["accounts.id"],
+            name="fk_name_counters_account_id",
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("account_id", "name", name="pk_name_counters"),
     )
@@ -82,21 +92,38 @@ def upgrade() -> None:
         sa.Column("created_at", _INSTANT, nullable=False),
         sa.Column("started_at", _INSTANT, nullable=True),
         sa.Column("finished_at", _INSTANT, nullable=True),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_tasks_account_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["accounts.id"],
+            name="fk_tasks_account_id",
+            ondelete="CASCADE",
+        ),
         sa.ForeignKeyConstraint(["result_id"], ["files.id"], name="fk_tasks_result_id"),
         sa.ForeignKeyConstraint(["source_id"], ["files.id"], name="fk_tasks_source_id"),
         sa.PrimaryKeyConstraint("id", name="pk_tasks"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_tasks_account_id", "tasks", ["account_id", "id"], unique=False)
-    op.create_index("ix_tasks_account_status", "tasks", ["account_id", "status", "id"], unique=False)
     op.create_index(
-        "ix_tasks_leases", "tasks", ["lease_until"], unique=False, sqlite_where=_RUNNING, postgresql_where=_RUNNING
+        "ix_tasks_account_status", "tasks", ["account_id", "status", "id"], unique=False
+    )
+    op.create_index(
+        "ix_tasks_leases",
+        "tasks",
+        ["lease_until"],
+        unique=False,
+        sqlite_where=_RUNNING,
+        postgresql_where=_RUNNING,
     )
     op.create_index("ix_tasks_result_id", "tasks", ["result_id"], unique=False)
     op.create_index("ix_tasks_source_id", "tasks", ["source_id"], unique=False)
     op.create_index(
-        "ix_tasks_waiting", "tasks", ["rank", "id"], unique=False, sqlite_where=_WAITING, postgresql_where=_WAITING
+        "ix_tasks_waiting",
+        "tasks",
+        ["rank", "id"],
+        unique=False,
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
     )
     op.create_index(
         "ix_tasks_waiting_of",

@@ -1,0 +1,90 @@
+"""Sign-up, log-in, log-out, and who am I."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import request
+
+from soundmill.api.authentication import caller, signed_in
+from soundmill.api.services import services
+from soundmill.api.shapes import Shape
+from soundmill.model.credentials import PASSWORD_RULES
+from soundmill.service.ports import Account
+
+accounts = APIBlueprint("accounts", __name__, url_prefix="/api", tag="Accounts")
+
+
+class SignUpIn(Shape):
+    """A request for an account. The two passwords must agree."""
+
+    username: str
+    password1: str
+    password2: str
+    email: str
+
+
+class LoginIn(Shape):
+    """A name or e-mail address, and the password."""
+
+    username: str
+    password: str
+
+
+class AccountOut(Shape):
+    """An account."""
+
+    id: int
+    username: str
+    email: str
+
+
+class TokenOut(Shape):
+    """A bearer token and when it stops working."""
+
+    token: str
+    expires_at: datetime
+
+
+@accounts.post("/auth/signup")
+@accounts.output(AccountOut, 201)
+@accounts.doc(summary="Sign up", description=PASSWORD_RULES, responses=[400, 409])
+@accounts.input(SignUpIn, location="json_or_form", arg_name="given")
+def sign_up(given: SignUpIn) -> Account:
+    """A new account."""
+    return services().accounts.sign_up(
+        given.username, given.password1, given.password2, given.email
+    )
+
+
+@accounts.post("/auth/login")
+@accounts.output(TokenOut)
+@accounts.doc(summary="Log in", responses=[401, 429])
+@accounts.input(LoginIn, location="json_or_form", arg_name="given")
+def log_in(given: LoginIn) -> dict[str, Any]:
+    """A token for the routes below."""
+    token = services().accounts.log_in(
+        given.username, given.password, request.remote_addr or ""
+    )
+    return {"token": token.text, "expiresAt": token.expires_at}
+
+
+@accounts.post("/auth/logout")
+@accounts.output({}, 204)
+@accounts.doc(summary="Log out")
+@signed_in
+def log_out(account: Account) -> str:
+    """The token stops working."""
+    services().accounts.log_out(caller()[1])
+    return ""
+
+
+@accounts.get("/me")
+@accounts.output(AccountOut)
+@accounts.doc(summary="The account of the token")
+@signed_in
+def me(account: Account) -> Account:
+    """Who am I."""
+    return account

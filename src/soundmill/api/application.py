@@ -1,0 +1,67 @@
+"""The Flask application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIFlask
+from flask import Blueprint
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from soundmill import __version__
+from soundmill.api import problems
+from soundmill.api.accounts import accounts
+from soundmill.api.files import files
+from soundmill.api.formats import formats
+from soundmill.api.health import health
+from soundmill.api.services import attach
+from soundmill.api.tasks import tasks
+from soundmill.app import App
+
+
+def create_application(wired: App, *pages: Blueprint) -> APIFlask:
+    """The API, and the blueprints of ``pages`` beside it."""
+    app = APIFlask(
+        "soundmill",
+        title="soundmill",
+        version=__version__,
+        spec_path="/api/openapi.json",
+        docs_path="/api/docs",
+    )
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        VALIDATION_ERROR_STATUS_CODE=400,
+        MAX_CONTENT_LENGTH=1 << 20,  # uploads are read past Flask's own parser
+        SYNC_LOCAL_SPEC=False,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    attach(app, wired)
+    problems.install(app)
+    for blueprint in (accounts, tasks, files, formats, health):
+        app.register_blueprint(blueprint)
+    for page in pages:
+        app.register_blueprint(page)
+    if hops := wired.settings.proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.spec_processor(_describe_upload)
+    return app
+
+
+def _describe_upload(spec: Any) -> Any:
+    """The upload's body is read as a stream, so no schema of APIFlask's describes it."""
+    option = {"type": "string"}
+    form = {
+        "type": "object",
+        "required": ["fileName", "newFormat"],
+        "properties": {
+            "fileName": {"type": "string", "format": "binary"},
+            "newFormat": {"type": "array", "items": {"type": "string"}},
+            **dict.fromkeys(
+                ("bitRate", "quality", "sampleRate", "channels", "bitDepth"), option
+            ),
+        },
+    }
+    body = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    spec["paths"]["/api/tasks"]["post"]["requestBody"] = body
+    return spec

@@ -1,0 +1,66 @@
+"""Who is asking: a bearer token, or the page's cookie together with its CSRF token."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from apiflask import HTTPTokenAuth
+from flask import request
+
+from soundmill.api.services import services
+from soundmill.model.errors import NotAuthenticated
+from soundmill.service.ports import Account, Token
+
+SESSION_COOKIE = "soundmill_session"
+CSRF_HEADER = "X-CSRF-Token"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the view its ``account``; without a good token it isn't called and nothing of the body is read."""
+
+    @wraps(view)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        account, _ = caller()
+        return view(*arguments, account=account, **named)
+
+    # APIFlask reads this to say in the OpenAPI document that the route needs a token.
+    checked._spec = {**getattr(view, "_spec", {}), "auth": _bearer, "roles": []}  # type: ignore[attr-defined]
+    return checked
+
+
+def caller() -> tuple[Account, Token]:
+    """The account and token of this request. Raises ``NotAuthenticated``."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return services().accounts.authenticate(bearer.strip())
+    account, token = services().accounts.authenticate(
+        request.cookies.get(SESSION_COOKIE, "")
+    )
+    if request.method not in _SAFE_METHODS:
+        _check_csrf(token)
+    return account, token
+
+
+def csrf_token(token: Token) -> str:
+    """What a page that holds the session's cookie must send along with every change."""
+    return hmac.new(
+        services().csrf_secret, token.id.encode(), hashlib.sha256
+    ).hexdigest()
+
+
+def _check_csrf(token: Token) -> None:
+    # Another site can make a browser send the cookie, but can neither read this value nor set a header of that name.
+    if not hmac.compare_digest(request.headers.get(CSRF_HEADER, ""), csrf_token(token)):
+        raise NotAuthenticated(
+            f"The session's cookie needs the {CSRF_HEADER} header too."
+        )
+
+
+_bearer = HTTPTokenAuth(
+    scheme="Bearer", description="The token of POST /api/auth/login."
+)

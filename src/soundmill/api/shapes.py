@@ -1,0 +1,157 @@
+"""The JSON of tasks and formats: camelCase names, and nothing that the client has no use for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from soundmill.model.formats import TargetFormat
+from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
+
+
+class Shape(BaseModel):
+    """A JSON object with camelCase names."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, from_attributes=True
+    )
+
+
+class SoundOut(Shape):
+    """A stored file and, once decoded, its sound: ``duration`` in seconds, ``sampleRate`` in Hz, ``bitRate`` in bit/s."""
+
+    size: int
+    sha256: str
+    duration: float | None = None
+    codec: str | None = None
+    container: str | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    bit_rate: int | None = None
+    bit_depth: int | None = None
+    tags: dict[str, str] = {}
+    has_cover: bool = False
+    chapter_count: int = 0
+
+
+class ResultOut(SoundOut):
+    """A result, with where to download it."""
+
+    url: str
+
+
+class ErrorOut(Shape):
+    """Why a task failed: a stable code, and a sentence."""
+
+    code: str
+    message: str
+
+
+class TaskOut(Shape):
+    """A task: ``progress`` from 0 to 1, ``attempts`` so far, ``notCarried`` what the new format can't hold."""
+
+    id: int
+    file_name: str
+    source_format: str
+    new_format: str
+    result_name: str
+    time_stamp: datetime
+    status: TaskStatus
+    progress: float
+    options: dict[str, Any]
+    source: SoundOut
+    result: ResultOut | None
+    not_carried: list[str]
+    attempts: int
+    error: ErrorOut | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None = None
+
+
+class TasksOut(Shape):
+    """The tasks of one request with several formats."""
+
+    tasks: list[TaskOut]
+
+
+class BitRatesOut(Shape):
+    """In bits per second."""
+
+    minimum: int
+    maximum: int
+    default: int
+
+
+class QualityOut(Shape):
+    """A codec's own scale, from ``worst`` to ``best``."""
+
+    worst: float
+    best: float
+    default: float | None
+    meaning: str
+
+
+class FormatOut(Shape):
+    """A target format and its options; an empty ``sampleRates`` means any."""
+
+    name: str
+    title: str
+    extension: str
+    mime_type: str
+    codec: str
+    container: str
+    lossless: bool
+    maximum_channels: int
+    bit_rates: BitRatesOut | None
+    quality: QualityOut | None
+    sample_rates: list[int]
+    bit_depths: list[int]
+
+
+def task_out(task: TaskView) -> TaskOut:
+    """A task as its owner reads it."""
+    result = None
+    if task.result is not None:
+        url = f"/api/files/{quote(task.result.name, safe='')}"
+        result = ResultOut(**_sound(task.result, task.result_sound), url=url)
+    # The error of a try that will be repeated would only frighten: it is told when the task is over.
+    error = None
+    if task.status is TaskStatus.FAILED and task.error_code:
+        error = ErrorOut(code=task.error_code, message=task.error_message or "")
+    return TaskOut(
+        id=task.id,
+        file_name=task.file_name,
+        source_format=task.source_format,
+        new_format=task.new_format,
+        result_name=task.result_name,
+        time_stamp=task.created_at,
+        status=task.status,
+        progress=round(task.progress, 4),
+        options=task.options,
+        source=SoundOut(**_sound(task.source, task.source_sound)),
+        result=result,
+        not_carried=list(task.not_carried),
+        attempts=task.attempts,
+        error=error,
+        started_at=task.started_at,
+        finished_at=task.finished_at,
+    )
+
+
+def format_out(target: TargetFormat) -> FormatOut:
+    """A target format."""
+    return FormatOut.model_validate(target)
+
+
+def _sound(file: FileFacts, sound: dict[str, Any] | None) -> dict[str, Any]:
+    known = {
+        name: value
+        for name, value in (sound or {}).items()
+        if name in SoundOut.model_fields
+    }
+    return {**known, "size": file.size, "sha256": file.sha256}

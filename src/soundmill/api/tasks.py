@@ -1,0 +1,184 @@
+"""The routes of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from apiflask import APIBlueprint
+from flask import Response, make_response, request, url_for
+from pydantic import Field
+
+from soundmill.api.authentication import signed_in
+from soundmill.api.multipart import received_form
+from soundmill.api.services import services
+from soundmill.api.shapes import Shape, TaskOut, task_out
+from soundmill.model.errors import InvalidRequest
+from soundmill.model.formats import target_format
+from soundmill.model.options import parse_options
+from soundmill.model.tasks import TaskStatus, TaskView
+from soundmill.service.ports import Account, Order, PageRequest
+
+tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="Tasks")
+
+_DEFAULT_PAGE, _LARGEST_PAGE = 100, 1000
+_LONGEST_WAIT_SECONDS = 60
+_FILE_FIELD = "fileName"
+_FORMAT_FIELD = "newFormat"
+
+
+class PageIn(Shape):
+    """``max`` tasks at most, ``order`` 0 by rising id or 1 by falling, beyond the id ``after``, of one ``status``."""
+
+    max: int = Field(_DEFAULT_PAGE, ge=0)
+    order: int = Field(0, ge=0, le=1)
+    after: int | None = None
+    status: TaskStatus | None = None
+
+
+class ChangeIn(Shape):
+    """Another target format, with its options."""
+
+    new_format: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class WaitIn(Shape):
+    """How many seconds to wait at the most."""
+
+    timeout: float = Field(30, ge=0, le=_LONGEST_WAIT_SECONDS)
+
+
+@tasks.post("")
+@tasks.output(TaskOut, 202)
+@tasks.doc(
+    summary="Upload a file and have it converted",
+    description="multipart/form-data: `fileName` is the file; `newFormat`, once or several times; options as further fields. "
+    "With several formats the answer is `{tasks: […]}`.",
+    responses=[400, 401, 413, 429, 503, 507],
+)
+@signed_in
+def submit(account: Account) -> Response:
+    """Accepted means: the bytes and the tasks are safe."""
+    needed = services()
+    with received_form(
+        needed.storage, _FILE_FIELD, needed.settings.upload_limit
+    ) as form:
+        options = {
+            name: value for name, value in form.fields.items() if name != _FORMAT_FIELD
+        }
+        orders = _orders(form.fields.getlist(_FORMAT_FIELD), options)
+        accepted = needed.tasks.submit(account.id, form.upload, form.file_name, orders)
+    return _accepted(accepted)
+
+
+@tasks.get("")
+@tasks.output(TaskOut)
+@tasks.doc(
+    summary="One's own tasks",
+    description="The next page's address is in the `Link` header (RFC 8288).",
+)
+@signed_in
+@tasks.input(PageIn, location="query", arg_name="given")
+def list_tasks(account: Account, given: PageIn) -> Response:
+    """A page of tasks."""
+    size = min(given.max, _LARGEST_PAGE)
+    page = PageRequest(size, bool(given.order), given.after, given.status)
+    found = services().tasks.page(account.id, page)
+    answer = make_response([_json(task) for task in found])
+    if found and len(found) == size:
+        following = urlencode({**request.args.to_dict(), "after": found[-1].id})
+        answer.headers["Link"] = f'<{request.path}?{following}>; rel="next"'
+    return answer
+
+
+@tasks.get("/<int:task_id>")
+@tasks.output(TaskOut)
+@tasks.doc(summary="One task", responses=[404])
+@signed_in
+def show(task_id: int, account: Account) -> TaskOut:
+    """The task."""
+    return task_out(services().tasks.get(account.id, task_id))
+
+
+@tasks.put("/<int:task_id>")
+@tasks.output(TaskOut)
+@tasks.doc(summary="Convert anew into another format", responses=[400, 404])
+@signed_in
+@tasks.input(ChangeIn, location="json_or_form", arg_name="given")
+def change(task_id: int, account: Account, given: ChangeIn) -> TaskOut:
+    """The old result is deleted; a running conversion is stopped."""
+    target = target_format(given.new_format)
+    order = Order(target, parse_options(target, given.options))
+    return task_out(services().tasks.convert_anew(account.id, task_id, order))
+
+
+@tasks.delete("/<int:task_id>")
+@tasks.output({}, 204)
+@tasks.doc(
+    summary="Delete a task, its result, and its source when no other task uses it",
+    responses=[404],
+)
+@signed_in
+def remove(task_id: int, account: Account) -> str:
+    """Gone."""
+    services().tasks.remove(account.id, task_id)
+    return ""
+
+
+@tasks.post("/<int:task_id>/retry")
+@tasks.output(TaskOut, 202)
+@tasks.doc(summary="Try a failed or cancelled task again", responses=[404, 409])
+@signed_in
+def retry(task_id: int, account: Account) -> TaskOut:
+    """Waiting again."""
+    return task_out(services().tasks.retry(account.id, task_id))
+
+
+@tasks.post("/<int:task_id>/cancel")
+@tasks.output(TaskOut, 202)
+@tasks.doc(summary="Cancel a waiting or running task", responses=[404, 409])
+@signed_in
+def cancel(task_id: int, account: Account) -> TaskOut:
+    """Stopped."""
+    return task_out(services().tasks.cancel(account.id, task_id))
+
+
+@tasks.get("/<int:task_id>/wait")
+@tasks.output(TaskOut)
+@tasks.doc(summary="Wait until the task is final", responses=[404])
+@signed_in
+@tasks.input(WaitIn, location="query", arg_name="given")
+def wait(task_id: int, account: Account, given: WaitIn) -> TaskOut:
+    """The task as soon as it is final, or as it is when the time is over."""
+    needed = services()
+    task = needed.tasks.get(account.id, task_id)
+    if not task.status.is_final:
+        needed.watcher.wait(task_id, timedelta(seconds=given.timeout))
+        task = needed.tasks.get(account.id, task_id)
+    return task_out(task)
+
+
+def _orders(names: Iterable[str], options: Mapping[str, Any]) -> tuple[Order, ...]:
+    targets = [target_format(name) for name in names]
+    if not targets:
+        raise InvalidRequest(f"Say the format that you want in “{_FORMAT_FIELD}”.")
+    return tuple(Order(target, parse_options(target, options)) for target in targets)
+
+
+def _accepted(accepted: list[TaskView]) -> Response:
+    shown = [_json(task) for task in accepted]
+    if len(shown) == 1:
+        location = url_for("tasks.show", task_id=accepted[0].id)
+        return make_response(shown[0], 202, {"Location": location})
+    return make_response(
+        {"tasks": shown},
+        202,
+        {"Location": url_for("tasks.list_tasks", after=accepted[0].id - 1)},
+    )
+
+
+def _json(task: TaskView) -> dict[str, Any]:
+    return task_out(task).model_dump(mode="json", by_alias=True)

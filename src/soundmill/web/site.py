@@ -1,0 +1,15 @@
+"""The WSGI application: the API and the page beside it."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from soundmill.api import create_application
+from soundmill.app import App, configure_logs, load_settings
+
+
+def create_site() -> Flask:
+    """For any WSGI server, e.g. ``granian --interface wsgi --factory soundmill.web:create_site``; settings as usual."""
+    settings = load_settings()
+    configure_logs(settings)
+    return create_application(App(settings))
