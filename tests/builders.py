@@ -1,0 +1,52 @@
+"""Small values for tests that don't care about the rest of them."""
+
+from __future__ import annotations
+
+import itertools
+
+from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseTasks
+from soundmill.model.formats import target_format
+from soundmill.model.options import ConversionOptions
+from soundmill.model.sound import ConversionReport, SoundFacts
+from soundmill.model.tasks import TaskView
+from soundmill.service.ports import Order, StoredFile
+
+_numbers = itertools.count(1)
+
+FACTS = SoundFacts(
+    codec="flac",
+    container="flac",
+    duration=1.5,
+    sample_rate=48_000,
+    channels=2,
+    channel_layout="stereo",
+    sample_count=72_000,
+    tags={"title": "Ω"},
+)
+REPORT = ConversionReport(
+    FACTS, FACTS, not_carried=("cover",), versions={"ffmpeg": "9"}
+)
+
+
+def stored_file() -> StoredFile:
+    number = next(_numbers)
+    return StoredFile(f"key-{number}", 1000 + number, f"{number:064x}")
+
+
+def order(name: str = "mp3", **options: object) -> Order:
+    return Order(target_format(name), ConversionOptions(**options))  # type: ignore[arg-type]
+
+
+def account(database: Database) -> int:
+    number = next(_numbers)
+    added = DatabaseAccounts(database).add(
+        f"user{number}", f"user{number}@example.org", "hash"
+    )
+    return added.id
+
+
+def submitted(
+    tasks: DatabaseTasks, account_id: int, *formats: str, name: str = "song.wav"
+) -> list[TaskView]:
+    orders = tuple(order(each) for each in formats or ("mp3",))
+    return tasks.submit(account_id, stored_file(), name, orders)

@@ -1,0 +1,160 @@
+"""What the account store guarantees, and what the use cases make of it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from soundmill.adapters.database import Database, DatabaseAccounts
+from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle
+from soundmill.model.errors import (
+    AlreadyTaken,
+    InvalidRequest,
+    NotAuthenticated,
+    TryLater,
+)
+from soundmill.service.accounts import Accounts
+
+GOOD = "correct horse"
+
+
+@pytest.fixture
+def store(database: Database) -> DatabaseAccounts:
+    return DatabaseAccounts(database)
+
+
+def accounts(
+    store: DatabaseAccounts, lifetime: timedelta = timedelta(hours=1)
+) -> Accounts:
+    return Accounts(
+        store,
+        Argon2Passwords(),
+        JwtMint(b"k" * 32, lifetime),
+        narrow=WindowThrottle("3/minute"),
+        wide=WindowThrottle("100/minute"),
+    )
+
+
+def test_names_and_addresses_are_unique_whatever_their_case(
+    store: DatabaseAccounts,
+) -> None:
+    store.add("Straße", "Me@Example.org", "hash")
+    for name, address, field in (
+        ("STRASSE", "x@example.org", "username"),
+        ("y", "me@EXAMPLE.org", "email"),
+    ):
+        with pytest.raises(AlreadyTaken) as refused:
+            store.add(name, address, "hash")
+        assert [each.field for each in refused.value.fields] == [field]
+
+
+def test_of_two_at_once_one_gets_the_name(store: DatabaseAccounts) -> None:
+    def try_to_add(number: int) -> bool:
+        try:
+            store.add("ann", f"{number}@example.org", "hash")
+        except AlreadyTaken:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(try_to_add, range(8))) == 1
+
+
+def test_an_account_is_found_by_name_and_by_address(store: DatabaseAccounts) -> None:
+    added = store.add("Ann", "ann@example.org", "the hash")
+    assert store.find("ANN") == store.find("Ann@Example.org") == (added, "the hash")
+    assert store.find("bob") is None
+
+
+def test_a_revoked_token_stays_revoked_until_it_would_have_expired(
+    store: DatabaseAccounts,
+) -> None:
+    added = store.add("Ann", "ann@example.org", "hash")
+    assert store.get(added.id, "token") == added
+    store.revoke("token", datetime.now(UTC) + timedelta(hours=1))
+    store.revoke("token", datetime.now(UTC) + timedelta(hours=1))
+    store.revoke("old", datetime.now(UTC) - timedelta(hours=1))
+    store.forget_expired_tokens()
+    assert store.get(added.id, "token") is None
+    assert store.get(added.id, "old") == added
+
+
+def test_from_sign_up_to_log_out(store: DatabaseAccounts) -> None:
+    service = accounts(store)
+    made = service.sign_up("Ann", GOOD, GOOD, "ann@example.org")
+    token = service.log_in("ann", GOOD, "10.0.0.1")
+    assert service.authenticate(token.text) == (made, token)
+    service.log_out(token)
+    with pytest.raises(NotAuthenticated):
+        service.authenticate(token.text)
+
+
+def test_an_expired_or_altered_token_is_refused(store: DatabaseAccounts) -> None:
+    service = accounts(store, lifetime=timedelta(seconds=-1))
+    service.sign_up("Ann", GOOD, GOOD, "ann@example.org")
+    expired = service.log_in("Ann", GOOD, "10.0.0.1").text
+    header, _, signature = expired.split(".")
+    unsigned = "eyJhbGciOiJub25lIn0"
+    for text in (
+        expired,
+        "",
+        "x.y.z",
+        f"{unsigned}.{expired.split('.')[1]}.",
+        f"{header}.e30.{signature}",
+    ):
+        with pytest.raises(NotAuthenticated):
+            service.authenticate(text)
+
+
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(
+    store: DatabaseAccounts,
+) -> None:
+    service = accounts(store)
+    service.sign_up("Ann", GOOD, GOOD, "ann@example.org")
+    answers = set()
+    for name in ("Ann", "Nobody"):
+        with pytest.raises(NotAuthenticated) as refused:
+            service.log_in(name, "wrong password", "10.0.0.1")
+        answers.add(refused.value.message)
+    assert len(answers) == 1
+
+
+def test_logins_are_limited_per_account_and_address(store: DatabaseAccounts) -> None:
+    service = accounts(store)
+    service.sign_up("Ann", GOOD, GOOD, "ann@example.org")
+    for _ in range(3):
+        with pytest.raises(NotAuthenticated):
+            service.log_in("Ann", "wrong password", "10.0.0.1")
+    with pytest.raises(TryLater) as refused:
+        service.log_in("ann ", GOOD, "10.0.0.1")
+    assert timedelta(0) < refused.value.retry_after <= timedelta(minutes=1)
+    assert service.log_in("Ann", GOOD, "10.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("username", "password1", "password2", "email", "field"),
+    [
+        ("", GOOD, GOOD, "a@example.org", "username"),
+        ("a@b", GOOD, GOOD, "a@example.org", "username"),
+        ("a\u202eb", GOOD, GOOD, "a@example.org", "username"),
+        ("ann", GOOD, GOOD + "x", "a@example.org", "password2"),
+        ("ann", "short", "short", "a@example.org", "password1"),
+        ("ann", "password", "password", "a@example.org", "password1"),
+        ("annannannb", "AnnAnnAnnB", "AnnAnnAnnB", "a@example.org", "password1"),
+        ("ann", "aaaaaaaaaaaa", "aaaaaaaaaaaa", "a@example.org", "password1"),
+        ("ann", GOOD, GOOD, "nonsense", "email"),
+    ],
+)
+def test_a_bad_sign_up_names_its_field(
+    store: DatabaseAccounts,
+    username: str,
+    password1: str,
+    password2: str,
+    email: str,
+    field: str,
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        accounts(store).sign_up(username, password1, password2, email)
+    assert [each.field for each in refused.value.fields] == [field]

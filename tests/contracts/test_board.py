@@ -1,0 +1,245 @@
+"""What every task board guarantees (:class:`soundmill.service.ports.Board` and ``Upkeep``)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
+from soundmill.model.conversion import Failure, FailureCode
+from soundmill.model.errors import StaleAttempt
+from soundmill.model.tasks import Attempt, RetryRule, TaskStatus, TaskView
+from tests.builders import REPORT, account, order, stored_file, submitted
+
+DAMAGED = Failure(FailureCode.DAMAGED_INPUT, "The file is damaged after 0:01.")
+CRASHED = Failure(FailureCode.CRASHED, "The conversion crashed.", retryable=True)
+AT_ONCE = RetryRule(most_tries=3, first_pause=timedelta(0))
+LONG, OVER = timedelta(minutes=1), timedelta(seconds=-1)
+
+
+class Desk:
+    """A board with an owner's view of it."""
+
+    def __init__(
+        self, database: Database, lease: timedelta = LONG, retries: RetryRule = AT_ONCE
+    ) -> None:
+        self.database = database
+        self.tasks = DatabaseTasks(database, queue_cap=1000)
+        self.board = DatabaseBoard(database, lease=lease, retries=retries)
+        self.owner = account(database)
+
+    def submit(self, *formats: str) -> TaskView:
+        return submitted(self.tasks, self.owner, *formats)[0]
+
+    def claim(self) -> Attempt:
+        assignment = self.board.claim("worker")
+        assert assignment is not None
+        return assignment.attempt
+
+    def see(self, task_id: int) -> TaskView:
+        return self.tasks.get(self.owner, task_id)
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+def test_nothing_is_claimed_from_an_empty_board(desk: Desk) -> None:
+    assert desk.board.claim("worker") is None
+
+
+def test_a_claim_gives_all_that_a_worker_needs(desk: Desk) -> None:
+    upload = stored_file()
+    task = desk.tasks.submit(
+        desk.owner, upload, "a.wav", (order("mp3", bit_rate=128_000),)
+    )[0]
+    assignment = desk.board.claim("worker")
+    assert assignment is not None
+    assert assignment.attempt == Attempt(task.id, 1)
+    assert (assignment.source_key, assignment.new_format) == (upload.key, "mp3")
+    assert assignment.options.bit_rate == 128_000
+    assert desk.see(task.id).status is TaskStatus.PROCESSING
+
+
+def test_a_task_is_claimed_once_however_many_ask(desk: Desk) -> None:
+    made = {task.id for task in submitted(desk.tasks, desk.owner, *["mp3"] * 20)}
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(
+            pool.map(lambda number: desk.board.claim(f"worker {number}"), range(40))
+        )
+    claimed = [claim.attempt.task_id for claim in claims if claim is not None]
+    # Under contention a claim may come back empty-handed; the rest is there for the next.
+    while (assignment := desk.board.claim("worker")) is not None:
+        claimed.append(assignment.attempt.task_id)
+    assert sorted(claimed) == sorted(made)
+
+
+def test_a_processed_task_shows_its_verified_result(desk: Desk) -> None:
+    task = desk.submit()
+    result = stored_file()
+    desk.board.processed(desk.claim(), result, REPORT)
+    seen = desk.see(task.id)
+    assert seen.status is TaskStatus.PROCESSED
+    assert seen.progress == 1
+    assert seen.result is not None
+    assert (seen.result.key, seen.result.size, seen.result.sha256) == (
+        result.key,
+        result.size,
+        result.sha256,
+    )
+    assert seen.source_sound is not None
+    assert seen.source_sound["duration"] == 1.5
+    assert seen.not_carried == ("cover",)
+    assert desk.tasks.find(desk.owner, "song.mp3").key == result.key
+
+
+def test_saying_processed_twice_changes_nothing(desk: Desk) -> None:
+    task, result = desk.submit(), stored_file()
+    attempt = desk.claim()
+    desk.board.processed(attempt, result, REPORT)
+    before = desk.see(task.id)
+    desk.board.processed(attempt, result, REPORT)
+    assert desk.see(task.id) == before
+
+
+def test_progress_is_seen_and_renews_the_lease(database: Database) -> None:
+    desk = Desk(database, lease=OVER)
+    task = desk.submit()
+    attempt = desk.claim()
+    renewing = DatabaseBoard(database, lease=LONG, retries=AT_ONCE)
+    renewing.progress(attempt, 0.25)
+    assert desk.board.expire_leases() == 0
+    assert desk.see(task.id).progress == 0.25
+
+
+def test_damage_ends_a_task_at_the_first_try(desk: Desk) -> None:
+    task = desk.submit()
+    desk.board.failed(desk.claim(), DAMAGED)
+    seen = desk.see(task.id)
+    assert (seen.status, seen.error_code, seen.error_message) == (
+        TaskStatus.FAILED,
+        "damaged_input",
+        DAMAGED.message,
+    )
+    assert desk.board.claim("worker") is None
+
+
+def test_a_crash_is_tried_again_up_to_the_limit(desk: Desk) -> None:
+    task = desk.submit()
+    for number in (1, 2, 3):
+        assert desk.claim() == Attempt(task.id, number)
+        desk.board.failed(Attempt(task.id, number), CRASHED)
+    assert desk.see(task.id).status is TaskStatus.FAILED
+    assert desk.see(task.id).attempts == 3
+
+
+def test_a_retry_waits_for_its_pause(database: Database) -> None:
+    desk = Desk(database, retries=RetryRule(3, timedelta(minutes=5)))
+    task = desk.submit()
+    desk.board.failed(desk.claim(), CRASHED)
+    assert desk.see(task.id).status is TaskStatus.UPLOADED
+    assert desk.board.claim("worker") is None
+
+
+def test_saying_failed_twice_counts_once(desk: Desk) -> None:
+    task = desk.submit()
+    attempt = desk.claim()
+    desk.board.failed(attempt, CRASHED)
+    desk.board.failed(attempt, CRASHED)
+    assert desk.see(task.id).attempts == 1
+    assert desk.see(task.id).status is TaskStatus.UPLOADED
+
+
+def test_an_expired_lease_makes_the_task_due_and_fences_the_old_attempt(
+    database: Database,
+) -> None:
+    desk = Desk(database, lease=OVER)
+    task = desk.submit()
+    lost = desk.claim()
+    assert desk.board.expire_leases() == 1
+    assert desk.see(task.id).status is TaskStatus.UPLOADED
+    with pytest.raises(StaleAttempt):
+        desk.board.progress(lost, 0.5)
+    second = desk.claim()
+    assert second == Attempt(task.id, 2)
+    for say in (
+        lambda: desk.board.progress(lost, 0.5),
+        lambda: desk.board.processed(lost, stored_file(), REPORT),
+        lambda: desk.board.failed(lost, DAMAGED),
+        lambda: desk.board.release(lost),
+    ):
+        with pytest.raises(StaleAttempt):
+            say()
+    assert desk.board.is_live(second)
+    assert not desk.board.is_live(lost)
+
+
+def test_a_file_that_kills_its_worker_three_times_fails_with_that_reason(
+    database: Database,
+) -> None:
+    desk = Desk(database, lease=OVER)
+    task = desk.submit()
+    for _ in range(3):
+        desk.claim()
+        desk.board.expire_leases()
+    seen = desk.see(task.id)
+    assert (seen.status, seen.error_code) == (TaskStatus.FAILED, "worker_lost")
+    assert "3 times" in (seen.error_message or "")
+
+
+def test_a_lease_that_lasts_is_left_alone(desk: Desk) -> None:
+    desk.submit()
+    attempt = desk.claim()
+    assert desk.board.expire_leases() == 0
+    assert desk.board.is_live(attempt)
+
+
+def test_a_released_task_is_due_at_once_and_the_attempt_does_not_count(
+    desk: Desk,
+) -> None:
+    task = desk.submit()
+    attempt = desk.claim()
+    desk.board.release(attempt)
+    desk.board.release(attempt)
+    assert desk.see(task.id).attempts == 0
+    assert desk.claim() == Attempt(task.id, 2)
+
+
+@pytest.mark.parametrize("interruption", ["cancel", "change", "delete"])
+def test_what_the_owner_does_fences_the_running_attempt(
+    desk: Desk, interruption: str
+) -> None:
+    task = desk.submit()
+    attempt = desk.claim()
+    if interruption == "cancel":
+        desk.tasks.cancel(desk.owner, task.id)
+    elif interruption == "change":
+        desk.tasks.restart(desk.owner, task.id, order("flac"))
+    else:
+        desk.tasks.remove(desk.owner, task.id)
+    with pytest.raises(StaleAttempt):
+        desk.board.progress(attempt, 0.5)
+    with pytest.raises(StaleAttempt):
+        desk.board.processed(attempt, stored_file(), REPORT)
+    assert not desk.board.is_live(attempt)
+
+
+def test_one_task_does_not_wait_for_anothers_thousand(desk: Desk) -> None:
+    for _ in range(20):
+        submitted(desk.tasks, desk.owner, *["mp3"] * 50)
+    first_claims = [desk.claim() for _ in range(5)]
+    other = account(desk.database)
+    single = submitted(desk.tasks, other, "mp3")[0]
+    following = [desk.claim().task_id for _ in range(3)]
+    assert single.id in following, (first_claims, following)
+
+
+def test_two_accounts_share_turn_by_turn(desk: Desk) -> None:
+    other = account(desk.database)
+    mine = {task.id for task in submitted(desk.tasks, desk.owner, *["mp3"] * 10)}
+    submitted(desk.tasks, other, *["mp3"] * 10)
+    turns = [desk.claim().task_id in mine for _ in range(20)]
+    assert all(sum(turns[start : start + 2]) == 1 for start in range(0, 20, 2)), turns
