@@ -1,0 +1,85 @@
+"""Options are understood or refused before any work starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soundmill.model.errors import InvalidOptions, UnknownFormat
+from soundmill.model.formats import FORMATS, target_format
+from soundmill.model.options import OPTION_NAMES, ConversionOptions, parse_options
+
+
+@pytest.mark.parametrize("name", ["mp3", "MP3", " .Mp3 ", ".mp3"])
+def test_case_blanks_and_one_dot_are_ignored(name: str) -> None:
+    assert target_format(name) is FORMATS["mp3"]
+
+
+@pytest.mark.parametrize("name", ["", "exe", "mp3; rm -rf /", "..mp3", "x" * 10_000])
+def test_an_unknown_format_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(UnknownFormat, match="It writes: mp3, wav"):
+        target_format(name)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "options", "parsed"),
+    [
+        ("mp3", {}, ConversionOptions()),
+        ("mp3", {"bitRate": "192k"}, ConversionOptions(bit_rate=192_000)),
+        ("mp3", {"bitRate": 320_000, "channels": "1"}, ConversionOptions(bit_rate=320_000, channels=1)),
+        ("mp3", {"quality": "0"}, ConversionOptions(quality=0.0)),
+        ("mp3", {"bitRate": "", "quality": None}, ConversionOptions()),
+        ("wav", {"bitDepth": 24, "sampleRate": "44.1k"}, ConversionOptions(bit_depth=24, sample_rate=44_100)),
+        ("ogg", {"quality": 6.5}, ConversionOptions(quality=6.5)),
+    ],
+)
+def test_good_options(format_name: str, options: dict[str, Any], parsed: ConversionOptions) -> None:
+    assert parse_options(FORMATS[format_name], options) == parsed
+
+
+@pytest.mark.parametrize(
+    ("format_name", "options", "fields"),
+    [
+        ("mp3", {"bitRate": 192}, ["bitRate"]),
+        ("mp3", {"bitRate": "fast"}, ["bitRate"]),
+        ("mp3", {"bitRate": True}, ["bitRate"]),
+        ("mp3", {"bitRate": "nan"}, ["bitRate"]),
+        ("mp3", {"bitRate": "inf"}, ["bitRate"]),
+        ("mp3", {"quality": "nan"}, ["quality"]),
+        ("mp3", {"bitRate": 128_000, "quality": 2}, ["quality"]),
+        ("mp3", {"sampleRate": 96_000}, ["sampleRate"]),
+        ("mp3", {"channels": 6}, ["channels"]),
+        ("mp3", {"bitDepth": 16}, ["bitDepth"]),
+        ("mp3", {"loudness": -14}, ["loudness"]),
+        ("wav", {"bitRate": 128_000}, ["bitRate"]),
+        ("flac", {"bitDepth": 32, "channels": 0}, ["channels", "bitDepth"]),
+        ("flac", {"sampleRate": -1}, ["sampleRate"]),
+        ("ogg", {"bitRate": 128_000}, ["bitRate"]),
+        ("opus", {"sampleRate": 44_100}, ["sampleRate"]),
+    ],
+)
+def test_bad_options_name_their_fields(format_name: str, options: dict[str, Any], fields: list[str]) -> None:
+    with pytest.raises(InvalidOptions) as refused:
+        parse_options(FORMATS[format_name], options)
+    assert [each.field for each in refused.value.fields] == fields
+    assert all(each.message for each in refused.value.fields)
+
+
+@given(
+    st.sampled_from(sorted(FORMATS)),
+    st.dictionaries(
+        st.sampled_from([*OPTION_NAMES, "other"]),
+        st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans(), st.lists(st.integers())),
+    ),
+)
+def test_options_are_understood_or_refused_and_nothing_else(format_name: str, options: dict[str, Any]) -> None:
+    target = FORMATS[format_name]
+    try:
+        parsed = parse_options(target, options)
+    except InvalidOptions as refused:
+        assert refused.fields
+    else:
+        assert parse_options(target, parsed.as_dict()) == parsed
