@@ -23,9 +23,7 @@ FACTS = SoundFacts(
     sample_count=72_000,
     tags={"title": "Ω"},
 )
-REPORT = ConversionReport(
-    FACTS, FACTS, not_carried=("cover",), versions={"ffmpeg": "9"}
-)
+REPORT = ConversionReport(FACTS, FACTS, not_carried=("cover",), versions={"ffmpeg": "9"})
 
 
 def stored_file() -> StoredFile:
@@ -39,14 +37,10 @@ def order(name: str = "mp3", **options: object) -> Order:
 
 def account(database: Database) -> int:
     number = next(_numbers)
-    added = DatabaseAccounts(database).add(
-        f"user{number}", f"user{number}@example.org", "hash"
-    )
+    added = DatabaseAccounts(database).add(f"user{number}", f"user{number}@example.org", "hash")
     return added.id
 
 
-def submitted(
-    tasks: DatabaseTasks, account_id: int, *formats: str, name: str = "song.wav"
-) -> list[TaskView]:
+def submitted(tasks: DatabaseTasks, account_id: int, *formats: str, name: str = "song.wav") -> list[TaskView]:
     orders = tuple(order(each) for each in formats or ("mp3",))
     return tasks.submit(account_id, stored_file(), name, orders)

@@ -53,9 +53,7 @@ def postgresql() -> Iterator[str]:
             "fsync=off",
         ]
         with (directory / "log").open("wb") as log:
-            server = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=directory, **identity
-            )
+            server = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory, **identity)
         try:
             _wait_until_it_answers(server, directory)
             yield f"postgresql+psycopg://postgres@/postgres?host={directory}"

@@ -73,16 +73,12 @@ class App:
     @cached_property
     def database(self) -> Database:
         """The database of the accounts and tasks."""
-        return Database(
-            self.settings.effective_database_url, connections=self.settings.api_threads
-        )
+        return Database(self.settings.effective_database_url, connections=self.settings.api_threads)
 
     @cached_property
     def storage(self) -> DirectoryStorage:
         """The files, as the API sees them."""
-        return DirectoryStorage(
-            self.settings.data_dir, reserve_bytes=self.settings.storage_reserve
-        )
+        return DirectoryStorage(self.settings.data_dir, reserve_bytes=self.settings.storage_reserve)
 
     @cached_property
     def workbench(self) -> DirectoryWorkbench:
@@ -97,19 +93,13 @@ class App:
     @cached_property
     def board(self) -> DatabaseBoard:
         """The task board."""
-        retries = RetryRule(
-            self.settings.most_tries, timedelta(seconds=self.settings.retry_pause)
-        )
-        return DatabaseBoard(
-            self.database, lease=timedelta(seconds=self.settings.lease), retries=retries
-        )
+        retries = RetryRule(self.settings.most_tries, timedelta(seconds=self.settings.retry_pause))
+        return DatabaseBoard(self.database, lease=timedelta(seconds=self.settings.lease), retries=retries)
 
     @cached_property
     def accounts(self) -> Accounts:
         """The use cases of accounts."""
-        mint = JwtMint(
-            self._derived_key("tokens"), timedelta(seconds=self.settings.token_lifetime)
-        )
+        mint = JwtMint(self._derived_key("tokens"), timedelta(seconds=self.settings.token_lifetime))
         storage = self.settings.limits_storage
         return Accounts(
             DatabaseAccounts(self.database),
@@ -158,9 +148,7 @@ class App:
         # The engine's process starts before anything else is open: it inherits nothing of the database.
         with Mill(allow_weak_sandbox=self.settings.allow_weak_sandbox) as mill:
             owner = f"{socket.gethostname()}:{os.getpid()}"
-            yield Worker(
-                owner, self.board, self.workbench, _MillConverter(mill, self._limits())
-            )
+            yield Worker(owner, self.board, self.workbench, _MillConverter(mill, self._limits()))
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:
@@ -182,13 +170,9 @@ class App:
     @cached_property
     def _secret(self) -> bytes:
         given = self.settings.secret.get_secret_value()
-        secret = (
-            given.encode() if given else _kept_secret(self.settings.data_dir / "secret")
-        )
+        secret = given.encode() if given else _kept_secret(self.settings.data_dir / "secret")
         if len(secret) < _SHORTEST_SECRET:
-            raise ConfigurationError(
-                f"SOUNDMILL_SECRET needs at least {_SHORTEST_SECRET} characters."
-            )
+            raise ConfigurationError(f"SOUNDMILL_SECRET needs at least {_SHORTEST_SECRET} characters.")
         return secret
 
 
@@ -208,9 +192,7 @@ class _MillConverter:
         on_tick: Callable[[float], bool],
     ) -> tuple[Path, ConversionReport]:
         """See the port."""
-        made = self._mill.convert(
-            Job(source, directory, target, options, self._limits), on_tick
-        )
+        made = self._mill.convert(Job(source, directory, target, options, self._limits), on_tick)
         return made.path, made.report
 
 
@@ -229,9 +211,7 @@ def run_worker(settings: Settings) -> None:
             worker.drain(timedelta(seconds=settings.drain_seconds))
 
         signal.signal(signal.SIGTERM, drain)
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # Ctrl-C reaches the whole group; the supervisor says when to stop
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
         _log.info("worker ready")
         while not worker.draining:
             if not worker.work():
@@ -263,16 +243,10 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "event"]
-            ),
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[settings.log_level.upper()]
-        ),
-        logger_factory=structlog.WriteLoggerFactory(
-            open(2, "w", buffering=1, closefd=False)
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(open(2, "w", buffering=1, closefd=False)),
     )
 
 
@@ -298,9 +272,7 @@ def _kept_secret(path: Path) -> bytes:
     try:
         return path.read_bytes().strip()
     except OSError as error:
-        raise ConfigurationError(
-            f"Can't read the secret {path}: {error.strerror}."
-        ) from error
+        raise ConfigurationError(f"Can't read the secret {path}: {error.strerror}.") from error
 
 
 def _write_whole(path: Path, content: bytes) -> None:
@@ -311,8 +283,6 @@ def _write_whole(path: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(descriptor)
     try:
-        os.link(
-            temporary, path
-        )  # unlike a rename it never replaces what another process just made
+        os.link(temporary, path)  # unlike a rename it never replaces what another process just made
     finally:
         temporary.unlink()

@@ -25,9 +25,7 @@ def store(database: Database) -> DatabaseAccounts:
     return DatabaseAccounts(database)
 
 
-def accounts(
-    store: DatabaseAccounts, lifetime: timedelta = timedelta(hours=1)
-) -> Accounts:
+def accounts(store: DatabaseAccounts, lifetime: timedelta = timedelta(hours=1)) -> Accounts:
     return Accounts(
         store,
         Argon2Passwords(),

@@ -22,9 +22,7 @@ LONG, OVER = timedelta(minutes=1), timedelta(seconds=-1)
 class Desk:
     """A board with an owner's view of it."""
 
-    def __init__(
-        self, database: Database, lease: timedelta = LONG, retries: RetryRule = AT_ONCE
-    ) -> None:
+    def __init__(self, database: Database, lease: timedelta = LONG, retries: RetryRule = AT_ONCE) -> None:
         self.database = database
         self.tasks = DatabaseTasks(database, queue_cap=1000)
         self.board = DatabaseBoard(database, lease=lease, retries=retries)
@@ -53,9 +51,7 @@ def test_nothing_is_claimed_from_an_empty_board(desk: Desk) -> None:
 
 def test_a_claim_gives_all_that_a_worker_needs(desk: Desk) -> None:
     upload = stored_file()
-    task = desk.tasks.submit(
-        desk.owner, upload, "a.wav", (order("mp3", bit_rate=128_000),)
-    )[0]
+    task = desk.tasks.submit(desk.owner, upload, "a.wav", (order("mp3", bit_rate=128_000),))[0]
     assignment = desk.board.claim("worker")
     assert assignment is not None
     assert assignment.attempt == Attempt(task.id, 1)
@@ -67,9 +63,7 @@ def test_a_claim_gives_all_that_a_worker_needs(desk: Desk) -> None:
 def test_a_task_is_claimed_once_however_many_ask(desk: Desk) -> None:
     made = {task.id for task in submitted(desk.tasks, desk.owner, *["mp3"] * 20)}
     with ThreadPoolExecutor(8) as pool:
-        claims = list(
-            pool.map(lambda number: desk.board.claim(f"worker {number}"), range(40))
-        )
+        claims = list(pool.map(lambda number: desk.board.claim(f"worker {number}"), range(40)))
     claimed = [claim.attempt.task_id for claim in claims if claim is not None]
     # Under contention a claim may come back empty-handed; the rest is there for the next.
     while (assignment := desk.board.claim("worker")) is not None:
@@ -209,9 +203,7 @@ def test_a_released_task_is_due_at_once_and_the_attempt_does_not_count(
 
 
 @pytest.mark.parametrize("interruption", ["cancel", "change", "delete"])
-def test_what_the_owner_does_fences_the_running_attempt(
-    desk: Desk, interruption: str
-) -> None:
+def test_what_the_owner_does_fences_the_running_attempt(desk: Desk, interruption: str) -> None:
     task = desk.submit()
     attempt = desk.claim()
     if interruption == "cancel":

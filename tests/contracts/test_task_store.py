@@ -55,35 +55,23 @@ def test_several_formats_share_one_source(tasks: DatabaseTasks, owner: int) -> N
     assert {task.status for task in made} == {TaskStatus.UPLOADED}
 
 
-def test_names_are_unique_per_account(
-    tasks: DatabaseTasks, owner: int, database: Database
-) -> None:
+def test_names_are_unique_per_account(tasks: DatabaseTasks, owner: int, database: Database) -> None:
     names = [submitted(tasks, owner, name="song.mp3")[0].file_name for _ in range(3)]
     assert len(set(names)) == 3
     assert names[0] == "song.mp3"
     literal = submitted(tasks, owner, name="song (2).mp3")[0].file_name
     assert literal not in names
-    assert (
-        submitted(tasks, account(database), name="song.mp3")[0].file_name == "song.mp3"
-    )
+    assert submitted(tasks, account(database), name="song.mp3")[0].file_name == "song.mp3"
 
 
-def test_names_stay_unique_when_many_upload_at_once(
-    tasks: DatabaseTasks, owner: int
-) -> None:
+def test_names_stay_unique_when_many_upload_at_once(tasks: DatabaseTasks, owner: int) -> None:
     with ThreadPoolExecutor(8) as pool:
-        made = list(
-            pool.map(
-                lambda number: submitted(tasks, owner, name="song.wav")[0], range(24)
-            )
-        )
+        made = list(pool.map(lambda number: submitted(tasks, owner, name="song.wav")[0], range(24)))
     names = [task.file_name for task in made] + [task.result_name for task in made]
     assert len(set(names)) == 48
 
 
-def test_a_result_in_the_sources_format_has_a_name_of_its_own(
-    tasks: DatabaseTasks, owner: int
-) -> None:
+def test_a_result_in_the_sources_format_has_a_name_of_its_own(tasks: DatabaseTasks, owner: int) -> None:
     task = submitted(tasks, owner, "wav", name="song.wav")[0]
     assert (task.file_name, task.result_name) == ("song.wav", "song (2).wav")
 
@@ -98,28 +86,21 @@ def test_a_full_queue_refuses_and_keeps_nothing(database: Database, owner: int) 
         small.find(owner, "other.wav")
 
 
-def test_pages_follow_each_other_without_gap_or_repeat(
-    tasks: DatabaseTasks, owner: int, database: Database
-) -> None:
+def test_pages_follow_each_other_without_gap_or_repeat(tasks: DatabaseTasks, owner: int, database: Database) -> None:
     made = [submitted(tasks, owner)[0].id for _ in range(7)]
     submitted(tasks, account(database))
     for descending in (False, True):
         seen: list[int] = []
         while True:
             cursor = seen[-1] if seen else None
-            page = [
-                task.id
-                for task in tasks.page(owner, PageRequest(3, descending, cursor))
-            ]
+            page = [task.id for task in tasks.page(owner, PageRequest(3, descending, cursor))]
             if not page:
                 break
             seen += page
         assert seen == sorted(made, reverse=descending)
 
 
-def test_a_page_can_be_of_one_status(
-    tasks: DatabaseTasks, board: DatabaseBoard, owner: int
-) -> None:
+def test_a_page_can_be_of_one_status(tasks: DatabaseTasks, board: DatabaseBoard, owner: int) -> None:
     first, second = submitted(tasks, owner)[0], submitted(tasks, owner)[0]
     process(board)
     done = tasks.page(owner, PageRequest(10, status=TaskStatus.PROCESSED))
@@ -128,9 +109,7 @@ def test_a_page_can_be_of_one_status(
     assert [task.id for task in waiting] == [second.id]
 
 
-def test_a_strangers_task_is_not_there(
-    tasks: DatabaseTasks, owner: int, database: Database
-) -> None:
+def test_a_strangers_task_is_not_there(tasks: DatabaseTasks, owner: int, database: Database) -> None:
     task, stranger = submitted(tasks, owner)[0], account(database)
     for act in (
         lambda: tasks.get(stranger, task.id),
@@ -144,9 +123,7 @@ def test_a_strangers_task_is_not_there(
     assert tasks.get(owner, task.id) == task
 
 
-def test_changing_the_format_deletes_the_old_result(
-    tasks: DatabaseTasks, board: DatabaseBoard, owner: int
-) -> None:
+def test_changing_the_format_deletes_the_old_result(tasks: DatabaseTasks, board: DatabaseBoard, owner: int) -> None:
     task = submitted(tasks, owner)[0]
     key = process(board)
     changed, dropped = tasks.restart(owner, task.id, order("flac", bit_depth=16))
@@ -168,9 +145,7 @@ def test_changing_the_format_deletes_the_old_result(
     assert tasks.get(owner, task.id).status is TaskStatus.PROCESSED
 
 
-def test_only_failed_and_cancelled_tasks_are_retried(
-    tasks: DatabaseTasks, board: DatabaseBoard, owner: int
-) -> None:
+def test_only_failed_and_cancelled_tasks_are_retried(tasks: DatabaseTasks, board: DatabaseBoard, owner: int) -> None:
     task = submitted(tasks, owner)[0]
     with pytest.raises(WrongState):
         tasks.restart(owner, task.id, None)
@@ -182,27 +157,21 @@ def test_only_failed_and_cancelled_tasks_are_retried(
         tasks.restart(owner, task.id, None)
 
 
-def test_cancelling_is_final_and_repeatable(
-    tasks: DatabaseTasks, board: DatabaseBoard, owner: int
-) -> None:
+def test_cancelling_is_final_and_repeatable(tasks: DatabaseTasks, board: DatabaseBoard, owner: int) -> None:
     task = submitted(tasks, owner)[0]
     assert tasks.cancel(owner, task.id).status is TaskStatus.CANCELLED
     assert tasks.cancel(owner, task.id).status is TaskStatus.CANCELLED
     assert board.claim("worker") is None
 
 
-def test_a_processed_task_can_not_be_cancelled(
-    tasks: DatabaseTasks, board: DatabaseBoard, owner: int
-) -> None:
+def test_a_processed_task_can_not_be_cancelled(tasks: DatabaseTasks, board: DatabaseBoard, owner: int) -> None:
     task = submitted(tasks, owner)[0]
     process(board)
     with pytest.raises(WrongState):
         tasks.cancel(owner, task.id)
 
 
-def test_the_source_goes_with_its_last_task(
-    tasks: DatabaseTasks, board: DatabaseBoard, owner: int
-) -> None:
+def test_the_source_goes_with_its_last_task(tasks: DatabaseTasks, board: DatabaseBoard, owner: int) -> None:
     first, second = submitted(tasks, owner, "mp3", "flac")
     result_key = process(board)
     assert tasks.remove(owner, first.id) == [result_key]
@@ -218,9 +187,7 @@ def test_ids_are_never_given_twice(tasks: DatabaseTasks, owner: int) -> None:
     assert submitted(tasks, owner)[0].id > first.id
 
 
-def test_a_result_is_not_there_before_it_is_processed(
-    tasks: DatabaseTasks, owner: int
-) -> None:
+def test_a_result_is_not_there_before_it_is_processed(tasks: DatabaseTasks, owner: int) -> None:
     task = submitted(tasks, owner)[0]
     with pytest.raises(NotFound):
         tasks.find(owner, task.result_name)
@@ -231,16 +198,12 @@ def test_only_unknown_keys_are_orphans(tasks: DatabaseTasks, owner: int) -> None
     assert tasks.unknown(["lost", task.source.key]) == ["lost"]
 
 
-def test_final_means_final_or_gone(
-    tasks: DatabaseTasks, board: DatabaseBoard, owner: int
-) -> None:
+def test_final_means_final_or_gone(tasks: DatabaseTasks, board: DatabaseBoard, owner: int) -> None:
     done, waiting = submitted(tasks, owner)[0], submitted(tasks, owner)[0]
     process(board)
     assert tasks.final_among({done.id, waiting.id, 10**9}) == {done.id, 10**9}
 
 
-def test_a_task_reads_the_same_wherever_it_is_read(
-    tasks: DatabaseTasks, owner: int
-) -> None:
+def test_a_task_reads_the_same_wherever_it_is_read(tasks: DatabaseTasks, owner: int) -> None:
     made: TaskView = submitted(tasks, owner)[0]
     assert tasks.get(owner, made.id) == made == tasks.page(owner, PageRequest(1))[0]

@@ -54,9 +54,7 @@ class TokenOut(Shape):
 @accounts.input(SignUpIn, location="json_or_form", arg_name="given")
 def sign_up(given: SignUpIn) -> Account:
     """A new account."""
-    return services().accounts.sign_up(
-        given.username, given.password1, given.password2, given.email
-    )
+    return services().accounts.sign_up(given.username, given.password1, given.password2, given.email)
 
 
 @accounts.post("/auth/login")
@@ -65,9 +63,7 @@ def sign_up(given: SignUpIn) -> Account:
 @accounts.input(LoginIn, location="json_or_form", arg_name="given")
 def log_in(given: LoginIn) -> dict[str, Any]:
     """A token for the routes below."""
-    token = services().accounts.log_in(
-        given.username, given.password, request.remote_addr or ""
-    )
+    token = services().accounts.log_in(given.username, given.password, request.remote_addr or "")
     return {"token": token.text, "expiresAt": token.expires_at}
 
 

@@ -57,9 +57,7 @@ def _describe_upload(spec: Any) -> Any:
         "properties": {
             "fileName": {"type": "string", "format": "binary"},
             "newFormat": {"type": "array", "items": {"type": "string"}},
-            **dict.fromkeys(
-                ("bitRate", "quality", "sampleRate", "channels", "bitDepth"), option
-            ),
+            **dict.fromkeys(("bitRate", "quality", "sampleRate", "channels", "bitDepth"), option),
         },
     }
     body = {"required": True, "content": {"multipart/form-data": {"schema": form}}}

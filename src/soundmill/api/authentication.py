@@ -38,9 +38,7 @@ def caller() -> tuple[Account, Token]:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return services().accounts.authenticate(bearer.strip())
-    account, token = services().accounts.authenticate(
-        request.cookies.get(SESSION_COOKIE, "")
-    )
+    account, token = services().accounts.authenticate(request.cookies.get(SESSION_COOKIE, ""))
     if request.method not in _SAFE_METHODS:
         _check_csrf(token)
     return account, token
@@ -48,19 +46,13 @@ def caller() -> tuple[Account, Token]:
 
 def csrf_token(token: Token) -> str:
     """What a page that holds the session's cookie must send along with every change."""
-    return hmac.new(
-        services().csrf_secret, token.id.encode(), hashlib.sha256
-    ).hexdigest()
+    return hmac.new(services().csrf_secret, token.id.encode(), hashlib.sha256).hexdigest()
 
 
 def _check_csrf(token: Token) -> None:
     # Another site can make a browser send the cookie, but can neither read this value nor set a header of that name.
     if not hmac.compare_digest(request.headers.get(CSRF_HEADER, ""), csrf_token(token)):
-        raise NotAuthenticated(
-            f"The session's cookie needs the {CSRF_HEADER} header too."
-        )
+        raise NotAuthenticated(f"The session's cookie needs the {CSRF_HEADER} header too.")
 
 
-_bearer = HTTPTokenAuth(
-    scheme="Bearer", description="The token of POST /api/auth/login."
-)
+_bearer = HTTPTokenAuth(scheme="Bearer", description="The token of POST /api/auth/login.")

@@ -31,9 +31,7 @@ _CHUNK_BYTES = 256 * 1024
 def download(filename: str, account: Account) -> Response:
     """A file by its unique name."""
     facts, stream = services().tasks.open_file(account.id, filename)
-    answer = Response(
-        _Chunks(stream), mimetype=_mime_type(facts.name), direct_passthrough=True
-    )
+    answer = Response(_Chunks(stream), mimetype=_mime_type(facts.name), direct_passthrough=True)
     answer.call_on_close(stream.close)
     answer.content_length = facts.size
     answer.set_etag(facts.sha256)
@@ -44,14 +42,10 @@ def download(filename: str, account: Account) -> Response:
     answer.headers["Cache-Control"] = "private, no-cache"
     # A file that a stranger made must not run as a page of ours.
     answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["Content-Security-Policy"] = (
-        "sandbox; default-src 'none'; media-src 'self'"
-    )
+    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; media-src 'self'"
     environment = dict(request.environ)
     if "," in environment.get("HTTP_RANGE", ""):
-        del environment[
-            "HTTP_RANGE"
-        ]  # several ranges: a server may answer with the whole
+        del environment["HTTP_RANGE"]  # several ranges: a server may answer with the whole
     answer.make_conditional(environment, accept_ranges=True, complete_length=facts.size)
     return answer
 
@@ -64,11 +58,7 @@ def _disposition(facts: FileFacts) -> str:
     # RFC 6266: an ASCII name for old clients, the real one in UTF-8.
     ascii_name = facts.name.encode("ascii", "replace").decode().replace("?", "_")
     header = dump_options_header("attachment", {"filename": ascii_name})
-    return (
-        header
-        if ascii_name == facts.name
-        else f"{header}; filename*=UTF-8''{quote(facts.name, safe='')}"
-    )
+    return header if ascii_name == facts.name else f"{header}; filename*=UTF-8''{quote(facts.name, safe='')}"
 
 
 class _Chunks:

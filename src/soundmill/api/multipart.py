@@ -30,9 +30,7 @@ class ReceivedForm:
 
 
 @contextmanager
-def received_form(
-    storage: Storage, file_field: str, size_limit: int
-) -> Iterator[ReceivedForm]:
+def received_form(storage: Storage, file_field: str, size_limit: int) -> Iterator[ReceivedForm]:
     """Read the current request's form. What wasn't committed by the end leaves no trace.
 
     Raises ``InvalidRequest`` for anything but one file under ``file_field``, ``TooLarge``, ``NoRoom``.
@@ -42,9 +40,7 @@ def received_form(
     if request.mimetype != "multipart/form-data" or not boundary:
         raise InvalidRequest("Send the file as multipart/form-data.")
     if length is not None and length > size_limit + _FIELDS_LIMIT_BYTES:
-        raise TooLarge(
-            f"The file is larger than the {size_limit:,} bytes that this service takes."
-        )
+        raise TooLarge(f"The file is larger than the {size_limit:,} bytes that this service takes.")
     receiving = _Receiving(storage, size_limit, length or 0)
     parser = MultiPartParser(
         cast(Any, receiving.begin),
@@ -58,14 +54,10 @@ def received_form(
         except ValueError as error:
             raise InvalidRequest("The multipart form is malformed.") from error
         except RequestEntityTooLarge as error:
-            raise InvalidRequest(
-                "The form has too many or too large text fields."
-            ) from error
+            raise InvalidRequest("The form has too many or too large text fields.") from error
         given = files.get(file_field)
         if given is None or not given.filename or receiving.upload is None:
-            raise InvalidRequest(
-                f"There is no file: send one in the field “{file_field}”."
-            )
+            raise InvalidRequest(f"There is no file: send one in the field “{file_field}”.")
         yield ReceivedForm(fields, given.filename, receiving.upload)
     finally:
         receiving.abort()
@@ -82,9 +74,7 @@ class _Receiving:
 
     def begin(self, **about: object) -> IO[bytes]:
         if self.upload is not None:
-            raise InvalidRequest(
-                "Send one file a request; for several formats repeat newFormat."
-            )
+            raise InvalidRequest("Send one file a request; for several formats repeat newFormat.")
         self.upload = self._storage.create(self._size_limit, self._expected_size)
         return cast("IO[bytes]", _Part(self.upload))
 

@@ -14,9 +14,7 @@ from soundmill.model import errors
 
 _log = structlog.get_logger()
 
-_KEPT_HEADERS = frozenset(
-    {"allow", "retry-after", "www-authenticate", "content-range", "location"}
-)
+_KEPT_HEADERS = frozenset({"allow", "retry-after", "www-authenticate", "content-range", "location"})
 
 _STATUSES: dict[type[errors.SoundmillError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -57,12 +55,8 @@ def problem(
         "code": code,
     }
     if fields:
-        body["errors"] = [
-            {"field": each.field, "message": each.message} for each in fields
-        ]
-    answer = Response(
-        json.dumps(body), status.value, content_type="application/problem+json"
-    )
+        body["errors"] = [{"field": each.field, "message": each.message} for each in fields]
+    answer = Response(json.dumps(body), status.value, content_type="application/problem+json")
     answer.headers.update(headers)
     return answer
 
@@ -77,9 +71,7 @@ def _of_ours(error: errors.SoundmillError) -> Response:
         headers["Retry-After"] = str(max(1, round(error.retry_after.total_seconds())))
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return problem(
-        status, error.code, error.message, getattr(error, "fields", ()), **headers
-    )
+    return problem(status, error.code, error.message, getattr(error, "fields", ()), **headers)
 
 
 def _of_http(error: HTTPError) -> Response:
@@ -90,17 +82,9 @@ def _of_http(error: HTTPError) -> Response:
         for by_field in (error.detail or {}).values()
         for field, messages in by_field.items()
     )
-    detail = (
-        "Some fields are missing or wrong."
-        if fields
-        else status.description or status.phrase
-    )
+    detail = "Some fields are missing or wrong." if fields else status.description or status.phrase
     code = "invalid_request" if fields else status.name.lower()
-    headers = {
-        name: value
-        for name, value in Headers(error.headers).items()
-        if name.lower() in _KEPT_HEADERS
-    }
+    headers = {name: value for name, value in Headers(error.headers).items() if name.lower() in _KEPT_HEADERS}
     return problem(status, code, detail, fields, **headers)
 
 

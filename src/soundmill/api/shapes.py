@@ -16,9 +16,7 @@ from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
 class Shape(BaseModel):
     """A JSON object with camelCase names."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, from_attributes=True
-    )
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
 
 
 class SoundOut(Shape):
@@ -149,9 +147,5 @@ def format_out(target: TargetFormat) -> FormatOut:
 
 
 def _sound(file: FileFacts, sound: dict[str, Any] | None) -> dict[str, Any]:
-    known = {
-        name: value
-        for name, value in (sound or {}).items()
-        if name in SoundOut.model_fields
-    }
+    known = {name: value for name, value in (sound or {}).items() if name in SoundOut.model_fields}
     return {**known, "size": file.size, "sha256": file.sha256}

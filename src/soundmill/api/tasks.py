@@ -63,12 +63,8 @@ class WaitIn(Shape):
 def submit(account: Account) -> Response:
     """Accepted means: the bytes and the tasks are safe."""
     needed = services()
-    with received_form(
-        needed.storage, _FILE_FIELD, needed.settings.upload_limit
-    ) as form:
-        options = {
-            name: value for name, value in form.fields.items() if name != _FORMAT_FIELD
-        }
+    with received_form(needed.storage, _FILE_FIELD, needed.settings.upload_limit) as form:
+        options = {name: value for name, value in form.fields.items() if name != _FORMAT_FIELD}
         orders = _orders(form.fields.getlist(_FORMAT_FIELD), options)
         accepted = needed.tasks.submit(account.id, form.upload, form.file_name, orders)
     return _accepted(accepted)

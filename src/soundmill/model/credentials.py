@@ -42,9 +42,7 @@ def check_sign_up(username: str, password1: str, password2: str, email: str) -> 
     if complaint := _username_complaint(name):
         errors.append(FieldError("username", complaint))
     try:
-        address = validate_email(
-            email.strip(), check_deliverability=False, test_environment=True
-        ).normalized
+        address = validate_email(email.strip(), check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError:
         address = ""
         errors.append(FieldError("email", "This is not an e-mail address."))

@@ -143,7 +143,5 @@ def target_format(name: str) -> TargetFormat:
     found = FORMATS.get(_ALIASES.get(wanted, wanted))
     if found is None:
         shown = wanted[:40] or "(empty)"
-        raise UnknownFormat(
-            f"soundmill doesn't write “{shown}”. It writes: {', '.join(FORMATS)}."
-        )
+        raise UnknownFormat(f"soundmill doesn't write “{shown}”. It writes: {', '.join(FORMATS)}.")
     return found

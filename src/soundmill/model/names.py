@@ -17,9 +17,7 @@ def clean_file_name(given: str) -> str:
     'passwd'
     """
     base = given.replace("\\", "/").rsplit("/", 1)[-1]
-    visible = "".join(
-        _visible(character) for character in unicodedata.normalize("NFC", base)
-    )
+    visible = "".join(_visible(character) for character in unicodedata.normalize("NFC", base))
     stem, extension = split_extension(" ".join(visible.split()))
     stem = stem.strip(" .")
     extension = extension[:20]

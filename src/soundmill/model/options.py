@@ -25,11 +25,7 @@ class ConversionOptions:
 
     def as_dict(self) -> dict[str, Any]:
         """The options that were given, by their JSON names."""
-        return {
-            json: value
-            for json, name in OPTION_NAMES.items()
-            if (value := getattr(self, name)) is not None
-        }
+        return {json: value for json, name in OPTION_NAMES.items() if (value := getattr(self, name)) is not None}
 
 
 OPTION_NAMES: Mapping[str, str] = {
@@ -127,17 +123,9 @@ def _quality_complaint(target: TargetFormat, value: float) -> str | None:
 def _sample_rate_complaint(target: TargetFormat, value: float) -> str | None:
     if target.sample_rates:
         allowed = ", ".join(map(str, target.sample_rates))
-        return (
-            None
-            if value in target.sample_rates
-            else f"{target.title} takes these sample rates in Hz: {allowed}."
-        )
+        return None if value in target.sample_rates else f"{target.title} takes these sample rates in Hz: {allowed}."
     lowest, highest = ANY_SAMPLE_RATE
-    return (
-        None
-        if lowest <= value <= highest
-        else f"It is in Hz, from {lowest} to {highest}."
-    )
+    return None if lowest <= value <= highest else f"It is in Hz, from {lowest} to {highest}."
 
 
 def _channels_complaint(target: TargetFormat, value: float) -> str | None:

@@ -36,14 +36,10 @@ class Accounts:
         self._narrow = narrow
         self._wide = wide
 
-    def sign_up(
-        self, username: str, password1: str, password2: str, email: str
-    ) -> Account:
+    def sign_up(self, username: str, password1: str, password2: str, email: str) -> Account:
         """A new account. Raises ``InvalidRequest`` with a message a field, or ``AlreadyTaken``."""
         wanted = check_sign_up(username, password1, password2, email)
-        return self._store.add(
-            wanted.username, wanted.email, self._passwords.hash(wanted.password)
-        )
+        return self._store.add(wanted.username, wanted.email, self._passwords.hash(wanted.password))
 
     def log_in(self, username: str, password: str, address: str) -> Token:
         """A token for the account of that name or e-mail; ``address`` is the client's, for the limits.
@@ -55,11 +51,7 @@ class Accounts:
         self._wide.hit(f"account {name}", f"address {address}")
         found = self._store.find(username)
         account, password_hash = found or (None, None)
-        if (
-            not self._passwords.verify(password, password_hash)
-            or account is None
-            or password_hash is None
-        ):
+        if not self._passwords.verify(password, password_hash) or account is None or password_hash is None:
             raise NotAuthenticated("The name or the password is wrong.")
         if self._passwords.is_outdated(password_hash):
             self._store.replace_hash(account.id, self._passwords.hash(password))
@@ -70,9 +62,7 @@ class Accounts:
         token = self._mint.read(token_text)
         account = None if token is None else self._store.get(token.account_id, token.id)
         if token is None or account is None:
-            raise NotAuthenticated(
-                "Log in first: the token is missing, wrong, expired or revoked."
-            )
+            raise NotAuthenticated("Log in first: the token is missing, wrong, expired or revoked.")
         return account, token
 
     def log_out(self, token: Token) -> None:

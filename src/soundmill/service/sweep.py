@@ -52,9 +52,7 @@ class Janitor:
             self._doorbell.ring((0,) * expired)
         return expired
 
-    def sweep_files(
-        self, orphan_age: timedelta = ORPHAN_AGE, scratch_age: timedelta = SCRATCH_AGE
-    ) -> int:
+    def sweep_files(self, orphan_age: timedelta = ORPHAN_AGE, scratch_age: timedelta = SCRATCH_AGE) -> int:
         """Remove what no row stands for: work directories, broken-off uploads, files without a row. Gives how many."""
         swept = self._storage.sweep_incoming(orphan_age)
         for attempt in self._workbench.scratches(scratch_age):

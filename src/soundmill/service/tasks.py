@@ -25,9 +25,7 @@ MOST_ORDERS = 50
 class Tasks:
     """The use cases of tasks. Every method takes the account on whose behalf it acts."""
 
-    def __init__(
-        self, store: TaskStore, index: FileIndex, storage: Storage, doorbell: Doorbell
-    ) -> None:
+    def __init__(self, store: TaskStore, index: FileIndex, storage: Storage, doorbell: Doorbell) -> None:
         self._store = store
         self._index = index
         self._storage = storage
@@ -52,9 +50,7 @@ class Tasks:
             raise InvalidRequest("The file is empty.")
         # A crash here leaves a file without a row: the client got no answer, the janitor sweeps it.
         try:
-            accepted = self._store.submit(
-                account_id, stored, clean_file_name(file_name), orders
-            )
+            accepted = self._store.submit(account_id, stored, clean_file_name(file_name), orders)
         except SoundmillError:
             # A clear refusal. Any other error may hide a commit whose answer was lost: then the bytes must stay.
             self._storage.delete(stored.key)
@@ -92,9 +88,7 @@ class Tasks:
         facts = self._index.find(account_id, name)
         return facts, self._storage.open(facts.key)
 
-    def _restarted(
-        self, account_id: int, task_id: int, order: Order | None
-    ) -> TaskView:
+    def _restarted(self, account_id: int, task_id: int, order: Order | None) -> TaskView:
         task, dropped = self._store.restart(account_id, task_id, order)
         self._doorbell.ring((task.id,))
         self._drop(dropped)

@@ -27,9 +27,7 @@ _log = structlog.get_logger()
 class Worker:
     """Does one task at a time; single-threaded but for :meth:`drain`, which a signal handler may call."""
 
-    def __init__(
-        self, owner: str, board: Board, workbench: Workbench, converter: Converter
-    ) -> None:
+    def __init__(self, owner: str, board: Board, workbench: Workbench, converter: Converter) -> None:
         self._owner = owner
         self._board = board
         self._workbench = workbench
@@ -72,15 +70,11 @@ class Worker:
             self._say_failed(attempt, error.failure)
         except NotFound:
             log.exception("the source is missing")
-            gone = Failure(
-                FailureCode.STORAGE, "The uploaded file is no longer in the storage."
-            )
+            gone = Failure(FailureCode.STORAGE, "The uploaded file is no longer in the storage.")
             self._say_failed(attempt, gone)
         except (StorageError, NoRoom) as error:
             log.exception("the storage failed")
-            self._say_failed(
-                attempt, Failure(FailureCode.STORAGE, error.message, retryable=True)
-            )
+            self._say_failed(attempt, Failure(FailureCode.STORAGE, error.message, retryable=True))
         return True
 
     def _convert(self, assignment: Assignment) -> None:
@@ -130,9 +124,7 @@ class Worker:
 class _Reporter:
     """Passes progress on to the board, not too often; the answer says whether to go on."""
 
-    def __init__(
-        self, board: Board, attempt: Attempt, is_out_of_time: Callable[[], bool]
-    ) -> None:
+    def __init__(self, board: Board, attempt: Attempt, is_out_of_time: Callable[[], bool]) -> None:
         self._board = board
         self._attempt = attempt
         self._is_out_of_time = is_out_of_time

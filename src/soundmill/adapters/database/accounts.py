@@ -35,9 +35,7 @@ class DatabaseAccounts:
         self._refuse_taken(username, email)
         try:
             with self._database.writing() as connection:
-                added = connection.execute(
-                    insert(accounts).values(row).returning(accounts.c.id)
-                ).scalar_one()
+                added = connection.execute(insert(accounts).values(row).returning(accounts.c.id)).scalar_one()
         except IntegrityError:
             self._refuse_taken(username, email)
             raise
@@ -46,9 +44,7 @@ class DatabaseAccounts:
     def find(self, username_or_email: str) -> tuple[Account, str] | None:
         """See the port."""
         key = _key(username_or_email)
-        wanted = select(accounts).where(
-            or_(accounts.c.username_key == key, accounts.c.email_key == key)
-        )
+        wanted = select(accounts).where(or_(accounts.c.username_key == key, accounts.c.email_key == key))
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
         return None if row is None else (_account(row), row.password_hash)
@@ -57,35 +53,25 @@ class DatabaseAccounts:
         """See the port."""
         revoked = exists().where(revoked_tokens.c.token_id == token_id)
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(accounts).where(accounts.c.id == account_id, ~revoked)
-            ).first()
+            row = connection.execute(select(accounts).where(accounts.c.id == account_id, ~revoked)).first()
         return None if row is None else _account(row)
 
     def replace_hash(self, account_id: int, password_hash: str) -> None:
         """See the port."""
         with self._database.writing() as connection:
-            connection.execute(
-                update(accounts)
-                .where(accounts.c.id == account_id)
-                .values(password_hash=password_hash)
-            )
+            connection.execute(update(accounts).where(accounts.c.id == account_id).values(password_hash=password_hash))
 
     def revoke(self, token_id: str, expires_at: datetime) -> None:
         """See the port."""
         with self._database.writing() as connection:
             dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-            row = dialect.insert(revoked_tokens).values(
-                token_id=token_id, expires_at=expires_at
-            )
+            row = dialect.insert(revoked_tokens).values(token_id=token_id, expires_at=expires_at)
             connection.execute(row.on_conflict_do_nothing())
 
     def forget_expired_tokens(self) -> None:
         """See the port."""
         with self._database.writing() as connection:
-            connection.execute(
-                delete(revoked_tokens).where(revoked_tokens.c.expires_at < now())
-            )
+            connection.execute(delete(revoked_tokens).where(revoked_tokens.c.expires_at < now()))
 
     def _refuse_taken(self, username: str, email: str) -> None:
         names = select(accounts.c.id).where(accounts.c.username_key == _key(username))

@@ -31,26 +31,20 @@ _due = (tasks.c.status == TaskStatus.UPLOADED) & (tasks.c.due_at <= now())
 class DatabaseBoard:
     """Implements :class:`~soundmill.service.ports.Board` and ``Upkeep``."""
 
-    def __init__(
-        self, database: Database, *, lease: timedelta, retries: RetryRule
-    ) -> None:
+    def __init__(self, database: Database, *, lease: timedelta, retries: RetryRule) -> None:
         self._database = database
         self._lease = lease
         self._retries = retries
 
     def claim(self, owner: str) -> Assignment | None:
         """See the port. Idle workers only read: on SQLite they would else queue for the write lock."""
-        first = (
-            select(tasks.c.id).where(_due).order_by(tasks.c.rank, tasks.c.id).limit(1)
-        )
+        first = select(tasks.c.id).where(_due).order_by(tasks.c.rank, tasks.c.id).limit(1)
         with self._database.reading() as connection:
             if connection.execute(first).first() is None:
                 return None
         taken = (
             update(tasks)
-            .where(
-                tasks.c.id == first.with_for_update(skip_locked=True).scalar_subquery()
-            )
+            .where(tasks.c.id == first.with_for_update(skip_locked=True).scalar_subquery())
             .values(
                 status=TaskStatus.PROCESSING,
                 attempt=tasks.c.attempt + 1,
@@ -72,9 +66,7 @@ class DatabaseBoard:
             task = connection.execute(taken).first()
             if task is None:
                 return None
-            source_key = connection.execute(
-                select(files.c.key).where(files.c.id == task.source_id)
-            ).scalar_one()
+            source_key = connection.execute(select(files.c.key).where(files.c.id == task.source_id)).scalar_one()
         target = target_format(task.new_format)
         return Assignment(
             Attempt(task.id, task.attempt),
@@ -93,9 +85,7 @@ class DatabaseBoard:
             ):
                 raise _stale(attempt)
 
-    def processed(
-        self, attempt: Attempt, result: StoredFile, report: ConversionReport
-    ) -> None:
+    def processed(self, attempt: Attempt, result: StoredFile, report: ConversionReport) -> None:
         """See the port."""
         changes = {
             "status": TaskStatus.PROCESSED,
@@ -117,9 +107,7 @@ class DatabaseBoard:
                 (task.result_id, {**stored, "sound": report.result.as_dict()}),
                 (task.source_id, {"sound": report.source.as_dict()}),
             ):
-                connection.execute(
-                    update(files).where(files.c.id == file_id).values(values)
-                )
+                connection.execute(update(files).where(files.c.id == file_id).values(values))
 
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """See the port."""
@@ -158,14 +146,9 @@ class DatabaseBoard:
 
     def expire_leases(self) -> int:
         """See the port. Reads first: most sweeps find nothing and need no write."""
-        expired = (tasks.c.status == TaskStatus.PROCESSING) & (
-            tasks.c.lease_until < now()
-        )
+        expired = (tasks.c.status == TaskStatus.PROCESSING) & (tasks.c.lease_until < now())
         with self._database.reading() as connection:
-            if (
-                connection.execute(select(tasks.c.id).where(expired).limit(1)).first()
-                is None
-            ):
+            if connection.execute(select(tasks.c.id).where(expired).limit(1)).first() is None:
                 return 0
         most = self._retries.most_tries
         failure = lost_worker(most)
@@ -183,17 +166,13 @@ class DatabaseBoard:
             **_NO_LEASE,
         }
         with self._database.writing() as connection:
-            ended = connection.execute(
-                update(tasks).where(expired, tasks.c.tries >= most).values(last)
-            )
+            ended = connection.execute(update(tasks).where(expired, tasks.c.tries >= most).values(last))
             rescued = connection.execute(update(tasks).where(expired).values(again))
             return ended.rowcount + rescued.rowcount
 
     def is_live(self, attempt: Attempt) -> bool:
         """See the port."""
-        live = select(tasks.c.id).where(
-            _is_current(attempt), tasks.c.status == TaskStatus.PROCESSING
-        )
+        live = select(tasks.c.id).where(_is_current(attempt), tasks.c.status == TaskStatus.PROCESSING)
         with self._database.reading() as connection:
             return connection.execute(live).first() is not None
 
@@ -202,22 +181,14 @@ def _is_current(attempt: Attempt) -> Any:
     return (tasks.c.id == attempt.task_id) & (tasks.c.attempt == attempt.number)
 
 
-def _speak(
-    connection: Connection, attempt: Attempt, changes: dict[str, Any]
-) -> Row[Any] | None:
+def _speak(connection: Connection, attempt: Attempt, changes: dict[str, Any]) -> Row[Any] | None:
     """Apply ``changes`` if the attempt is the current one and running: the fence."""
-    fenced = update(tasks).where(
-        _is_current(attempt), tasks.c.status == TaskStatus.PROCESSING
-    )
-    return connection.execute(
-        fenced.values(changes).returning(tasks.c.source_id, tasks.c.result_id)
-    ).first()
+    fenced = update(tasks).where(_is_current(attempt), tasks.c.status == TaskStatus.PROCESSING)
+    return connection.execute(fenced.values(changes).returning(tasks.c.source_id, tasks.c.result_id)).first()
 
 
 def _current(connection: Connection, attempt: Attempt) -> Row[Any]:
-    row = connection.execute(
-        select(tasks).where(_is_current(attempt)).with_for_update()
-    ).first()
+    row = connection.execute(select(tasks).where(_is_current(attempt)).with_for_update()).first()
     if row is None:
         raise _stale(attempt)
     return row
@@ -237,6 +208,4 @@ def _said_before(connection: Connection, attempt: Attempt, result: StoredFile) -
 
 
 def _stale(attempt: Attempt) -> StaleAttempt:
-    return StaleAttempt(
-        f"Attempt {attempt.number} of task {attempt.task_id} is no longer the current one."
-    )
+    return StaleAttempt(f"Attempt {attempt.number} of task {attempt.task_id} is no longer the current one.")

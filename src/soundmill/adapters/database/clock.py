@@ -17,9 +17,7 @@ class Instant(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(
-        self, value: datetime | None, dialect: Dialect
-    ) -> int | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """Aware datetimes only: a naive one has no place in time."""
         return None if value is None else round(value.timestamp() * 1000)
 

@@ -16,13 +16,9 @@ def upgrade(database: Database) -> None:
     """Apply the migrations that are missing, in one transaction. Several may call it at once."""
     with database.writing() as connection:
         if not database.is_sqlite:
-            connection.execute(
-                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK}
-            )
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
         config = Config()
-        config.set_main_option(
-            "script_location", "soundmill.adapters.database:migrations"
-        )
+        config.set_main_option("script_location", "soundmill.adapters.database:migrations")
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -13,15 +13,11 @@ from soundmill.adapters.database.schema import accounts, files, name_counters
 from soundmill.model.names import numbered
 
 
-def add_file(
-    connection: Connection, account_id: int, wanted: str, values: Mapping[str, Any]
-) -> tuple[int, str]:
+def add_file(connection: Connection, account_id: int, wanted: str, values: Mapping[str, Any]) -> tuple[int, str]:
     """A row for a file under ``wanted`` or the next free number of it. Gives its id and name."""
     name = free_name(connection, account_id, wanted)
     row = {**values, "account_id": account_id, "name": name, "created_at": now()}
-    added = connection.execute(
-        insert(files).values(row).returning(files.c.id)
-    ).scalar_one()
+    added = connection.execute(insert(files).values(row).returning(files.c.id)).scalar_one()
     return int(added), name
 
 
@@ -31,9 +27,7 @@ def free_name(connection: Connection, account_id: int, wanted: str) -> str:
     The account's row stays locked until the transaction ends, so that two uploads at once don't get one name. The counter
     makes the thousandth ``song.mp3`` cost what the second does.
     """
-    connection.execute(
-        select(accounts.c.id).where(accounts.c.id == account_id).with_for_update()
-    )
+    connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
     name = wanted
     while _is_taken(connection, account_id, name):
         name = numbered(wanted, _next_number(connection, account_id, wanted))
@@ -41,21 +35,15 @@ def free_name(connection: Connection, account_id: int, wanted: str) -> str:
 
 
 def _is_taken(connection: Connection, account_id: int, name: str) -> bool:
-    same = select(files.c.id).where(
-        files.c.account_id == account_id, files.c.name == name
-    )
+    same = select(files.c.id).where(files.c.account_id == account_id, files.c.name == name)
     return connection.execute(same).first() is not None
 
 
 def _next_number(connection: Connection, account_id: int, name: str) -> int:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    first = dialect.insert(name_counters).values(
-        account_id=account_id, name=name, last=2
-    )
+    first = dialect.insert(name_counters).values(account_id=account_id, name=name, last=2)
     following = first.on_conflict_do_update(
         index_elements=[name_counters.c.account_id, name_counters.c.name],
         set_={"last": name_counters.c.last + 1},
     )
-    return int(
-        connection.execute(following.returning(name_counters.c.last)).scalar_one()
-    )
+    return int(connection.execute(following.returning(name_counters.c.last)).scalar_one())

@@ -87,9 +87,7 @@ files = Table(
 name_counters = Table(
     "name_counters",
     metadata,
-    Column(
-        "account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), primary_key=True
-    ),
+    Column("account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), primary_key=True),
     Column("name", String(512), primary_key=True),
     Column(
         "last",
@@ -111,9 +109,7 @@ tasks = Table(
     Column("status", String(16), nullable=False),
     Column("progress", Float, nullable=False),
     Column("attempt", Integer, nullable=False, doc="the fencing token; only grows"),
-    Column(
-        "tries", Integer, nullable=False, doc="attempts that count against the limit"
-    ),
+    Column("tries", Integer, nullable=False, doc="attempts that count against the limit"),
     Column("rank", BigInteger, nullable=False, doc="place in the fair queue"),
     Column("due_at", Instant, nullable=False),
     Column("lease_owner", String(128)),

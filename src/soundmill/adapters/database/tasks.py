@@ -48,9 +48,7 @@ class DatabaseTasks:
         self._database = database
         self._queue_cap = queue_cap
 
-    def submit(
-        self, account_id: int, upload: StoredFile, name: str, orders: tuple[Order, ...]
-    ) -> list[TaskView]:
+    def submit(self, account_id: int, upload: StoredFile, name: str, orders: tuple[Order, ...]) -> list[TaskView]:
         """See the port. A crash before the commit leaves only an unnamed file in the storage, which the janitor sweeps."""
         with self._database.writing() as connection:
             self._refuse_overflow(connection, len(orders))
@@ -58,14 +56,10 @@ class DatabaseTasks:
             source_id, unique_name = add_file(connection, account_id, name, stored)
             rank = _next_rank(connection, account_id)
             added = [
-                _add_task(
-                    connection, account_id, source_id, unique_name, order, rank + place
-                )
+                _add_task(connection, account_id, source_id, unique_name, order, rank + place)
                 for place, order in enumerate(orders)
             ]
-            rows = connection.execute(
-                select_views().where(tasks.c.id.in_(added)).order_by(tasks.c.id)
-            )
+            rows = connection.execute(select_views().where(tasks.c.id.in_(added)).order_by(tasks.c.id))
             return [view(row) for row in rows]
 
     def get(self, account_id: int, task_id: int) -> TaskView:
@@ -75,26 +69,16 @@ class DatabaseTasks:
 
     def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
         """See the port. Keyset paging: the index finds the cursor, no row before it is read."""
-        wanted = (
-            select_views().where(tasks.c.account_id == account_id).limit(request.size)
-        )
+        wanted = select_views().where(tasks.c.account_id == account_id).limit(request.size)
         if request.status is not None:
             wanted = wanted.where(tasks.c.status == request.status)
         if request.after is not None:
-            wanted = wanted.where(
-                tasks.c.id < request.after
-                if request.descending
-                else tasks.c.id > request.after
-            )
-        wanted = wanted.order_by(
-            tasks.c.id.desc() if request.descending else tasks.c.id
-        )
+            wanted = wanted.where(tasks.c.id < request.after if request.descending else tasks.c.id > request.after)
+        wanted = wanted.order_by(tasks.c.id.desc() if request.descending else tasks.c.id)
         with self._database.reading() as connection:
             return [view(row) for row in connection.execute(wanted)]
 
-    def restart(
-        self, account_id: int, task_id: int, order: Order | None
-    ) -> tuple[TaskView, list[str]]:
+    def restart(self, account_id: int, task_id: int, order: Order | None) -> tuple[TaskView, list[str]]:
         """See the port."""
         with self._database.writing() as connection:
             task = _locked(connection, account_id, task_id)
@@ -138,9 +122,7 @@ class DatabaseTasks:
                     )
                 )
             elif task.status != TaskStatus.CANCELLED:
-                raise WrongState(
-                    f"The task is {task.status} already; there is nothing to cancel."
-                )
+                raise WrongState(f"The task is {task.status} already; there is nothing to cancel.")
             return _view(connection, account_id, task_id)
 
     def remove(self, account_id: int, task_id: int) -> list[str]:
@@ -155,11 +137,7 @@ class DatabaseTasks:
                     (files.c.id == task.source_id) & unused,
                 )
             )
-            return [
-                key
-                for key in connection.execute(gone.returning(files.c.key)).scalars()
-                if key is not None
-            ]
+            return [key for key in connection.execute(gone.returning(files.c.key)).scalars() if key is not None]
 
     def find(self, account_id: int, name: str) -> FileFacts:
         """See the port."""
@@ -180,32 +158,19 @@ class DatabaseTasks:
         with self._database.reading() as connection:
             for start in range(0, len(keys), _UNKNOWN_BATCH):
                 batch = keys[start : start + _UNKNOWN_BATCH]
-                known.update(
-                    connection.execute(
-                        select(files.c.key).where(files.c.key.in_(batch))
-                    ).scalars()
-                )
+                known.update(connection.execute(select(files.c.key).where(files.c.key.in_(batch))).scalars())
         return [key for key in keys if key not in known]
 
     def final_among(self, task_ids: Collection[int]) -> set[int]:
         """See the port."""
-        running = select(tasks.c.id).where(
-            tasks.c.id.in_(task_ids), tasks.c.status.not_in(FINAL)
-        )
+        running = select(tasks.c.id).where(tasks.c.id.in_(task_ids), tasks.c.status.not_in(FINAL))
         with self._database.reading() as connection:
             return set(task_ids) - set(connection.execute(running).scalars())
 
     def _refuse_overflow(self, connection: Connection, more: int) -> None:
         # Counts up to the cap and no further, over the partial index.
-        some = (
-            select(tasks.c.id)
-            .where(tasks.c.status == TaskStatus.UPLOADED)
-            .limit(self._queue_cap)
-            .subquery()
-        )
-        waiting = connection.execute(
-            select(func.count()).select_from(some)
-        ).scalar_one()
+        some = select(tasks.c.id).where(tasks.c.status == TaskStatus.UPLOADED).limit(self._queue_cap).subquery()
+        waiting = connection.execute(select(func.count()).select_from(some)).scalar_one()
         if waiting + more > self._queue_cap:
             raise QueueFull(
                 "The queue is full. Nothing was accepted; try again in a minute.",
@@ -235,9 +200,7 @@ def _add_task(
     order: Order,
     rank: int,
 ) -> int:
-    result_id, _ = add_file(
-        connection, account_id, with_extension(source_name, order.target.extension), {}
-    )
+    result_id, _ = add_file(connection, account_id, with_extension(source_name, order.target.extension), {})
     row = {
         **_FRESH,
         "account_id": account_id,
@@ -250,9 +213,7 @@ def _add_task(
         "due_at": now(),
         "created_at": now(),
     }
-    return int(
-        connection.execute(insert(tasks).values(row).returning(tasks.c.id)).scalar_one()
-    )
+    return int(connection.execute(insert(tasks).values(row).returning(tasks.c.id)).scalar_one())
 
 
 def _next_rank(connection: Connection, account_id: int) -> int:
@@ -261,18 +222,12 @@ def _next_rank(connection: Connection, account_id: int) -> int:
     """
     waiting = tasks.c.status == TaskStatus.UPLOADED
     head = connection.execute(select(func.min(tasks.c.rank)).where(waiting)).scalar()
-    own = connection.execute(
-        select(func.max(tasks.c.rank)).where(waiting, tasks.c.account_id == account_id)
-    ).scalar()
+    own = connection.execute(select(func.max(tasks.c.rank)).where(waiting, tasks.c.account_id == account_id)).scalar()
     return max(head or 0, 0 if own is None else own + 1)
 
 
 def _locked(connection: Connection, account_id: int, task_id: int) -> Row[Any]:
-    wanted = (
-        select(tasks)
-        .where(tasks.c.id == task_id, tasks.c.account_id == account_id)
-        .with_for_update()
-    )
+    wanted = select(tasks).where(tasks.c.id == task_id, tasks.c.account_id == account_id).with_for_update()
     row = connection.execute(wanted).first()
     if row is None:
         raise _no_such_task()
@@ -280,9 +235,7 @@ def _locked(connection: Connection, account_id: int, task_id: int) -> Row[Any]:
 
 
 def _view(connection: Connection, account_id: int, task_id: int) -> TaskView:
-    wanted = select_views().where(
-        tasks.c.id == task_id, tasks.c.account_id == account_id
-    )
+    wanted = select_views().where(tasks.c.id == task_id, tasks.c.account_id == account_id)
     row = connection.execute(wanted).first()
     if row is None:
         raise _no_such_task()
@@ -294,25 +247,15 @@ def _no_such_task() -> NotFound:
 
 
 def _unpublish(connection: Connection, result_id: int) -> list[str]:
-    key = connection.execute(
-        select(files.c.key).where(files.c.id == result_id)
-    ).scalar_one()
+    key = connection.execute(select(files.c.key).where(files.c.id == result_id)).scalar_one()
     nothing = {"key": None, "size": None, "sha256": None, "sound": None}
     connection.execute(update(files).where(files.c.id == result_id).values(nothing))
     return [] if key is None else [key]
 
 
-def _rename_result(
-    connection: Connection, account_id: int, task: Row[Any], order: Order
-) -> None:
+def _rename_result(connection: Connection, account_id: int, task: Row[Any], order: Order) -> None:
     if task.new_format == order.target.name:
         return
-    source_name = connection.execute(
-        select(files.c.name).where(files.c.id == task.source_id)
-    ).scalar_one()
-    name = free_name(
-        connection, account_id, with_extension(source_name, order.target.extension)
-    )
-    connection.execute(
-        update(files).where(files.c.id == task.result_id).values(name=name)
-    )
+    source_name = connection.execute(select(files.c.name).where(files.c.id == task.source_id)).scalar_one()
+    name = free_name(connection, account_id, with_extension(source_name, order.target.extension))
+    connection.execute(update(files).where(files.c.id == task.result_id).values(name=name))

@@ -19,16 +19,8 @@ def select_views() -> Select[Any]:
     return (
         select(
             tasks,
-            *(
-                column.label(f"source_{column.name}")
-                for column in _sources.c
-                if column.name not in _SKIPPED
-            ),
-            *(
-                column.label(f"result_{column.name}")
-                for column in _results.c
-                if column.name not in _SKIPPED
-            ),
+            *(column.label(f"source_{column.name}") for column in _sources.c if column.name not in _SKIPPED),
+            *(column.label(f"result_{column.name}") for column in _results.c if column.name not in _SKIPPED),
         )
         .join(_sources, _sources.c.id == tasks.c.source_id)
         .join(_results, _results.c.id == tasks.c.result_id)
@@ -40,14 +32,10 @@ _SKIPPED = frozenset({"id", "account_id", "created_at"})
 
 def view(row: Row[Any]) -> TaskView:
     """One row of :func:`select_views`."""
-    source = FileFacts(
-        row.source_name, row.source_key, row.source_size, row.source_sha256
-    )
+    source = FileFacts(row.source_name, row.source_key, row.source_size, row.source_sha256)
     result = None
     if row.status == TaskStatus.PROCESSED:
-        result = FileFacts(
-            row.result_name, row.result_key, row.result_size, row.result_sha256
-        )
+        result = FileFacts(row.result_name, row.result_key, row.result_size, row.result_sha256)
     return TaskView(
         id=row.id,
         file_name=row.source_name,

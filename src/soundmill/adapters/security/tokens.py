@@ -25,12 +25,22 @@ class JwtMint:
         expires_at = datetime.now(UTC).replace(microsecond=0) + self._lifetime
         token_id = secrets.token_urlsafe(16)
         claims = {"sub": str(account_id), "jti": token_id, "exp": expires_at}
-        return Token(jwt.encode(claims, self._secret, _ALGORITHM), token_id, account_id, expires_at)
+        return Token(
+            jwt.encode(claims, self._secret, _ALGORITHM),
+            token_id,
+            account_id,
+            expires_at,
+        )
 
     def read(self, text: str) -> Token | None:
         """See the port."""
         try:
             claims = jwt.decode(text, self._secret, [_ALGORITHM], options={"require": _REQUIRED})
-            return Token(text, claims["jti"], int(claims["sub"]), datetime.fromtimestamp(claims["exp"], UTC))
+            return Token(
+                text,
+                claims["jti"],
+                int(claims["sub"]),
+                datetime.fromtimestamp(claims["exp"], UTC),
+            )
         except (jwt.InvalidTokenError, ValueError):
             return None

@@ -42,9 +42,7 @@ class Board(Protocol):
         """Note the progress (0 to 1) and renew the lease."""
         ...
 
-    def processed(
-        self, attempt: Attempt, result: StoredFile, report: ConversionReport
-    ) -> None:
+    def processed(self, attempt: Attempt, result: StoredFile, report: ConversionReport) -> None:
         """The result is verified and published: make it the task's."""
         ...
 

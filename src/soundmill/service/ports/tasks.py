@@ -33,9 +33,7 @@ class PageRequest:
 class TaskStore(Protocol):
     """The owner's view of tasks. Each method is one transaction; another account's task raises ``NotFound``."""
 
-    def submit(
-        self, account_id: int, upload: StoredFile, name: str, orders: tuple[Order, ...]
-    ) -> list[TaskView]:
+    def submit(self, account_id: int, upload: StoredFile, name: str, orders: tuple[Order, ...]) -> list[TaskView]:
         """Accept: the source's row and one due task an order, with unique names. All or nothing.
 
         Raises ``QueueFull`` when the queue is at its cap.
@@ -50,9 +48,7 @@ class TaskStore(Protocol):
         """A page of tasks by id; costs the same however many there are."""
         ...
 
-    def restart(
-        self, account_id: int, task_id: int, order: Order | None
-    ) -> tuple[TaskView, list[str]]:
+    def restart(self, account_id: int, task_id: int, order: Order | None) -> tuple[TaskView, list[str]]:
         """Due again with a fresh attempt; a running one is fenced off.
 
         With an ``order`` (PUT) from any state; without (retry) only from failed or cancelled, else ``WrongState``. Also gives

@@ -33,9 +33,7 @@ def upgrade() -> None:
         sa.Column("expires_at", _INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("token_id", name="pk_revoked_tokens"),
     )
-    op.create_index(
-        "ix_revoked_tokens_expires_at", "revoked_tokens", ["expires_at"], unique=False
-    )
+    op.create_index("ix_revoked_tokens_expires_at", "revoked_tokens", ["expires_at"], unique=False)
     op.create_table(
         "files",
         sa.Column("id", _ID, nullable=False),
@@ -104,9 +102,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_tasks_account_id", "tasks", ["account_id", "id"], unique=False)
-    op.create_index(
-        "ix_tasks_account_status", "tasks", ["account_id", "status", "id"], unique=False
-    )
+    op.create_index("ix_tasks_account_status", "tasks", ["account_id", "status", "id"], unique=False)
     op.create_index(
         "ix_tasks_leases",
         "tasks",

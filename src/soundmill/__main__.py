@@ -1,0 +1,5 @@
+"""``python -m soundmill``."""
+
+from soundmill.cli import main
+
+main()

@@ -1,0 +1,7 @@
+"""Where bytes live: a directory, local or on NFS, and memory for tests."""
+
+from soundmill.adapters.storage.directory import DirectoryStorage
+from soundmill.adapters.storage.memory import MemoryStorage, MemoryWorkbench
+from soundmill.adapters.storage.workbench import DirectoryWorkbench
+
+__all__ = ["DirectoryStorage", "DirectoryWorkbench", "MemoryStorage", "MemoryWorkbench"]

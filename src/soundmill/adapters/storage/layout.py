@@ -1,0 +1,71 @@
+"""What lies where in the data directory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from soundmill.adapters.storage.keys import checked_key
+from soundmill.model.errors import ConfigurationError
+from soundmill.model.tasks import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """``files/ab/<key>`` holds what is safe, ``incoming/<key>`` what is being received, ``scratch/<task>-<attempt>/`` work.
+
+    All three lie on one file system, so that a rename moves a file whole or not at all.
+    """
+
+    root: Path
+
+    @classmethod
+    def prepared(cls, root: Path) -> Layout:
+        """The layout below ``root``, with its directories made for their owner only. Raises ``ConfigurationError``."""
+        layout = cls(root.absolute())
+        try:
+            for directory in (layout.files, layout.incoming, layout.scratches):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ConfigurationError(
+                f"Can't make the data directory {layout.root}: {reason}. Choose another with SOUNDMILL_DATA_DIR."
+            ) from error
+        for directory in (layout.files, layout.incoming, layout.scratches):
+            if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+                raise ConfigurationError(
+                    f"The data directory {layout.root} can't be written. Change its owner, or choose another with SOUNDMILL_DATA_DIR."
+                )
+        return layout
+
+    @property
+    def files(self) -> Path:
+        """The directory of all that is safe."""
+        return self.root / "files"
+
+    @property
+    def incoming(self) -> Path:
+        """The directory of uploads under way."""
+        return self.root / "incoming"
+
+    @property
+    def scratches(self) -> Path:
+        """The directory of the work directories."""
+        return self.root / "scratch"
+
+    def file(self, key: str) -> Path:
+        """Where ``key`` lies. 256 directories keep each small. Raises ``NotFound`` for what isn't a key."""
+        return self.files / checked_key(key)[:2] / key
+
+    def scratch(self, attempt: Attempt) -> Path:
+        """The work directory of ``attempt``."""
+        return self.scratches / f"{attempt.task_id:d}-{attempt.number:d}"
+
+
+def attempt_of(name: str) -> Attempt | None:
+    """The attempt whose work directory has this name; the inverse of :meth:`Layout.scratch`."""
+    task_id, _, number = name.partition("-")
+    if not (task_id.isdecimal() and number.isdecimal()):
+        return None
+    return Attempt(int(task_id), int(number))
