@@ -36,6 +36,11 @@ STRANGE_KEYS = (
     "é" * 32,
 )
 
+# One suite for several classes, and one storage for all examples: no example sees what another stored.
+SHARED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors], deadline=None
+)
+
 FillUp = Callable[[], AbstractContextManager[object]]
 
 
@@ -63,7 +68,7 @@ class Bed:
 class StorageContract:
     """The API's side."""
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+    @settings(SHARED, max_examples=40)
     @given(chunks=st.lists(st.binary(max_size=5000), max_size=8))
     def test_what_was_written_is_what_is_read_with_its_size_and_hash(self, bed: Bed, chunks: list[bytes]) -> None:
         stored = bed.store(*chunks)
@@ -75,9 +80,10 @@ class StorageContract:
         incoming = bed.storage.create(size_limit=10)
         incoming.write(b"half")
         assert bed.visible() == set()
-        assert bed.visible() == {incoming.commit().key}
+        stored = incoming.commit()
+        assert bed.visible() == {stored.key}
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+    @settings(SHARED, max_examples=20)
     @given(chunks=st.lists(st.binary(max_size=100), max_size=4))
     def test_an_abort_leaves_nothing(self, bed: Bed, chunks: list[bytes]) -> None:
         incoming = bed.storage.create(size_limit=1000)

@@ -96,7 +96,7 @@ def waiter(request: pytest.FixtureRequest, path: Path) -> Iterator[Waiter]:
 
 
 def until_it_sleeps(process: int) -> None:
-    """Return when the process sleeps in poll(2): its system call's number is 7 on x86-64, else any sleep will do."""
+    """Return when the process sleeps, where the system tells (Linux)."""
     state = Path(f"/proc/{process}/stat")
     until = time.monotonic() + 10
     while state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "S":

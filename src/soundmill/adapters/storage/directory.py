@@ -69,12 +69,12 @@ class DirectoryStorage:
 
     def check(self) -> None:
         """See the port."""
-        self._check_room()
-        with our_errors("write"):
-            try:
+        try:
+            self._check_room()
+            with our_errors("write"):
                 disk_now(self._layout.incoming)
-            except FileNotFoundError as error:
-                raise StorageError(f"The data directory {self._layout.root} is gone.") from error
+        except NotFound as error:
+            raise StorageError(f"The data directory {self._layout.root} is gone.") from error
 
     def _check_room(self, wanted_bytes: int = 0) -> None:
         with our_errors("tell its free space"):
