@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup deps run test lint format clean
+
+BIN := .venv/bin
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Create or renew the environment, with the tools for developing
+	@scripts/setup.sh all
+
+deps: ## Install what the tests need from the system (ffmpeg, flac, Chromium)
+	@scripts/deps.sh
+
+run: ## Start the service at http://127.0.0.1:5000 (ARGS="--port 8080 --workers 2")
+	@scripts/setup.sh service
+	@exec $(BIN)/soundmill serve $(ARGS)
+
+test: deps lint ## Check everything: style, types, imports, tests (ARGS="-k storage")
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
+
+lint: setup ## Check style, types and who imports whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: setup ## Format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Remove the environment and all caches; data/ stays
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* dist
+	find src tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# What the tests need from the system: independent judges of our results, and a browser. PostgreSQL comes as a package.
+set -euo pipefail
+
+has_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome; do
+        type -P "$name" >/dev/null && return
+    done
+    return 1
+}
+
+missing=()
+type -P ffmpeg >/dev/null && type -P ffprobe >/dev/null || missing+=(ffmpeg)
+type -P flac >/dev/null || missing+=(flac)
+has_browser || missing+=(chromium)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then as_root=(sudo -n); fi
+if ! type -P apt-get >/dev/null || ! "${as_root[@]}" true 2>/dev/null; then
+    echo "The tests need these programs: ${missing[*]}. Install them, e.g. with: sudo apt install ${missing[*]}" >&2
+    exit 1
+fi
+echo "Installing ${missing[*]} …" >&2
+if ! { "${as_root[@]}" apt-get update -qq &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "${missing[@]}"; } >&2; then
+    echo "apt could not install what the tests need: ${missing[*]}. Install them by other means." >&2
+    exit 1
+fi
