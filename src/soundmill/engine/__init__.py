@@ -1,1 +1,7 @@
 """Sound in, sound out: sniff, probe, convert, tags, verify, sandbox. Knows the model, FFmpeg and files only."""
+
+from soundmill.engine.confinement import gaps
+from soundmill.engine.job import Job, Limits
+from soundmill.engine.mill import Converted, Mill
+
+__all__ = ["Converted", "Job", "Limits", "Mill", "gaps"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from soundmill.model.formats import TargetFormat
+from soundmill.model.formats import TargetFormat, target_format
 from soundmill.model.options import ConversionOptions
 
 
@@ -31,3 +33,36 @@ class Job:
     target: TargetFormat
     options: ConversionOptions = field(default_factory=ConversionOptions)
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def result_path(self) -> Path:
+        """Where the result is once it is verified."""
+        return self.directory / f"result.{self.target.extension}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        limits = {
+            name: value.total_seconds() if isinstance(value, timedelta) else value
+            for name, value in asdict(self.limits).items()
+        }
+        return {
+            "source": str(self.source),
+            "directory": str(self.directory),
+            "target": self.target.name,
+            "options": asdict(self.options),
+            "limits": limits,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Job:
+        """The inverse of :meth:`as_dict`."""
+        limits = dict(values["limits"])
+        for name in ("cpu", "wall", "decoded"):
+            limits[name] = timedelta(seconds=limits[name])
+        return cls(
+            source=Path(values["source"]),
+            directory=Path(values["directory"]),
+            target=target_format(values["target"]),
+            options=ConversionOptions(**values["options"]),
+            limits=Limits(**limits),
+        )

@@ -1,0 +1,62 @@
+"""What keeps a conversion of hostile bytes harmless: limits, Landlock and seccomp, given up for good by the process itself."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from soundmill.engine import landlock, seccomp
+from soundmill.engine.job import Limits
+
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_MOST_DESCRIPTORS = 64
+
+
+def gaps() -> tuple[str, ...]:
+    """What this system can't do to confine a conversion, in words; empty when all is there."""
+    if sys.platform != "linux":
+        return (f"{sys.platform} has neither Landlock nor seccomp",)
+    missing = []
+    if not landlock.abi_version():
+        missing.append("the kernel has no Landlock (5.13 or newer, with “landlock” among its security modules)")
+    if not seccomp.is_available():
+        missing.append("the kernel or this processor has no seccomp filter that soundmill knows")
+    return tuple(missing)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when process ``parent`` ends, however it ends. Exits at once when it has ended already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def confine(source: Path, directory: Path, limits: Limits) -> None:
+    """Give up everything but reading ``source`` and working inside ``directory``, within ``limits``. Can't be undone.
+
+    Raises ``OSError`` when the system refuses what it said it could.
+    """
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS)
+    _limit(resource.RLIMIT_FSIZE, limits.output_bytes)
+    _limit(resource.RLIMIT_CPU, max(1, round(limits.cpu.total_seconds())))
+    _limit(resource.RLIMIT_AS, limits.memory_bytes)
+    # Python ignores this signal; its default tells the server plainly why the process ended.
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        if landlock.abi_version():
+            landlock.restrict_to(source, directory)
+        if seccomp.is_available():
+            seccomp.refuse_dangerous_calls()
+
+
+def _limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (most, most))

@@ -1,0 +1,196 @@
+"""The engine's front door: one conversion at a time, each in a confined process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from soundmill.engine.confinement import gaps
+from soundmill.engine.job import Job
+from soundmill.model.conversion import ConversionError, ConversionStopped, FailureCode
+from soundmill.model.errors import ConfigurationError
+from soundmill.model.sound import ConversionReport
+
+_TICK_SECONDS = 0.25
+_READ_BYTES = 1 << 16
+# What the server may know of our surroundings. Secrets are in none of these; COVERAGE_… is how tests measure it.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "COVERAGE_PROCESS_CONFIG")
+_NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+_SERVER_MODULE = "soundmill.engine.server"
+
+_DEATHS = {
+    signal.SIGXCPU: (FailureCode.CPU_LIMIT, "The conversion took more processor time than is allowed.", False),
+    signal.SIGXFSZ: (FailureCode.OUTPUT_LIMIT, "The result would be larger than is allowed.", False),
+}
+_CRASH = (FailureCode.CRASHED, "The conversion crashed; this file may be built to do that.", True)
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A verified result: a file inside the job's directory, and what was found."""
+
+    path: Path
+    report: ConversionReport
+
+
+class Mill:
+    """Keeps a warm server process and has it convert one job at a time. For one thread.
+
+    Raises ``ConfigurationError`` where the system can't confine conversions fully, unless ``allow_weak_sandbox``.
+    """
+
+    def __init__(self, *, allow_weak_sandbox: bool = False) -> None:
+        missing = gaps()
+        if missing and not allow_weak_sandbox:
+            raise ConfigurationError(
+                f"Conversions can't be confined here: {'; '.join(missing)}. "
+                "To convert all the same, set SOUNDMILL_ALLOW_WEAK_SANDBOX=1."
+            )
+        self._server: _Server | None = _Server()
+
+    def convert(self, job: Job, on_tick: Callable[[float], bool]) -> Converted:
+        """Convert and verify.
+
+        ``on_tick`` gets the progress (0 to 1) about four times a second, also while there is none; when it gives False, or
+        raises, the conversion is killed at once. Raises ``ConversionError`` when there is no result, ``ConversionStopped`` when
+        ``on_tick`` said so, and what ``on_tick`` raised.
+        """
+        if self._server is None:
+            self._server = _Server()
+        server = self._server
+        try:
+            return _finish(job, server.run(job, on_tick))
+        except BaseException:
+            # Whatever went wrong, the next job begins with a server that is known to be well.
+            if not server.idle:
+                self.close()
+            raise
+
+    def close(self) -> None:
+        """End the server and any conversion in it."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What was said of one job."""
+
+    report: dict[str, Any] | None = None
+    failure: dict[str, Any] | None = None
+    ended: str = ""
+    signal: int = 0
+    wanted: bool = True
+
+
+class _Server:
+    """The process and our end of its socket."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _NO_THREADS
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", _SERVER_MODULE, str(theirs.fileno()), str(os.getpid())],
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._socket = ours
+        self._rest = b""
+        self.idle = True
+
+    def run(self, job: Job, on_tick: Callable[[float], bool]) -> _Outcome:
+        """Everything that was said of the job, once its process is gone."""
+        self.idle = False
+        outcome = _Outcome()
+        fraction = 0.0
+        ticked_at = time.monotonic()
+        try:
+            self._say({"job": job.as_dict()})
+            while not outcome.ended:
+                for message in self._heard(_TICK_SECONDS):
+                    fraction = message.get("progress", fraction)
+                    _note(outcome, message)
+                if outcome.wanted and not outcome.ended and time.monotonic() - ticked_at >= _TICK_SECONDS:
+                    ticked_at = time.monotonic()
+                    outcome.wanted = on_tick(min(1.0, max(0.0, fraction)))
+                    if not outcome.wanted:
+                        self._say({"stop": True})
+        except OSError as error:
+            code, message, retryable = _CRASH
+            raise ConversionError(code, message, retryable=retryable, detail_for_log=f"server: {error}") from error
+        self.idle = True
+        return outcome
+
+    def close(self) -> None:
+        """The closed socket makes the server kill its conversion; if it is stuck, it is killed and takes that along."""
+        self._socket.close()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _say(self, message: dict[str, Any]) -> None:
+        self._socket.settimeout(None)
+        self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def _heard(self, timeout: float) -> Iterator[dict[str, Any]]:
+        self._socket.settimeout(timeout)
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except TimeoutError:
+            return
+        if not data:
+            raise ConnectionError("it ended")
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            yield json.loads(line)
+
+
+def _note(outcome: _Outcome, message: dict[str, Any]) -> None:
+    outcome.report = message.get("report", outcome.report)
+    outcome.failure = message.get("failure", outcome.failure)
+    outcome.ended = message.get("ended", outcome.ended)
+    outcome.signal = message.get("signal", outcome.signal)
+
+
+def _finish(job: Job, outcome: _Outcome) -> Converted:
+    if not outcome.wanted:
+        raise ConversionStopped("The conversion was stopped.")
+    if outcome.failure is not None:
+        given = outcome.failure
+        raise ConversionError(
+            FailureCode(given["code"]),
+            given["message"],
+            retryable=given.get("retryable", False),
+            detail_for_log=given.get("detail", ""),
+        )
+    if outcome.ended == "time limit":
+        raise ConversionError(FailureCode.TIME_LIMIT, "The conversion took longer than is allowed.")
+    if outcome.report is None:
+        code, message, retryable = _DEATHS.get(signal.Signals(outcome.signal or signal.SIGABRT), _CRASH)
+        detail = f"ended {outcome.ended}, signal {outcome.signal}"
+        raise ConversionError(code, message, retryable=retryable, detail_for_log=detail)
+    return Converted(job.result_path, ConversionReport.from_dict(outcome.report))

@@ -1,0 +1,139 @@
+"""The warm server: has FFmpeg loaded, holds no secrets, and forks a confined process for each conversion.
+
+Started by :class:`soundmill.engine.mill.Mill` with one end of a socket pair. Single-threaded, so that forking is safe. One line of
+JSON a message: it gets ``{"job": …}`` and ``{"stop": true}``; it passes on what the conversion says (``{"progress": 0.5}``,
+``{"report": …}``, ``{"failure": …}``) and ends each job with ``{"ended": …}`` once the process is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from soundmill.engine.confinement import confine, die_with_parent
+from soundmill.engine.convert import convert
+from soundmill.engine.job import Job
+from soundmill.model.conversion import ConversionError, FailureCode
+
+_LONGEST_MESSAGE_BYTES = 8 << 20
+_READ_BYTES = 1 << 16
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Serve jobs until the other end of the socket is closed."""
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    with socket.socket(fileno=descriptor) as control:
+        control.sendall(b'{"ready": true}\n')
+        with control.makefile("rb") as lines:
+            for line in lines:
+                message = json.loads(line)
+                if "job" in message:
+                    _serve(control, Job.from_dict(message["job"]))
+
+
+def _serve(control: socket.socket, job: Job) -> None:
+    readable, writable = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.close(readable)
+        control.close()
+        _run(job, writable)
+    os.close(writable)
+    try:
+        why = _relay(control, readable, process, time.monotonic() + job.limits.wall.total_seconds())
+    finally:
+        os.close(readable)
+        _kill(process)
+        _, status = os.waitpid(process, 0)
+    control.sendall(_line({"ended": why or "by itself", "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}))
+
+
+def _relay(control: socket.socket, conversion: int, process: int, deadline: float) -> str | None:
+    """Pass on the conversion's lines until it ends; says why it must be killed, if it must."""
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(conversion, select.POLLIN)
+    relayed = 0
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return "time limit"
+        ready = [descriptor for descriptor, _ in poll.poll(left * 1000)]
+        if control.fileno() in ready:
+            # The only word during a job is "stop"; silence for good means that nobody wants the result.
+            control.recv(_READ_BYTES)
+            return "stopped"
+        if conversion in ready:
+            data = os.read(conversion, _READ_BYTES)
+            relayed += len(data)
+            if not data:
+                return None
+            if relayed > _LONGEST_MESSAGE_BYTES:
+                return "talked too much"
+            control.sendall(data)
+
+
+def _kill(process: int) -> None:
+    for end in (os.killpg, os.kill):
+        try:
+            end(process, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def _run(job: Job, descriptor: int) -> None:
+    """In the forked process: confine, convert, report, and leave without a trace."""
+    status = 1
+    try:
+        die_with_parent(os.getppid())
+        os.setsid()
+        say = _speaker(descriptor)
+        confine(job.source, job.directory, job.limits)
+        _convert(job, say)
+        status = 0
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(status)
+
+
+def _convert(job: Job, say: Callable[[dict[str, Any]], None]) -> None:
+    try:
+        report = convert(job, lambda fraction: say({"progress": fraction}))
+    except ConversionError as error:
+        say({"failure": {**_failure(error), "detail": error.detail_for_log}})
+    except MemoryError:
+        say({"failure": {"code": FailureCode.MEMORY_LIMIT, "message": "The conversion needs more memory than is allowed."}})
+    else:
+        say({"report": report.as_dict()})
+
+
+def _failure(error: ConversionError) -> dict[str, Any]:
+    failure = error.failure
+    return {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+
+
+def _speaker(descriptor: int) -> Callable[[dict[str, Any]], None]:
+    def say(message: dict[str, Any]) -> None:
+        data = memoryview(_line(message))
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+    return say
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
