@@ -22,6 +22,9 @@ class Settings(BaseSettings):
         Path,
         Field(description="Where files, the SQLite database and the secrets live."),
     ] = Path("data")
+    host: Annotated[str, Field(description="The address that the API listens on.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Its port; 0 takes a free one.")] = 5000
+    workers: Annotated[int, Field(ge=0, description="Conversions at a time of `serve`; 0: one a core.")] = 0
     database_url: Annotated[
         str,
         Field(description="postgresql+psycopg://… for a server; empty for SQLite in the data directory."),

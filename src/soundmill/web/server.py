@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
+from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from soundmill.app import App
+from soundmill.lifeline import PARENT_VARIABLE, die_with_supervisor
+from soundmill.web.site import create_site
 
 
 def serve_site(app: App, host: str, port: int) -> None:
     """Serve until SIGTERM; requests under way are answered first."""
+    os.environ[PARENT_VARIABLE] = str(os.getpid())  # a killed server must not leave its worker on the port
     Granian(
-        "soundmill.web:create_site",
+        f"{__name__}:create_site_of_server",
         host,
         port,
         interface=Interfaces.WSGI,
@@ -23,3 +29,9 @@ def serve_site(app: App, host: str, port: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=round(app.settings.drain_seconds),
     ).serve()
+
+
+def create_site_of_server() -> Flask:
+    """The site, in the server's worker process."""
+    die_with_supervisor()
+    return create_site()

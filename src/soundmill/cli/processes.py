@@ -1,0 +1,57 @@
+"""The processes of the service, one command each. ``soundmill serve`` starts them all on one machine.
+
+Each imports only when it runs what it needs: loading everything for ``--help`` would take a second.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from soundmill.cli.complaints import told_in_one_line
+from soundmill.lifeline import die_with_supervisor
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 unless set.", metavar="ADDRESS")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 5000 unless set.", min=0, max=65535)]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where files, the database and the secrets live; ./data unless set.", file_okay=False, metavar="DIRECTORY"
+    ),
+]
+
+
+def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+    """Serve the HTTP API and the page."""
+    die_with_supervisor()
+    with told_in_one_line():
+        from soundmill.app import App, load_settings
+        from soundmill.web.server import serve_site
+
+        if data_dir is not None:
+            os.environ["SOUNDMILL_DATA_DIR"] = str(data_dir)  # the server's worker process reads the settings again
+        settings = load_settings(host=host, port=port, data_dir=data_dir)
+        app = App(settings)
+        app.prepare()
+        serve_site(app, settings.host, settings.port)
+
+
+def worker(data_dir: DataDir = None) -> None:
+    """Convert what is due, one task at a time."""
+    die_with_supervisor()
+    with told_in_one_line():
+        from soundmill.app import load_settings, run_worker
+
+        run_worker(load_settings(data_dir=data_dir))
+
+
+def janitor(data_dir: DataDir = None) -> None:
+    """Make good what crashes left behind: lost tasks, leftover files."""
+    die_with_supervisor()
+    with told_in_one_line():
+        from soundmill.app import load_settings, run_janitor
+
+        run_janitor(load_settings(data_dir=data_dir))

@@ -1,0 +1,78 @@
+"""``soundmill serve``: the whole service on one machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from soundmill.cli.child import ChildSpec
+from soundmill.cli.complaints import told_in_one_line
+from soundmill.cli.processes import DataDir, Host, Port
+from soundmill.cli.supervisor import Supervisor
+from soundmill.cli.welcome import answers_ready, how_to_try
+from soundmill.model.errors import ConfigurationError
+
+
+def serve(
+    host: Host = None,
+    port: Port = None,
+    workers: Annotated[int | None, typer.Option(help="Conversions at a time; one a core unless set.", min=1)] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the whole service on this machine: the API with the page, the workers and the janitor.
+
+    Each option can also be set in the environment or in .env (SOUNDMILL_HOST, SOUNDMILL_PORT, SOUNDMILL_WORKERS, SOUNDMILL_DATA_DIR).
+    """
+    with told_in_one_line():
+        from soundmill.app import App, load_settings
+
+        settings = load_settings(host=host, port=port, workers=workers, data_dir=data_dir)
+        free_port = checked_port(settings.host, settings.port)
+        App(settings).prepare()
+        supervisor = Supervisor(
+            child_specs(settings.host, free_port, settings.workers or core_count(), settings.data_dir),
+            drain=timedelta(seconds=settings.drain_seconds),
+            say=lambda line: print(f"soundmill: {line}", file=sys.stderr, flush=True),
+            is_ready=lambda: answers_ready(settings.host, free_port),
+            on_ready=lambda: print(how_to_try(settings.host, free_port), flush=True),
+        )
+    raise typer.Exit(supervisor.run())
+
+
+def child_specs(host: str, port: int, workers: int, data_dir: Path) -> list[ChildSpec]:
+    """The processes of one machine. They read their settings as always, but for those that flags have set."""
+
+    def spec(name: str, *command: str, stops_first: bool = False) -> ChildSpec:
+        given = {"SOUNDMILL_DATA_DIR": str(data_dir.absolute())}
+        return ChildSpec(name, (sys.executable, "-m", "soundmill", *command), given, stops_first)
+
+    return [
+        spec("api", "api", "--host", host, "--port", str(port), stops_first=True),
+        *(spec(f"worker {number}", "worker") for number in range(1, workers + 1)),
+        spec("janitor", "janitor"),
+    ]
+
+
+def checked_port(host: str, port: int) -> int:
+    """``port``, or a free one for 0. Raises ``ConfigurationError`` when it can't be listened on."""
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise ConfigurationError(
+            f"Can't listen on {host} port {port}: {error.strerror}. Choose another with --host and --port."
+        ) from error
+
+
+def core_count() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,34 @@
+"""No orphans: a process that ends with the one that started it, also when that one is killed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PARENT_VARIABLE = "SOUNDMILL_PARENT_PID"
+"""Set by whoever starts a process that is to die with it, to its own process id."""
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def die_with_parent(parent: int | None = None) -> None:
+    """Have the kernel kill this process when its parent ends. ``parent`` is its process id, where the caller knows it.
+
+    Linux only; elsewhere nothing happens. The kernel means the *thread* that started us: start children from the main thread.
+    It doesn't see a parent that ended before the call: then ``parent`` tells, and the process exits here.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
+
+
+def die_with_supervisor() -> None:
+    """The same, for a process that says by :data:`PARENT_VARIABLE` that it is to die with its parent; else nothing."""
+    if parent := os.environ.pop(PARENT_VARIABLE, ""):
+        die_with_parent(int(parent))
