@@ -1,0 +1,168 @@
+"""``soundmill serve`` as a person meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+from soundmill import __version__
+from soundmill.cli.serve import child_specs, core_count
+from soundmill.cli.welcome import address, answers_ready, how_to_try
+from tests.waiting import is_alive, until
+
+SOUNDMILL = (sys.executable, "-m", "soundmill")
+
+
+def run(*arguments: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SOUNDMILL, *arguments],
+        cwd=directory,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert run("--version", directory=tmp_path).stdout == f"soundmill {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["serve", "api", "worker", "janitor"])
+def test_every_command_has_help(command: str, tmp_path: Path) -> None:
+    told = run(command, "--help", directory=tmp_path)
+    assert told.returncode == 0
+    assert "--data-dir" in told.stdout
+
+
+def test_a_taken_port_is_one_clear_line_and_nothing_is_started(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        told = run("serve", "--port", str(port), directory=tmp_path)
+    assert told.returncode == 2
+    assert told.stderr == (
+        f"soundmill: Can't listen on 127.0.0.1 port {port}: Address already in use. Choose another with --host and --port.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told = run("serve", "--port", "0", "--data-dir", "file/data", directory=tmp_path)
+    assert told.returncode == 2
+    assert told.stderr.startswith(f"soundmill: Can't make the data directory {tmp_path}/file/data")
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_wrong_setting_is_one_clear_line_that_names_it(tmp_path: Path) -> None:
+    told = run("serve", directory=tmp_path, SOUNDMILL_PORT="99999999")
+    assert told.returncode == 2
+    assert re.fullmatch(r"soundmill: .*SOUNDMILL_PORT.*\n", told.stderr)
+
+
+def test_a_flag_beats_the_environment_and_that_beats_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SOUNDMILL_DATA_DIR=/proc/file\nSOUNDMILL_HOST=from.file.invalid\n")
+    assert "from.file.invalid" in run("serve", directory=tmp_path).stderr
+    assert "from.env.invalid" in run("serve", directory=tmp_path, SOUNDMILL_HOST="from.env.invalid").stderr
+    by_flag = run("serve", "--host", "flag.invalid", directory=tmp_path, SOUNDMILL_HOST="from.env.invalid")
+    assert "flag.invalid" in by_flag.stderr
+
+
+def test_one_machine_runs_an_api_its_workers_and_a_janitor() -> None:
+    specs = child_specs("127.0.0.1", 5000, 2, Path("data"))
+    assert [spec.name for spec in specs] == ["api", "worker 1", "worker 2", "janitor"]
+    assert [spec.stops_first for spec in specs] == [True, False, False, False]
+    assert {spec.environment["SOUNDMILL_DATA_DIR"] for spec in specs} == {str(Path("data").absolute())}
+    assert core_count() >= 1
+
+
+def test_the_address_of_all_interfaces_is_one_that_a_browser_takes() -> None:
+    assert address("0.0.0.0", 80) == "http://127.0.0.1:80"  # noqa: S104
+    assert address("::", 80) == "http://[::1]:80"
+    assert "http://127.0.0.1:5000/api/auth/signup" in how_to_try("127.0.0.1", 5000)
+
+
+def test_nobody_there_is_not_ready() -> None:
+    assert not answers_ready("127.0.0.1", 9)
+
+
+class Service:
+    """A running ``soundmill serve``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.output = directory / "output"
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*SOUNDMILL, "serve", "--port", "0", "--workers", "1", "--data-dir", "data"],
+                cwd=directory,
+                stdout=output,
+                stderr=output,
+            )
+        self.site = until(self._told_address)
+        self.family = psutil.Process(self.process.pid).children(recursive=True)
+
+    def _told_address(self) -> str | None:
+        assert self.process.poll() is None, self.output.read_text()
+        found = re.search(r"ready: (\S+)", self.output.read_text())
+        return found and found[1]
+
+    def member(self, *words: str) -> psutil.Process:
+        return next(each for each in self.family if list(words) == each.cmdline()[3 : 3 + len(words)])
+
+    def is_gone(self) -> bool:
+        return not any(is_alive(each.pid) for each in self.family)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    made = Service(tmp_path)
+    yield made
+    made.process.kill()
+    made.process.wait()
+    until(made.is_gone)
+
+
+def test_the_service_answers_and_a_stop_is_clean(service: Service) -> None:
+    with urlopen(f"{service.site}/health/ready") as answer:
+        assert json.load(answer) == {"status": "ok"}
+    service.process.terminate()
+    assert service.process.wait(30) == 0
+    assert service.is_gone()
+
+
+def test_the_printed_commands_work_in_a_shell(service: Service) -> None:
+    told_when_ready = service.output.read_text().partition("soundmill is ready")[2]
+    lines = [line.strip() for line in told_when_ready.splitlines() if line.startswith("  ")]
+    script = "\n".join(["set -e", *lines[:3], 'echo "TOKEN=$TOKEN"'])
+    told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    token = told.rsplit("TOKEN=", 1)[1].strip()
+    with urlopen(Request(f"{service.site}/api/me", headers={"Authorization": f"Bearer {token}"})) as answer:
+        assert json.load(answer)["username"] == "ada"
+
+
+@pytest.mark.parametrize("killed", ["supervisor", "api", "worker", "janitor"])
+def test_nobody_is_left_of_what_was_killed(service: Service, killed: str) -> None:
+    if killed == "supervisor":
+        service.process.send_signal(signal.SIGKILL)
+        until(service.is_gone)
+        return
+    victim = service.member(killed)
+    below = victim.children(recursive=True)
+    victim.kill()
+    until(lambda: not any(is_alive(each.pid) for each in below))
+    until(lambda: f"{killed}" in service.output.read_text() and "was killed by SIGKILL" in service.output.read_text())
+    until(lambda: answers_ready("127.0.0.1", int(service.site.rsplit(":", 1)[1])))
