@@ -72,5 +72,6 @@ groups=(--no-dev)
 [ "$wanted" = all ] && groups=(--all-groups)
 say "Setting up .venv with ${python:-a Python that uv gets} …"
 rm -f "$stamp"
-"$uv" sync --frozen --quiet "${groups[@]}" --python "${python:->=3.12}"
+# Compiled once here, or else in every start of every process where bytecode may not be written.
+"$uv" sync --frozen --quiet --compile-bytecode "${groups[@]}" --python "${python:->=3.12}"
 agrees_with >"$stamp"
