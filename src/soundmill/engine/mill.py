@@ -28,7 +28,7 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "COVERA
 _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 _SERVER_MODULE = "soundmill.engine.server"
 
-_DEATHS = {
+_DEATHS: dict[int, tuple[FailureCode, str, bool]] = {
     signal.SIGXCPU: (FailureCode.CPU_LIMIT, "The conversion took more processor time than is allowed.", False),
     signal.SIGXFSZ: (FailureCode.OUTPUT_LIMIT, "The result would be larger than is allowed.", False),
 }
@@ -138,8 +138,8 @@ class _Server:
                     if not outcome.wanted:
                         self._say({"stop": True})
         except OSError as error:
-            code, message, retryable = _CRASH
-            raise ConversionError(code, message, retryable=retryable, detail_for_log=f"server: {error}") from error
+            death, sentence, retryable = _CRASH
+            raise ConversionError(death, sentence, retryable=retryable, detail_for_log=f"server: {error}") from error
         self.idle = True
         return outcome
 
@@ -190,7 +190,7 @@ def _finish(job: Job, outcome: _Outcome) -> Converted:
     if outcome.ended == "time limit":
         raise ConversionError(FailureCode.TIME_LIMIT, "The conversion took longer than is allowed.")
     if outcome.report is None:
-        code, message, retryable = _DEATHS.get(signal.Signals(outcome.signal or signal.SIGABRT), _CRASH)
+        death, sentence, retryable = _DEATHS.get(outcome.signal, _CRASH)
         detail = f"ended {outcome.ended}, signal {outcome.signal}"
-        raise ConversionError(code, message, retryable=retryable, detail_for_log=detail)
+        raise ConversionError(death, sentence, retryable=retryable, detail_for_log=detail)
     return Converted(job.result_path, ConversionReport.from_dict(outcome.report))

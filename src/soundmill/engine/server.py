@@ -7,8 +7,10 @@ JSON a message: it gets ``{"job": …}`` and ``{"stop": true}``; it passes on wh
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import socket
@@ -17,6 +19,8 @@ import time
 import traceback
 from collections.abc import Callable
 from typing import Any
+
+import av
 
 from soundmill.engine.confinement import confine, die_with_parent
 from soundmill.engine.convert import convert
@@ -30,6 +34,7 @@ _READ_BYTES = 1 << 16
 def main(descriptor: int, parent: int) -> None:
     """Serve jobs until the other end of the socket is closed."""
     die_with_parent(parent)
+    _load_everything()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     with socket.socket(fileno=descriptor) as control:
         control.sendall(b'{"ready": true}\n')
@@ -40,13 +45,21 @@ def main(descriptor: int, parent: int) -> None:
                     _serve(control, Job.from_dict(message["job"]))
 
 
+def _load_everything() -> None:
+    """PyAV imports parts of itself when they are first needed: too late for a process that can't open files any more."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
 def _serve(control: socket.socket, job: Job) -> None:
     readable, writable = os.pipe()
+    server = os.getpid()
     process = os.fork()
     if process == 0:
         os.close(readable)
         control.close()
-        _run(job, writable)
+        _run(job, writable, server)
     os.close(writable)
     try:
         why = _relay(control, readable, process, time.monotonic() + job.limits.wall.total_seconds())
@@ -54,7 +67,9 @@ def _serve(control: socket.socket, job: Job) -> None:
         os.close(readable)
         _kill(process)
         _, status = os.waitpid(process, 0)
-    control.sendall(_line({"ended": why or "by itself", "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}))
+    control.sendall(
+        _line({"ended": why or "by itself", "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0})
+    )
 
 
 def _relay(control: socket.socket, conversion: int, process: int, deadline: float) -> str | None:
@@ -90,17 +105,17 @@ def _kill(process: int) -> None:
             continue
 
 
-def _run(job: Job, descriptor: int) -> None:
+def _run(job: Job, descriptor: int, server: int) -> None:
     """In the forked process: confine, convert, report, and leave without a trace."""
     status = 1
     try:
-        die_with_parent(os.getppid())
+        die_with_parent(server)
         os.setsid()
         say = _speaker(descriptor)
         confine(job.source, job.directory, job.limits)
         _convert(job, say)
         status = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - nothing may escape into the server's loop
         os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(status)
@@ -112,7 +127,14 @@ def _convert(job: Job, say: Callable[[dict[str, Any]], None]) -> None:
     except ConversionError as error:
         say({"failure": {**_failure(error), "detail": error.detail_for_log}})
     except MemoryError:
-        say({"failure": {"code": FailureCode.MEMORY_LIMIT, "message": "The conversion needs more memory than is allowed."}})
+        say(
+            {
+                "failure": {
+                    "code": FailureCode.MEMORY_LIMIT,
+                    "message": "The conversion needs more memory than is allowed.",
+                }
+            }
+        )
     else:
         say({"report": report.as_dict()})
 

@@ -13,6 +13,7 @@ class FailureCode(StrEnum):
 
     UNSUPPORTED_INPUT = "unsupported_input"
     EMPTY_INPUT = "empty_input"
+    TOO_LONG = "too_long"
     NO_AUDIO = "no_audio"
     DAMAGED_INPUT = "damaged_input"
     UNSUITABLE_OPTIONS = "unsuitable_options"

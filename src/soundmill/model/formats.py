@@ -96,11 +96,11 @@ _ALL = (
         bit_rates=_OPUS_BIT_RATES, sample_rates=_OPUS_RATES,
     ),
     TargetFormat(
-        "aac", "AAC (ADTS)", "aac", "audio/aac", "aac", "adts", False, 8,
+        "aac", "AAC (ADTS)", "aac", "audio/aac", "aac", "adts", False, 6,
         bit_rates=_AAC_BIT_RATES, sample_rates=_AAC_RATES,
     ),
     TargetFormat(
-        "m4a", "AAC (M4A)", "m4a", "audio/mp4", "aac", "mp4", False, 8,
+        "m4a", "AAC (M4A)", "m4a", "audio/mp4", "aac", "mp4", False, 6,
         bit_rates=_AAC_BIT_RATES, sample_rates=_AAC_RATES,
     ),
     TargetFormat(
@@ -111,7 +111,7 @@ _ALL = (
     TargetFormat(
         "aiff", "AIFF (PCM)", "aiff", "audio/aiff", "pcm", "aiff", True, 8, bit_depths=(8, 16, 24, 32), float_depths=()
     ),
-    TargetFormat("alac", "Apple Lossless (M4A)", "m4a", "audio/mp4", "alac", "mp4", True, 8, bit_depths=(16, 24)),
+    TargetFormat("alac", "Apple Lossless (M4A)", "m4a", "audio/mp4", "alac", "mp4", True, 6, bit_depths=(16, 24)),
     TargetFormat("mka", "Matroska (FLAC)", "mka", "audio/x-matroska", "flac", "matroska", True, 8, bit_depths=(16, 24)),
     TargetFormat(
         "webm", "WebM (Opus)", "webm", "audio/webm", "opus", "webm", False, 8,

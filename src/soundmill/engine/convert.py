@@ -1,0 +1,119 @@
+"""One conversion from the first byte to the verified result. Runs in a confined process; see :mod:`.server`."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from itertools import chain
+
+import av
+import soundfile
+from av.audio.frame import AudioFrame
+
+from soundmill.engine.decode import Decoding
+from soundmill.engine.encode import open_encoder
+from soundmill.engine.facts import codec_name, sound_facts
+from soundmill.engine.job import Job
+from soundmill.engine.plan import Plan, Sound, make_plan
+from soundmill.engine.reshape import Reshaper
+from soundmill.engine.source import Source, open_source
+from soundmill.engine.tags import About, missing, read_about
+from soundmill.engine.verify import verify
+from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.sound import ConversionReport
+
+_REPORT_SECONDS = 0.25
+# Encoding takes most of the time; verifying gets the rest of the progress bar.
+_ENCODING_SHARE = 0.95
+
+
+def convert(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
+    """Convert ``job.source`` into ``job.result_path`` and verify it. ``on_progress`` gets 0 to 1, a few times a second.
+
+    Raises ``ConversionError``; a result that is there then is worth nothing.
+    """
+    with open_source(job.source) as source:
+        about = read_about(source.container, source.stream)
+        decoding = Decoding(source, job.limits.decoded)
+        frames = decoding.frames(_progress(source, on_progress))
+        first = next(frames)
+        plan = make_plan(_sound(source, first), job.target, job.options)
+        try:
+            encoded_samples = _encode(job, plan, about, chain([first], frames))
+        except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
+            raise _encoding_error(error) from error
+        source_facts = sound_facts(job.source, source, decoding, about)
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits)
+    on_progress(1.0)
+    return ConversionReport(
+        source=source_facts,
+        result=verified.facts,
+        not_carried=(*plan.losses, *missing(about, verified.about)),
+        versions=versions(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of everything that had a part in a result."""
+    return {
+        "soundmill": version("soundmill"),
+        "ffmpeg": av.ffmpeg_version_info,
+        "libsndfile": soundfile.__libsndfile_version__,
+    }
+
+
+def _encode(job: Job, plan: Plan, about: About, frames: Iterator[AudioFrame]) -> int:
+    """Gives how many samples a channel went into the encoder."""
+    encoder = open_encoder(job.result_path, plan, about)
+    try:
+        reshaper = Reshaper(plan, encoder.frame_samples)
+        for frame in frames:
+            for ready in reshaper.feed(frame):
+                encoder.encode(ready)
+        for ready in reshaper.flush():
+            encoder.encode(ready)
+    except BaseException:
+        encoder.abandon()
+        raise
+    encoder.finish()
+    return reshaper.sample_count
+
+
+def _sound(source: Source, first: AudioFrame) -> Sound:
+    return Sound(
+        codec=codec_name(source),
+        sample_rate=first.sample_rate,
+        channels=first.layout.nb_channels,
+        channel_layout=first.layout.name,
+        sample_format=first.format.name,
+        bit_depth=source.stream.codec_context.bits_per_raw_sample or None,
+    )
+
+
+def _progress(source: Source, on_progress: Callable[[float], None]) -> Callable[[float], None]:
+    expected = source.expected_seconds
+    said_at = time.monotonic()
+
+    def on_position(seconds: float) -> None:
+        nonlocal said_at
+        moment = time.monotonic()
+        if expected and moment - said_at >= _REPORT_SECONDS:
+            said_at = moment
+            on_progress(_ENCODING_SHARE * min(1.0, seconds / expected))
+
+    return on_position
+
+
+def _encoding_error(error: Exception) -> ConversionError:
+    if isinstance(error, MemoryError):
+        raise error
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return ConversionError(FailureCode.STORAGE, "The storage is full.", retryable=True, detail_for_log=str(error))
+    return ConversionError(
+        FailureCode.UNSUITABLE_OPTIONS,
+        "This sound can't be encoded with these settings.",
+        detail_for_log=f"{type(error).__name__}: {error}",
+    )

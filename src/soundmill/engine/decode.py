@@ -1,0 +1,112 @@
+"""Decode a source to its end, and know exactly what came out and where it was broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import av
+from av.audio.frame import AudioFrame
+
+from soundmill.engine.declared import shortfall_allowed
+from soundmill.engine.source import Source, check_sound
+from soundmill.engine.text import clock
+from soundmill.model.conversion import ConversionError, FailureCode
+
+# Streams of bare frames: what was cut out of something longer begins and ends inside a frame, and tags may stand at the end.
+_BARE_STREAMS = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "mpegts", "mpeg", "flv", "avi", "ogg"})
+# Uncompressed: a last block that isn't whole is judged by the count of samples.
+_COUNTED_BLOCKS = frozenset({"wav", "w64", "aiff", "caf", "au"})
+_MOST_EDGE_ERRORS = 200
+
+
+class Decoding:
+    """One pass over a source. After :meth:`frames` ended, the counts are those of the whole file."""
+
+    def __init__(self, source: Source, longest: timedelta) -> None:
+        self._source = source
+        self._longest_seconds = longest.total_seconds()
+        self._errors_since_sound = 0
+        self.seconds = 0.0
+        self.sample_rate = 0
+        self.channels = 0
+        self.channel_layout = ""
+        self.sample_format = ""
+
+    @property
+    def sample_count(self) -> int:
+        """Samples per channel so far, at the first frame's rate."""
+        return round(self.seconds * self.sample_rate)
+
+    def frames(self, on_position: Callable[[float], None] = lambda seconds: None) -> Iterator[AudioFrame]:
+        """Every decoded frame; ``on_position`` gets the seconds decoded so far, once a packet.
+
+        Raises ``ConversionError``: ``DAMAGED_INPUT``, ``NO_AUDIO``, ``TOO_LONG``.
+        """
+        for frame in self._decoded(on_position):
+            if self._errors_since_sound:
+                self._judge_errors_before_sound()
+            self._count(frame)
+            yield frame
+        self._judge_end()
+
+    def _decoded(self, on_position: Callable[[float], None]) -> Iterator[AudioFrame]:
+        try:
+            for packet in self._source.container.demux(self._source.stream):
+                try:
+                    decoded = packet.decode()
+                except av.InvalidDataError:
+                    self._errors_since_sound += 1
+                    continue
+                if packet.is_corrupt and self._source.kind not in _COUNTED_BLOCKS:
+                    self._errors_since_sound += 1
+                on_position(self.seconds)
+                yield from decoded
+        except MemoryError:
+            raise
+        except av.FFmpegError as error:
+            raise self._damaged(str(error)) from error
+
+    def _count(self, frame: AudioFrame) -> None:
+        if not self.sample_rate:
+            check_sound(frame.sample_rate, frame.layout.nb_channels)
+            self.sample_rate = frame.sample_rate
+            self.channels = frame.layout.nb_channels
+            self.channel_layout = frame.layout.name
+            self.sample_format = frame.format.name
+        self.seconds += frame.samples / frame.sample_rate
+        if self.seconds > self._longest_seconds:
+            raise ConversionError(
+                FailureCode.TOO_LONG,
+                f"The file holds more than the {clock(self._longest_seconds)} of sound that are allowed.",
+            )
+
+    def _judge_errors_before_sound(self) -> None:
+        """Sound follows on errors: harmless only where the stream begins."""
+        at_start = not self.sample_rate and self._source.kind in _BARE_STREAMS
+        if not at_start or self._errors_since_sound > _MOST_EDGE_ERRORS:
+            raise self._damaged(f"{self._errors_since_sound} packets")
+        self._errors_since_sound = 0
+
+    def _judge_end(self) -> None:
+        if not self.sample_rate:
+            if self._errors_since_sound:
+                raise self._damaged(f"{self._errors_since_sound} packets")
+            raise ConversionError(FailureCode.NO_AUDIO, "This file holds no sound: its audio is empty.")
+        kind = self._source.kind
+        at_edge = kind in _BARE_STREAMS | _COUNTED_BLOCKS and self._errors_since_sound <= _MOST_EDGE_ERRORS
+        if self._errors_since_sound and not at_edge:
+            raise self._damaged(f"{self._errors_since_sound} packets at the end")
+        declared = self._source.declared_samples
+        allowed = shortfall_allowed(self._source.kind, self.sample_rate)
+        if declared is not None and self.sample_count + allowed < declared:
+            raise ConversionError(
+                FailureCode.DAMAGED_INPUT,
+                f"The file ends early: it declares {clock(declared / self.sample_rate)} but holds {clock(self.seconds)}.",
+                detail_for_log=f"declared {declared} samples, decoded {self.sample_count}",
+            )
+
+    def _damaged(self, detail: str) -> ConversionError:
+        return ConversionError(
+            FailureCode.DAMAGED_INPUT, f"The file is damaged after {clock(self.seconds)}.", detail_for_log=detail
+        )

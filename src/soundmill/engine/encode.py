@@ -1,0 +1,128 @@
+"""Encode sound into a file, with tags, cover and chapters where the format has a place for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from soundmill.engine.picture import Picture
+from soundmill.engine.plan import Plan
+from soundmill.engine.tags import About
+from soundmill.engine.vorbis import VorbisEncoder, picture_block
+
+_QSCALE_UNIT = 118  # FF_QP2LAMBDA: FFmpeg's global quality counts in these
+_COVER_STREAM_MUXERS = frozenset({"mp3", "flac", "ipod", "aiff"})
+_VORBIS_COMMENT_PICTURE = "METADATA_BLOCK_PICTURE"
+
+
+class Encoder(Protocol):
+    """Takes frames in the plan's form and makes a file of them."""
+
+    frame_samples: int
+    """How many samples each frame must have, the last one aside; 0 for any."""
+
+    def encode(self, frame: AudioFrame) -> None:
+        """Add one frame."""
+        ...
+
+    def finish(self) -> None:
+        """Write what is left and close the file."""
+        ...
+
+    def abandon(self) -> None:
+        """Close the file as it is; it is worth nothing."""
+        ...
+
+
+def open_encoder(path: Path, plan: Plan, about: About) -> Encoder:
+    """The encoder for ``plan``, writing to ``path``."""
+    if plan.encoder == "libsndfile":
+        return VorbisEncoder(path, plan, about)
+    return LibavEncoder(path, plan, about)
+
+
+class LibavEncoder:
+    """Encodes and muxes with FFmpeg's libraries."""
+
+    def __init__(self, path: Path, plan: Plan, about: About) -> None:
+        self._container: OutputContainer = av.open(
+            f"file:{path}", "w", format=plan.muxer, options=dict(plan.muxer_options)
+        )
+        try:
+            self._stream = _add_sound(self._container, plan)
+            cover = _add_about(self._container, self._stream, plan, about)
+            self._container.start_encoding()
+            if cover is not None and about.cover is not None:
+                self._container.mux(_cover_packet(cover, about.cover))
+        except BaseException:
+            self._container.close()
+            raise
+        self.frame_samples = self._stream.codec_context.frame_size
+
+    def encode(self, frame: AudioFrame) -> None:
+        """See :class:`Encoder`."""
+        for packet in self._stream.encode(frame):
+            self._container.mux_one(packet)
+
+    def finish(self) -> None:
+        """See :class:`Encoder`."""
+        for packet in self._stream.encode(None):
+            self._container.mux_one(packet)
+        self._container.close()
+
+    def abandon(self) -> None:
+        """See :class:`Encoder`."""
+        self._container.close()
+
+
+def _add_sound(container: OutputContainer, plan: Plan) -> AudioStream:
+    stream = container.add_stream(plan.encoder, rate=plan.sample_rate)
+    if not isinstance(stream, AudioStream):
+        raise TypeError(f"{plan.encoder} doesn't encode sound")
+    stream.codec_context.layout = plan.channel_layout
+    stream.codec_context.format = plan.sample_format
+    stream.codec_context.thread_count = 1
+    if plan.bit_rate is not None:
+        stream.codec_context.bit_rate = plan.bit_rate
+    if plan.quality is not None:
+        stream.codec_context.qscale = True
+        stream.codec_context.global_quality = round(plan.quality * _QSCALE_UNIT)
+    if plan.raw_bits is not None:
+        stream.codec_context.bits_per_raw_sample = plan.raw_bits
+    return stream
+
+
+def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about: About) -> Stream | None:
+    """Tags, chapters and cover, as far as the muxer has a place; gives the stream that waits for a cover's packet."""
+    # In Ogg the comments belong to the stream.
+    tags = sound.metadata if plan.muxer == "ogg" else container.metadata
+    tags.update(about.tags)
+    if about.chapters:
+        container.set_chapters(list(about.chapters))
+    if about.cover is None:
+        return None
+    if plan.muxer == "ogg":
+        tags[_VORBIS_COMMENT_PICTURE] = picture_block(about.cover)
+    elif plan.muxer == "matroska":
+        container.add_attachment("cover", about.cover.mime_type, about.cover.data)
+    elif plan.muxer in _COVER_STREAM_MUXERS:
+        size = {"width": about.cover.width, "height": about.cover.height}
+        stream = container.add_mux_stream(about.cover.codec, rate=1, **size)
+        stream.disposition = Disposition.attached_pic
+        return stream
+    return None
+
+
+def _cover_packet(stream: Stream, cover: Picture) -> Packet[Stream]:
+    packet = Packet(cover.data)
+    packet.stream = stream
+    packet.pts = packet.dts = 0
+    packet.is_keyframe = True
+    return packet

@@ -1,0 +1,47 @@
+"""What a decoded file turned out to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from soundmill.engine.decode import Decoding
+from soundmill.engine.source import Source
+from soundmill.engine.tags import About
+from soundmill.model.sound import SoundFacts
+
+_DECODER_SUFFIXES = ("float", "fixed")
+
+
+def codec_name(source: Source) -> str:
+    """The codec's name, without that of the decoder's variant (``mp3float`` is MP3)."""
+    name = source.stream.codec_context.name
+    for suffix in _DECODER_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name.removeprefix("lib")
+
+
+def sound_facts(path: Path, source: Source, decoding: Decoding, about: About) -> SoundFacts:
+    """Facts of a file whose decoding has ended."""
+    seconds = decoding.sample_count / decoding.sample_rate
+    return SoundFacts(
+        codec=codec_name(source),
+        container=source.kind.partition(",")[0],
+        duration=round(seconds, 6),
+        sample_rate=decoding.sample_rate,
+        channels=decoding.channels,
+        channel_layout=decoding.channel_layout,
+        sample_count=decoding.sample_count,
+        bit_rate=_bit_rate(path, source, seconds),
+        bit_depth=source.stream.codec_context.bits_per_raw_sample or None,
+        tags=dict(about.tags),
+        has_cover=about.cover is not None,
+        chapter_count=len(about.chapters),
+    )
+
+
+def _bit_rate(path: Path, source: Source, seconds: float) -> int | None:
+    """As the stream says, else the file's mean."""
+    said = source.stream.codec_context.bit_rate
+    if said:
+        return int(said)
+    return round(path.stat().st_size * 8 / seconds) if seconds > 0 else None

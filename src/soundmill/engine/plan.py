@@ -1,0 +1,208 @@
+"""What to encode with which settings: a pure function of the sound that comes in and of what was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from soundmill.model.formats import TargetFormat
+from soundmill.model.options import ConversionOptions
+
+_LOSSLESS_CODECS = ("pcm_", "dsd_")
+_LOSSLESS_NAMES = frozenset({"flac", "alac", "wavpack", "tta", "ape", "wmalossless", "truehd", "mlp"})
+_FORMAT_BITS = {"u8": 8, "s16": 16, "s32": 32, "s64": 64, "flt": 32, "dbl": 64}
+
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_MPEG_4_LAYOUTS = {**_LAYOUTS, 4: "4.0"}  # ISO/IEC 14496-3, table 1.19: four channels are C L R Cs
+
+# WMA's decoder never gives out its last block: without something behind it the end of the sound would be lost.
+_SILENT_TAILS = {"wmav2": 2048}
+
+_LAME_BIT_RATE_CAPS = ((16_000, 64_000), (32_000, 160_000))  # MPEG-2.5 below 16 kHz, MPEG-2 below 32 kHz
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Decoded sound as it comes out of the decoder. ``bit_depth`` is that of the source where it is lossless."""
+
+    codec: str
+    sample_rate: int
+    channels: int
+    channel_layout: str
+    sample_format: str
+    bit_depth: int | None = None
+
+    @property
+    def is_lossless(self) -> bool:
+        """True when the decoder gives back what was recorded."""
+        return self.codec in _LOSSLESS_NAMES or self.codec.startswith(_LOSSLESS_CODECS)
+
+    @property
+    def is_float(self) -> bool:
+        """True for floating-point samples."""
+        return self.sample_format.startswith(("flt", "dbl"))
+
+    @property
+    def depth(self) -> int:
+        """Bits of a sample that carry sound."""
+        return self.bit_depth or _FORMAT_BITS[self.sample_format.removesuffix("p")]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the encoder and the muxer are told.
+
+    ``silent_tail`` is how many samples of silence follow on the sound; ``losses`` says what the target can't hold of it.
+    """
+
+    encoder: str
+    muxer: str
+    sample_rate: int
+    channels: int
+    channel_layout: str
+    sample_format: str
+    bit_rate: int | None = None
+    quality: float | None = None
+    raw_bits: int | None = None
+    silent_tail: int = 0
+    dither: bool = False
+    muxer_options: tuple[tuple[str, str], ...] = ()
+    losses: tuple[str, ...] = ()
+
+
+def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:
+    """The plan for one conversion. Options are taken as checked against the target."""
+    rate = _sample_rate(sound, target, options)
+    channels = options.channels or min(sound.channels, target.maximum_channels)
+    layouts = _MPEG_4_LAYOUTS if target.codec in ("aac", "alac") else _LAYOUTS
+    plan = Plan(_ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "")
+    settle = _lossless if target.lossless else _lossy
+    plan = settle(plan, sound, target, options)
+    muxer_options = _MUXER_OPTIONS.get(target.name, ())
+    return replace(plan, muxer_options=muxer_options, losses=_losses(plan, sound, target, options))
+
+
+_ENCODERS = {
+    "mp3": "libmp3lame",
+    "vorbis": "libsndfile",
+    "opus": "libopus",
+    "aac": "aac",
+    "wmav2": "wmav2",
+    "flac": "flac",
+    "alac": "alac",
+    "pcm": "pcm",
+}
+_MUXERS = {
+    "mp3": "mp3",
+    "wav": "wav",
+    "ogg": "ogg",
+    "adts": "adts",
+    "mp4": "ipod",
+    "asf": "asf",
+    "flac": "flac",
+    "aiff": "aiff",
+    "matroska": "matroska",
+    "webm": "webm",
+}
+_FAST_START = (("movflags", "+faststart"),)
+_MUXER_OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "m4a": _FAST_START,
+    "alac": _FAST_START,
+    "wav": (("rf64", "auto"),),
+    "aiff": (("write_id3v2", "1"),),
+    "aac": (("write_id3v2", "1"),),
+    "mp3": (("id3v2_version", "4"), ("write_xing", "1")),
+}
+
+
+def _sample_rate(sound: Sound, target: TargetFormat, options: ConversionOptions) -> int:
+    if target.codec == "opus":
+        return options.sample_rate or 48_000  # RFC 6716: the decoder's rate is 48 kHz whatever went in
+    wanted = options.sample_rate or sound.sample_rate
+    if target.sample_rates:
+        return min((rate for rate in target.sample_rates if rate >= wanted), default=max(target.sample_rates))
+    return min(wanted, _HIGHEST_RATES.get(target.codec, wanted))
+
+
+_HIGHEST_RATES = {"vorbis": 192_000, "flac": 655_350, "alac": 384_000}
+
+
+def _lossless(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:
+    depth = options.bit_depth or _depth(sound, target)
+    as_float = target.codec == "pcm" and depth in target.float_depths and (sound.is_float or sound.depth < 32)
+    encoder, sample_format = plan.encoder, "s32" if depth > 16 else "s16"
+    if target.codec == "pcm":
+        order = "be" if target.container == "aiff" else "le"
+        encoder = f"pcm_{'f' if as_float else 's'}{depth}{order}"
+        if depth == 8:
+            encoder, sample_format = ("pcm_s8", "u8") if order == "be" else ("pcm_u8", "u8")
+        if as_float:
+            sample_format = "flt"
+    elif target.codec == "alac":
+        sample_format += "p"
+    return replace(
+        plan,
+        encoder=encoder,
+        sample_format=sample_format,
+        channel_layout=_kept_layout(plan, sound, target),
+        raw_bits=24 if depth == 24 else None,
+        dither=not as_float and sound.is_lossless and (depth < sound.depth or sound.is_float),
+    )
+
+
+def _depth(sound: Sound, target: TargetFormat) -> int:
+    """The source's depth where the target has it. What was lossy gains nothing by more than 16 bits."""
+    if not sound.is_lossless:
+        return 16
+    if sound.is_float and not target.float_depths:
+        return 24
+    return min((each for each in target.bit_depths if each >= sound.depth), default=max(target.bit_depths))
+
+
+def _kept_layout(plan: Plan, sound: Sound, target: TargetFormat) -> str:
+    """Formats that hold any layout keep the source's own, unless it has no name ("2 channels")."""
+    has_name = not sound.channel_layout.endswith("channels")
+    holds_any = target.codec in ("pcm", "flac")
+    return sound.channel_layout if has_name and holds_any and plan.channels == sound.channels else plan.channel_layout
+
+
+def _lossy(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:
+    sample_formats = {"mp3": "s16p" if sound.depth <= 16 else "fltp", "opus": "flt", "vorbis": "flt"}
+    quality = options.quality
+    if quality is None and target.quality is not None:
+        quality = target.quality.default
+    bit_rate = None if quality is not None else _bit_rate(plan, target, options)
+    return replace(
+        plan,
+        sample_format=sample_formats.get(target.codec, "fltp"),
+        quality=quality,
+        bit_rate=bit_rate,
+        silent_tail=_SILENT_TAILS.get(target.codec, 0),
+    )
+
+
+def _bit_rate(plan: Plan, target: TargetFormat, options: ConversionOptions) -> int | None:
+    if target.bit_rates is None:
+        return None
+    # The default is for one or two channels; more of them need more.
+    wanted = options.bit_rate or target.bit_rates.default * max(2, plan.channels) // 2
+    caps = [cap for below, cap in _LAME_BIT_RATE_CAPS if plan.sample_rate < below] if target.codec == "mp3" else []
+    return min([wanted, target.bit_rates.maximum, *caps[:1]])
+
+
+def _losses(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOptions) -> tuple[str, ...]:
+    """What the format, and not the client, takes away."""
+    said = []
+    if plan.sample_rate < sound.sample_rate and options.sample_rate is None:
+        said.append(f"sample rate {sound.sample_rate} Hz ({target.title} gets {plan.sample_rate} Hz)")
+    if plan.channels < sound.channels and options.channels is None:
+        said.append(f"{sound.channels} channels ({target.title} gets {plan.channels})")
+    if plan.dither and options.bit_depth is None:
+        kind = "float" if sound.is_float else "bit"
+        said.append(f"{sound.depth}-{kind} samples ({target.title} gets {_bits(plan)} bit)")
+    if options.bit_rate and plan.bit_rate and plan.bit_rate < options.bit_rate:
+        said.append(f"{options.bit_rate} bit/s ({target.title} at {plan.sample_rate} Hz gets {plan.bit_rate})")
+    return tuple(said)
+
+
+def _bits(plan: Plan) -> int:
+    return plan.raw_bits or _FORMAT_BITS[plan.sample_format.removesuffix("p")]

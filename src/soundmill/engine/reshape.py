@@ -1,0 +1,122 @@
+"""Bring decoded frames into the encoder's sample rate, channel layout and sample format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+from av.audio.frame import AudioFrame
+from av.filter import Graph
+
+from soundmill.engine.plan import Plan
+
+# One exception a pull that finds nothing: pulling after every frame costs more than converting it.
+_FRAMES_A_PULL = 32
+# Twice FFmpeg's own filter length, and the pass band up to 0.97 of the half rate: PyAV's wheels come without soxr.
+_LONG_FILTER = "filter_size=64:cutoff=0.97"
+
+
+class Reshaper:
+    """Feed frames, get frames with pts that count samples from 0. Follows a source that changes its form midway."""
+
+    def __init__(self, plan: Plan, frame_samples: int) -> None:
+        """``frame_samples`` is how many samples each frame must have (the last may be shorter); 0 for any."""
+        self._plan = plan
+        self._frame_samples = frame_samples
+        self._chain: _Chain | None = None
+        self.sample_count = 0
+
+    def feed(self, frame: AudioFrame) -> Iterator[AudioFrame]:
+        """Take one frame; give those that are ready."""
+        form = (frame.sample_rate, frame.layout.name, frame.format.name)
+        if self._chain is None or self._chain.form != form:
+            yield from self._end(silent_samples=0)
+            self._chain = _Chain(form, self._plan, self._frame_samples)
+        if self._chain.push(frame):
+            yield from self._numbered(self._chain)
+
+    def flush(self) -> Iterator[AudioFrame]:
+        """What is still inside, and the plan's silent tail; call it at the end."""
+        yield from self._end(self._plan.silent_tail)
+
+    def _end(self, silent_samples: int) -> Iterator[AudioFrame]:
+        if self._chain is not None:
+            self._chain.end(silent_samples)
+            yield from self._numbered(self._chain)
+            self._chain = None
+
+    def _numbered(self, chain: _Chain) -> Iterator[AudioFrame]:
+        for frame in chain.pull():
+            frame.pts = self.sample_count
+            frame.time_base = Fraction(1, self._plan.sample_rate)
+            self.sample_count += frame.samples
+            yield frame
+
+
+class _Chain:
+    """A filter graph for frames of one form."""
+
+    def __init__(self, form: tuple[int, str, str], plan: Plan, frame_samples: int) -> None:
+        self.form = form
+        rate, layout, sample_format = form
+        self._graph = Graph()
+        self._graph.threads = 1
+        self._entry = self._graph.add_abuffer(
+            sample_rate=rate, format=sample_format, layout=layout, time_base=Fraction(1, rate)
+        )
+        convert = self._graph.add("aresample", _resample_arguments(plan, rate))
+        wanted = (
+            f"sample_fmts={plan.sample_format}:sample_rates={plan.sample_rate}:channel_layouts={plan.channel_layout}"
+        )
+        self._end = self._graph.add("abuffersink")
+        self._graph.link_nodes(self._entry, convert, self._graph.add("aformat", wanted), self._end)
+        self._graph.configure()
+        if frame_samples:
+            self._graph.set_audio_frame_size(frame_samples)
+        self._pushed = 0
+
+    def push(self, frame: AudioFrame) -> bool:
+        """Take a frame; True when it is time to pull."""
+        frame.pts = None
+        frame.time_base = Fraction(1, frame.sample_rate)
+        self._entry.push(frame)
+        self._pushed += 1
+        return self._pushed % _FRAMES_A_PULL == 0
+
+    def end(self, silent_samples: int) -> None:
+        """No more frames will come, but for so many samples of silence."""
+        if silent_samples:
+            self.push(_silence(self.form, silent_samples))
+        self._entry.push(None)
+
+    def pull(self) -> Iterator[AudioFrame]:
+        """Every frame that is ready."""
+        while True:
+            try:
+                frame = self._end.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+            if isinstance(frame, AudioFrame):
+                yield frame
+
+
+def _resample_arguments(plan: Plan, source_rate: int) -> str:
+    arguments = [str(plan.sample_rate)]
+    if plan.sample_rate != source_rate:
+        arguments.append(_LONG_FILTER)
+    if plan.dither:
+        arguments.append("dither_method=triangular")
+        if plan.raw_bits:
+            arguments.append(f"output_sample_bits={plan.raw_bits}")
+    return ":".join(arguments)
+
+
+def _silence(form: tuple[int, str, str], samples: int) -> AudioFrame:
+    rate, layout, sample_format = form
+    frame = AudioFrame(sample_format, layout, samples)
+    middle = b"\x80" if sample_format.startswith("u8") else b"\0"
+    for plane in frame.planes:
+        plane.update(middle * plane.buffer_size)
+    frame.sample_rate = rate
+    return frame

@@ -1,0 +1,132 @@
+"""A file opened for reading: the one stream of sound that will be converted, and what the file declares of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard, Disposition, Stream
+
+from soundmill.engine.declared import declared_sample_count
+from soundmill.engine.sniff import sniff
+from soundmill.model.conversion import ConversionError, FailureCode
+
+MOST_CHANNELS = 8
+_RATES = range(100, 768_001)
+
+# Formats whose header says all: FFmpeg needn't decode a part of the file to find out (25 ms for a WAV).
+_SAID_BY_HEADER = frozenset({"wav", "w64", "aiff", "flac", "caf", "au", "tta"})
+_SMALL_PROBE = {"probesize": "65536", "analyzeduration": "0"}
+
+_DECODER_NAMES = """
+flac alac vorbis opus libopus mp1 mp1float mp2 mp2float mp3 mp3float aac aac_latm wmav1 wmav2 wmapro
+wmalossless ac3 eac3 dca truehd mlp amrnb amrwb ape tta wavpack mpc7 mpc8 dsd_lsbf dsd_msbf dsd_lsbf_planar
+dsd_msbf_planar speex libspeex gsm gsm_ms nellymoser adpcm_ima_wav adpcm_ms adpcm_ima_qt adpcm_swf
+adpcm_yamaha adpcm_g722 adpcm_g726 pcm_alaw pcm_mulaw pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_u16le pcm_u16be
+pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_s64le pcm_bluray pcm_dvd
+pcm_s8_planar pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar pcm_s16be_planar
+"""
+_DECODERS = frozenset(_DECODER_NAMES.split())
+
+
+@dataclass(slots=True)
+class Source:
+    """An open file. Close it, or use it as a context."""
+
+    path: Path
+    kind: str
+    container: InputContainer
+    stream: AudioStream
+    declared_samples: int | None
+
+    def close(self) -> None:
+        """Give the file back."""
+        self.container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def expected_seconds(self) -> float | None:
+        """How long the sound seems to be: good enough for a progress bar, not for a verdict."""
+        if self.declared_samples:
+            return self.declared_samples / self.stream.codec_context.sample_rate
+        if self.stream.duration and self.stream.duration > 0:
+            return float(self.stream.duration * self.stream.time_base)
+        duration = self.container.duration
+        return duration / av.time_base if duration and duration > 0 else None
+
+
+def open_source(path: Path) -> Source:
+    """Sniff and open ``path`` (absolute). FFmpeg opens this very file with the one demuxer that fits, and no other file.
+
+    Raises ``ConversionError``: ``EMPTY_INPUT``, ``UNSUPPORTED_INPUT``, ``DAMAGED_INPUT``, ``NO_AUDIO``.
+    """
+    with path.open("rb") as stream:
+        kind = sniff(stream)
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": kind,
+        "codec_whitelist": ",".join(_DECODERS),
+        **(_SMALL_PROBE if kind in _SAID_BY_HEADER else {}),
+    }
+    try:
+        container = av.open(f"file:{path}", "r", format=kind.partition(",")[0], options=options)
+    except MemoryError:
+        raise
+    except av.FFmpegError as error:
+        raise ConversionError(
+            FailureCode.DAMAGED_INPUT, "The file is damaged: its beginning can't be read.", detail_for_log=str(error)
+        ) from error
+    try:
+        sound = _sound_of(container)
+        return Source(path, kind, container, sound, declared_sample_count(path, kind, container, sound))
+    except BaseException:
+        container.close()
+        raise
+
+
+def _sound_of(container: InputContainer) -> AudioStream:
+    streams = container.streams.audio
+    if not streams:
+        raise ConversionError(FailureCode.NO_AUDIO, "This file holds no audio.")
+    readable = [each for each in streams if _decoder_name(each) in _DECODERS]
+    if not readable:
+        raise ConversionError(
+            FailureCode.UNSUPPORTED_INPUT,
+            f"soundmill can't decode the sound in this file ({_decoder_name(streams[0])}).",
+        )
+    chosen = max(
+        readable, key=lambda each: (bool(each.disposition & Disposition.default), each.channels or 0, -each.index)
+    )
+    for each in container.streams:
+        if each.index != chosen.index and not _is_picture(each):
+            each.discard = Discard.all
+    chosen.codec_context.thread_count = 1
+    if chosen.codec_context.name == "flac":
+        chosen.codec_context.options = {"err_detect": "crccheck"}
+    return chosen
+
+
+def check_sound(sample_rate: int, channels: int) -> None:
+    """Refuse what no honest file has. Raises ``ConversionError`` with ``UNSUPPORTED_INPUT``."""
+    if sample_rate not in _RATES or channels < 1:
+        raise ConversionError(FailureCode.UNSUPPORTED_INPUT, f"A sample rate of {sample_rate} Hz can't be converted.")
+
+
+def _decoder_name(stream: AudioStream) -> str:
+    return stream.codec_context.name if stream.codec_context is not None else "unknown"
+
+
+def _is_picture(stream: Stream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)

@@ -1,0 +1,83 @@
+"""Tags, cover and chapters of a file, in FFmpeg's names: what is read, and what a comparison finds missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from av.container import InputContainer
+from av.stream import AttachmentStream, Stream
+
+from soundmill.engine.picture import Picture, read_picture
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # in PyAV's stubs only
+
+# Written by muxers about themselves or the file, not by people about the music.
+_TECHNICAL_NAMES = """
+encoder encoded_by encoding_tool encodersettings major_brand minor_version compatible_brands creation_time
+duration handler_name vendor_id language bps number_of_frames number_of_bytes source_id tlen tsse itunsmpb
+itunpgap wm/encodingtime isvbr devicecconformancetemplate wmfsdkversion wmfsdkneeded deviceconformancetemplate
+metadata_block_picture waveformatextensible_channel_mask
+"""
+_TECHNICAL = frozenset(_TECHNICAL_NAMES.split())
+_TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
+_MOST_TAGS = 500
+_LONGEST_TAG = 100_000
+# Other names of the same thing in this or that format.
+_SAME = {"year": "date", "tracknumber": "track", "discnumber": "disc", "albumartist": "album_artist", "wm/year": "date"}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a file says about its sound. ``tags`` have lower-case names."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    cover: Picture | None = None
+    chapters: tuple[Chapter, ...] = ()
+
+
+def read_about(container: InputContainer, sound: Stream) -> About:
+    """Read all of it; a broken cover is no cover."""
+    return About(_tags(container, sound), _cover(container), tuple(container.chapters()))
+
+
+def missing(wanted: About, found: About) -> tuple[str, ...]:
+    """What ``found`` lacks of ``wanted``, named for people."""
+    lost = [f"tag: {name}" for name, value in wanted.tags.items() if not _is_kept(name, value, found.tags)]
+    if wanted.cover is not None and found.cover is None:
+        lost.append("cover")
+    if len(found.chapters) < len(wanted.chapters):
+        lost.append("chapters")
+    return tuple(lost)
+
+
+def _tags(container: InputContainer, sound: Stream) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    for name, value in {**container.metadata, **sound.metadata}.items():
+        key = name.lower()
+        key = _SAME.get(key, key)
+        is_ours = key not in _TECHNICAL and not key.startswith(_TECHNICAL_PREFIXES)
+        if is_ours and value.strip() and len(tags) < _MOST_TAGS and len(value) <= _LONGEST_TAG:
+            tags[key] = value
+    return tags
+
+
+def _cover(container: InputContainer) -> Picture | None:
+    for stream in container.streams:
+        if isinstance(stream, AttachmentStream) and (picture := read_picture(stream.data)):
+            return picture
+    # A cover's packet comes before any sound; FFmpeg hands it out again after a seek to the start.
+    pictures = [each for each in container.streams.video if each.disposition & each.disposition.attached_pic]
+    for packet in container.demux(pictures[:1]) if pictures else ():
+        return read_picture(bytes(packet))
+    return None
+
+
+def _is_kept(name: str, value: str, found: Mapping[str, str]) -> bool:
+    kept = found.get(name)
+    if kept is None:
+        return False
+    # A format may hold only the year of a date, or the number of "3/12".
+    return kept.strip() == value.strip() or (name in ("date", "track", "disc") and value.startswith(kept.strip()))

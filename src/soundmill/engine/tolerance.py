@@ -1,0 +1,38 @@
+"""How far a result's length may be from what went into the encoder, by format, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """In samples at the result's rate: at most ``fewer`` than went in, at most ``more``."""
+
+    fewer: int
+    more: int
+    reason: str
+
+    def allows(self, expected: int, found: int) -> bool:
+        """True when ``found`` decoded samples are right for ``expected`` encoded ones."""
+        return expected - self.fewer <= found <= expected + self.more
+
+
+_EXACT = Tolerance(0, 0, "lossless, or the container says where the sound begins and ends")
+
+_BY_FORMAT = {
+    "ogg": Tolerance(
+        2048, 0, "FFmpeg drops the first block of a stream that fits one page; the granules are checked too"
+    ),
+    "aac": Tolerance(
+        0, 1024 + 1024 + 1023, "ADTS can't say the encoder's delay of 1,024 samples nor the padding of the end"
+    ),
+    "wma": Tolerance(
+        2 * 2048, 2 * 2048, "ASF can't say them, frames have up to 2,048 samples, and FFmpeg drops the first"
+    ),
+}
+
+
+def tolerance_for(format_name: str) -> Tolerance:
+    """The tolerance for a target format by its name in :data:`soundmill.model.formats.FORMATS`."""
+    return _BY_FORMAT.get(format_name, _EXACT)

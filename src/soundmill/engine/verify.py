@@ -1,0 +1,68 @@
+"""Nothing is called processed that was not decoded to its end and found right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from soundmill.engine.decode import Decoding
+from soundmill.engine.facts import sound_facts
+from soundmill.engine.job import Limits
+from soundmill.engine.plan import Plan
+from soundmill.engine.source import open_source
+from soundmill.engine.tags import About, read_about
+from soundmill.engine.tolerance import tolerance_for
+from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.formats import TargetFormat
+from soundmill.model.sound import SoundFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a fresh look at the result found."""
+
+    facts: SoundFacts
+    about: About
+
+
+def verify(path: Path, target: TargetFormat, plan: Plan, encoded_samples: int, limits: Limits) -> Verified:
+    """Decode the result to its end and compare it with the plan. ``encoded_samples`` went into the encoder, per channel.
+
+    Raises ``ConversionError`` with ``VERIFICATION_FAILED`` and what was wrong in the log.
+    """
+    try:
+        with open_source(path) as result:
+            about = read_about(result.container, result.stream)
+            decoding = Decoding(result, limits.decoded * 2)
+            for _ in decoding.frames():
+                pass
+            facts = sound_facts(path, result, decoding, about)
+    except ConversionError as error:
+        raise _failed(f"it doesn't decode: {error.message} {error.detail_for_log}") from error
+    _compare(target, plan, encoded_samples, facts)
+    if target.codec == "vorbis" and (counted := soundfile.info(path).frames) != encoded_samples:
+        raise _failed(f"the granules count {counted} samples instead of {encoded_samples}")
+    return Verified(facts, about)
+
+
+def _compare(target: TargetFormat, plan: Plan, encoded_samples: int, facts: SoundFacts) -> None:
+    if not facts.codec.startswith(target.codec):
+        raise _failed(f"codec {facts.codec} instead of {target.codec}")
+    # Opus is always decoded at 48 kHz (RFC 7845, section 5.1).
+    rate = 48_000 if target.codec == "opus" else plan.sample_rate
+    if (facts.sample_rate, facts.channels) != (rate, plan.channels):
+        raise _failed(f"{facts.sample_rate} Hz, {facts.channels} channels instead of {rate} Hz, {plan.channels}")
+    expected = encoded_samples * rate // plan.sample_rate
+    if not tolerance_for(target.name).allows(expected, facts.sample_count):
+        raise _failed(f"{facts.sample_count} samples instead of {expected}")
+
+
+def _failed(detail: str) -> ConversionError:
+    return ConversionError(
+        FailureCode.VERIFICATION_FAILED,
+        "The result was not what it should be, so it was thrown away.",
+        retryable=True,
+        detail_for_log=detail,
+    )

@@ -1,0 +1,95 @@
+"""Ogg Vorbis by libsndfile, which carries libvorbis; the comments by mutagen afterwards."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from av.audio.frame import AudioFrame
+from mutagen.flac import Picture as PictureBlock
+from mutagen.oggvorbis import OggVorbis
+
+from soundmill.engine.picture import Picture
+from soundmill.engine.plan import Plan
+from soundmill.engine.tags import About
+
+# libvorbis gets all of a write at once on its stack: large ones overflow it.
+_WRITE_SAMPLES = 4096
+_FRONT_COVER = 3  # ID3v2's picture types, which FLAC's picture block shares (RFC 9639, section 8.8)
+
+# The order of channels in Vorbis (Vorbis I, section 4.3.9) by FFmpeg's, which is WAVE's.
+_ORDER = {
+    3: (0, 2, 1),
+    5: (0, 2, 1, 3, 4),
+    6: (0, 2, 1, 4, 5, 3),
+    7: (0, 2, 1, 5, 6, 4, 3),
+    8: (0, 2, 1, 6, 7, 4, 5, 3),
+}
+_COMMENT_NAMES = {"track": "TRACKNUMBER", "disc": "DISCNUMBER", "album_artist": "ALBUMARTIST"}
+
+
+class VorbisEncoder:
+    """Implements :class:`soundmill.engine.encode.Encoder`."""
+
+    frame_samples = _WRITE_SAMPLES
+
+    def __init__(self, path: Path, plan: Plan, about: About) -> None:
+        self._path = path
+        self._about = about
+        self._order = _ORDER.get(plan.channels)
+        self._file = soundfile.SoundFile(
+            path,
+            "w",
+            samplerate=plan.sample_rate,
+            channels=plan.channels,
+            format="OGG",
+            subtype="VORBIS",
+            compression_level=1 - (plan.quality or 0) / 10,
+        )
+
+    def encode(self, frame: AudioFrame) -> None:
+        """See :class:`~soundmill.engine.encode.Encoder`. The frame is packed 32-bit float."""
+        packed = np.frombuffer(frame.planes[0], np.float32, frame.samples * frame.layout.nb_channels)
+        samples = packed.reshape(frame.samples, -1)
+        self._file.write(samples if self._order is None else samples[:, self._order])
+
+    def finish(self) -> None:
+        """See :class:`~soundmill.engine.encode.Encoder`."""
+        self._file.close()
+        comments = _comments(self._about)
+        if comments:
+            written = OggVorbis(self._path)
+            for name, value in comments:
+                written[name] = value
+            written.save()
+
+    def abandon(self) -> None:
+        """See :class:`~soundmill.engine.encode.Encoder`."""
+        self._file.close()
+
+
+def picture_block(cover: Picture) -> str:
+    """The value of a ``METADATA_BLOCK_PICTURE`` comment: FLAC's picture block in base64 (xiph.org, VorbisComment)."""
+    block = PictureBlock()
+    block.type, block.mime, block.data = _FRONT_COVER, cover.mime_type, cover.data
+    block.width, block.height, block.depth = cover.width, cover.height, 24
+    return base64.b64encode(block.write()).decode("ascii")
+
+
+def _comments(about: About) -> list[tuple[str, str]]:
+    comments = [(_COMMENT_NAMES.get(name, _safe_name(name)), value) for name, value in about.tags.items()]
+    for number, chapter in enumerate(about.chapters, 1):
+        seconds = float(chapter["start"] * chapter["time_base"])
+        hours, minutes = int(seconds // 3600), int(seconds // 60 % 60)
+        comments.append((f"CHAPTER{number:03}", f"{hours:02}:{minutes:02}:{seconds % 60:06.3f}"))
+        comments.append((f"CHAPTER{number:03}NAME", chapter["metadata"].get("title", f"Chapter {number}")))
+    if about.cover is not None:
+        comments.append(("METADATA_BLOCK_PICTURE", picture_block(about.cover)))
+    return [(name, value) for name, value in comments if name]
+
+
+def _safe_name(name: str) -> str:
+    """Comment names are printable ASCII without “=” (Vorbis I, section 5.2.2)."""
+    return "".join(each for each in name.upper() if " " <= each <= "}" and each != "=")
