@@ -68,6 +68,7 @@ class _Chunks:
         self._stream = stream
         self.seek = stream.seek
         self.tell = stream.tell
+        self.close = stream.close  # a response that is passed through directly calls this one only
 
     def seekable(self) -> bool:
         return True

@@ -1,0 +1,56 @@
+// Forms: what was wrong is told beside the field it is about. User data only ever becomes text, never markup.
+
+/** Make an element with properties and children; strings become text. */
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+/** Run `action` when the form is sent; a refusal is shown in it. The form can't be sent twice at a time. */
+export function onSubmit(form, action) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button:not([type=button])");
+    clear(form);
+    button.disabled = true;
+    try {
+      await action(Object.fromEntries(new FormData(form)));
+    } catch (error) {
+      complain(form, error);
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+/** Show why it was refused: beside the fields, else at the form's end. */
+export function complain(form, error) {
+  const elsewhere = [];
+  for (const { field, message } of error.fields ?? []) {
+    const input = form.elements.namedItem(field);
+    if (!(input instanceof HTMLElement)) {
+      elsewhere.push(message);
+      continue;
+    }
+    const id = `${form.id}-${field}-complaint`;
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", id);
+    input.after(make("span", { className: "complaint", id }, message));
+  }
+  const told = form.querySelector(".error");
+  const byField = error.fields?.length && !elsewhere.length;
+  told.textContent = byField ? "Look at the marked fields." : [...new Set([error.message, ...elsewhere])].join(" ");
+  told.hidden = false;
+  form.querySelector("[aria-invalid]")?.focus();
+}
+
+/** Take all complaints back. */
+export function clear(form) {
+  form.querySelectorAll(".complaint").forEach((each) => each.remove());
+  for (const input of form.querySelectorAll("[aria-invalid]")) {
+    input.removeAttribute("aria-invalid");
+    input.removeAttribute("aria-describedby");
+  }
+  form.querySelector(".error").hidden = true;
+}

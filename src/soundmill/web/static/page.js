@@ -1,0 +1,55 @@
+// The page: either the welcome with its two forms, or the desk with new conversions and the list.
+
+import { call, logIn, logOut, session, whenLoggedOut } from "./api.js";
+import { onSubmit } from "./forms.js";
+import { showFormats, showOptions } from "./options.js";
+import { TaskList } from "./tasks.js";
+import { wireUploads } from "./uploads.js";
+
+const byId = (id) => document.getElementById(id);
+const say = (text) => { byId("news").textContent = text; };
+
+const formats = await call("GET", "/api/formats").catch(() => []);
+let list = null;
+
+function showWelcome() {
+  list?.stop();
+  list = null;
+  byId("desk").hidden = byId("account").hidden = true;
+  byId("welcome").hidden = false;
+  showForm("log-in");
+}
+
+function showForm(name) {
+  for (const id of ["log-in", "sign-up"]) byId(id).hidden = id !== name;
+  byId(name).elements.username.focus();
+}
+
+async function showDesk(account) {
+  byId("account-name").textContent = account.username;
+  byId("welcome").hidden = true;
+  byId("desk").hidden = byId("account").hidden = false;
+  for (const form of [byId("log-in"), byId("sign-up")]) form.reset();
+  list = new TaskList(formats, say);
+  await list.start();
+}
+
+onSubmit(byId("log-in"), async ({ username, password }) => showDesk(await logIn(username, password)));
+onSubmit(byId("sign-up"), async (given) => {
+  await call("POST", "/api/auth/signup", given);
+  await showDesk(await logIn(given.username, given.password1));
+});
+for (const button of document.querySelectorAll("[data-show]")) {
+  button.addEventListener("click", () => showForm(button.dataset.show));
+}
+byId("log-out").addEventListener("click", async () => {
+  await logOut();
+  showWelcome();
+});
+showFormats(byId("formats"), formats, (chosen) => showOptions(byId("options"), chosen));
+wireUploads(byId("convert"), (tasks) => list?.put(...tasks));
+whenLoggedOut(showWelcome);
+
+const account = await session().catch(() => null);
+if (account) await showDesk(account);
+else showWelcome();

@@ -1,0 +1,195 @@
+// The list of tasks, kept like the service's: asked for again while something in it is under way.
+
+import { call } from "./api.js";
+
+const PAGE = 50;
+const PAUSE_MS = 500;
+const UNDER_WAY = new Set(["uploaded", "processing"]);
+const SAID = { uploaded: "waiting", processing: "converting", processed: "ready", failed: "failed", cancelled: "cancelled" };
+
+export class TaskList {
+  #tasks = new Map(); // by id
+  #rows = new Map();
+  #formats;
+  #timer;
+  #say;
+  #ended = false;
+
+  constructor(formats, say) {
+    this.#formats = formats;
+    this.#say = say;
+    this.list = document.getElementById("tasks");
+    this.more = document.getElementById("more");
+    this.more.onclick = () => this.#load(Math.min(...this.#tasks.keys()));
+    document.addEventListener("visibilitychange", () => this.refresh());
+  }
+
+  async start() {
+    await this.#load();
+    this.refresh();
+  }
+
+  /** No more asking; the list is emptied. */
+  stop() {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.list.replaceChildren();
+  }
+
+  /** Take in tasks that the service has just given. */
+  put(...tasks) {
+    for (const task of tasks) this.#show(task);
+    this.#settle();
+    this.refresh();
+  }
+
+  refresh() {
+    clearTimeout(this.#timer);
+    const underWay = [...this.#tasks.values()].filter((task) => UNDER_WAY.has(task.status));
+    if (this.#ended || document.hidden || !underWay.length) return;
+    this.#timer = setTimeout(() => this.#ask(underWay), PAUSE_MS);
+  }
+
+  /** Ask for the newest down to the oldest that is under way: what is final doesn't change by itself. */
+  async #ask(underWay) {
+    const oldest = Math.min(...underWay.map((task) => task.id));
+    const asked = [...this.#tasks.keys()].filter((id) => id >= oldest);
+    const max = Math.min(asked.length + PAGE, 1000);
+    try {
+      const tasks = await call("GET", `/api/tasks?order=0&after=${oldest - 1}&max=${max}`);
+      const given = new Set(tasks.map((task) => task.id));
+      const reached = tasks.length < max ? Infinity : Math.max(...given);
+      for (const id of asked) if (id <= reached && !given.has(id)) this.#drop(id); // deleted elsewhere
+      tasks.forEach((task) => this.#show(task));
+      this.#settle();
+    } catch (error) {
+      if (error.status !== 0) console.warn(error.message);
+    }
+    this.refresh();
+  }
+
+  async #load(after) {
+    const tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${after ? `&after=${after}` : ""}`);
+    tasks.forEach((task) => this.#show(task));
+    this.more.hidden = tasks.length < PAGE;
+    this.#settle();
+  }
+
+  #show(task) {
+    const before = this.#tasks.get(task.id);
+    this.#tasks.set(task.id, task);
+    if (JSON.stringify(before) === JSON.stringify(task)) return;
+    const row = this.#rows.get(task.id) ?? this.#addRow(task);
+    if (before && UNDER_WAY.has(before.status) && !UNDER_WAY.has(task.status)) {
+      this.#say(`${task.status === "processed" ? task.resultName : task.fileName}: ${SAID[task.status]}`);
+    }
+    fill(row, task);
+  }
+
+  #addRow(task) {
+    const row = document.getElementById("task-row").content.firstElementChild.cloneNode(true);
+    row.dataset.id = task.id;
+    const select = row.querySelector("select");
+    select.append(new Option("Convert to …", ""), ...this.#formats.map((format) => new Option(format.name.toUpperCase(), format.name)));
+    select.addEventListener("change", () => {
+      this.#act(row, "PUT", "", { newFormat: select.value });
+      select.value = "";
+    });
+    row.querySelector(".cancel").onclick = () => this.#act(row, "POST", "/cancel");
+    row.querySelector(".retry").onclick = () => this.#act(row, "POST", "/retry");
+    row.querySelector(".delete").onclick = () => this.#act(row, "DELETE", "");
+    this.#rows.set(task.id, row);
+    const next = [...this.list.children].find((other) => Number(other.dataset.id) < task.id);
+    this.list.insertBefore(row, next ?? null);
+    return row;
+  }
+
+  async #act(row, method, path, body) {
+    const id = Number(row.dataset.id);
+    try {
+      const task = await call(method, `/api/tasks/${id}${path}`, body);
+      if (task) this.put(task);
+      else this.#removeByHand(id);
+    } catch (error) {
+      if (error.status === 404) this.#removeByHand(id);
+      else showError(row, error.message);
+    }
+  }
+
+  #removeByHand(id) {
+    const row = this.#rows.get(id);
+    const neighbour = row?.nextElementSibling ?? row?.previousElementSibling;
+    this.#say(`${this.#tasks.get(id)?.fileName ?? "It"}: deleted`);
+    this.#drop(id);
+    this.#settle();
+    (neighbour?.querySelector(".delete") ?? document.getElementById("files")).focus();
+  }
+
+  #drop(id) {
+    this.#rows.get(id)?.remove();
+    this.#rows.delete(id);
+    this.#tasks.delete(id);
+  }
+
+  #settle() {
+    document.getElementById("empty").hidden = this.#tasks.size > 0;
+  }
+}
+
+function fill(row, task) {
+  const part = (name) => row.querySelector(`.${name}`);
+  const underWay = UNDER_WAY.has(task.status);
+  row.dataset.status = task.status;
+  part("name").textContent = task.fileName;
+  part("format").textContent = task.newFormat;
+  const percent = Math.floor(task.progress * 100);
+  part("state").textContent = task.status === "processing" ? `${SAID.processing} ${percent} %` : SAID[task.status];
+  const bar = row.querySelector("progress");
+  bar.hidden = !underWay;
+  bar.value = task.status === "processing" ? task.progress : 0;
+  bar.setAttribute("aria-label", `${task.fileName} to ${task.newFormat}`);
+  part("facts").textContent = task.status === "processed" ? facts(task.result) : "";
+  showError(row, task.error?.message);
+  part("lost").hidden = !task.notCarried.length;
+  part("lost").textContent = `${task.newFormat.toUpperCase()} can't hold: ${task.notCarried.join(", ")}`;
+  const download = part("download");
+  download.hidden = task.status !== "processed";
+  if (task.result) {
+    download.href = task.result.url;
+    download.download = task.resultName;
+    download.setAttribute("aria-label", `Download ${task.resultName}`);
+  }
+  part("cancel").hidden = !underWay;
+  part("retry").hidden = !["failed", "cancelled"].includes(task.status);
+  for (const name of ["cancel", "retry", "delete"]) part(name).setAttribute("aria-label", `${part(name).textContent}: ${task.fileName}`);
+}
+
+function showError(row, message) {
+  const told = row.querySelector(".error");
+  told.hidden = !message;
+  told.textContent = message ?? "";
+}
+
+function facts(result) {
+  const parts = [size(result.size)];
+  if (result.duration != null) parts.push(time(result.duration));
+  if (result.sampleRate) parts.push(`${result.sampleRate / 1000} kHz`);
+  if (result.channels) parts.push({ 1: "mono", 2: "stereo" }[result.channels] ?? `${result.channels} channels`);
+  if (result.bitRate) parts.push(`${Math.round(result.bitRate / 1000)} kbit/s`);
+  return parts.join(" · ");
+}
+
+/** Bytes for people. */
+export function size(bytes) {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let step = 0;
+  for (; bytes >= 1000 && step < units.length - 1; step += 1) bytes /= 1000;
+  return `${step && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[step]}`;
+}
+
+function time(seconds) {
+  const whole = Math.round(seconds);
+  const two = (number) => String(number).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  return `${hours ? `${hours}:${two(Math.floor(whole / 60) % 60)}` : Math.floor(whole / 60)}:${two(whole % 60)}`;
+}

@@ -1,0 +1,197 @@
+"""The page in a real browser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, Page, expect
+
+from soundmill.model.conversion import Failure, FailureCode
+from tests.builders import REPORT
+from tests.web.site import Site
+from tests.web.visitor import PASSWORD, Visitor
+
+SONG = ("song.wav", b"RIFF of a song")
+
+
+def test_a_new_person_signs_up_and_sees_an_empty_desk(ann: Visitor) -> None:
+    expect(ann.page.locator("#account-name")).to_have_text("ann")
+    expect(ann.page.get_by_text("Nothing here yet")).to_be_visible()
+    expect(ann.page.get_by_role("button", name="Convert", exact=True)).to_be_disabled()
+
+
+def test_what_is_wrong_is_told_beside_its_field(page: Page, site: Site) -> None:
+    visitor = Visitor(page, site)
+    visitor.sign_up("ann", password="short")
+    complaint = page.locator("#sign-up-password1-complaint")
+    expect(complaint).to_contain_text("8 to 256 characters")
+    password = page.locator("[name=password1]")
+    expect(password).to_have_attribute("aria-invalid", "true")
+    expect(password).to_be_focused()
+
+
+def test_a_wrong_password_is_told_and_the_right_one_lets_in(ann: Visitor) -> None:
+    ann.page.get_by_role("button", name="Log out").click()
+    ann.log_in("ann", "wrong horse")
+    expect(ann.page.locator("#log-in").get_by_role("alert")).to_have_text("The name or the password is wrong.")
+    ann.log_in("ANN@example.org", PASSWORD)
+    expect(ann.page.locator("#account-name")).to_have_text("ann")
+
+
+def test_a_session_outlives_a_reload_and_ends_with_the_log_out(ann: Visitor) -> None:
+    ann.page.reload()
+    expect(ann.page.locator("#account-name")).to_have_text("ann")
+    ann.page.get_by_role("button", name="Log out").click()
+    expect(ann.page.get_by_role("heading", name="Log in")).to_be_visible()
+    ann.page.reload()
+    expect(ann.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_a_file_is_uploaded_converted_and_downloaded(ann: Visitor, site: Site, tmp_path: Path) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    attempt = site.claim()
+    site.progress(attempt, 0.42)
+    ann.sees("song.wav", "converting 42 %")
+    expect(ann.row("song.wav").get_by_role("progressbar")).to_have_js_property("value", 0.42)
+    site.finish(attempt, b"the result")
+    ann.sees("song.wav", "ready")
+    expect(ann.row("song.wav").locator(".facts")).to_have_text("10 bytes · 0:02 · 48 kHz · stereo")
+    expect(ann.row("song.wav").locator(".lost")).to_have_text("MP3 can't hold: cover")
+    expect(ann.page.get_by_role("status")).to_have_text("song.mp3: ready")
+    with ann.page.expect_download() as download:
+        ann.row("song.wav").get_by_role("link", name="Download song.mp3").click()
+    assert download.value.suggested_filename == "song.mp3"
+    download.value.save_as(tmp_path / "got")
+    assert (tmp_path / "got").read_bytes() == b"the result"
+
+
+def test_several_files_become_several_formats(ann: Visitor) -> None:
+    ann.convert(SONG, ("speech.wav", b"RIFF of a speech"), to=("ogg", "flac"))
+    expect(ann.page.locator("#tasks > li")).to_have_count(4)
+    expect(ann.page.locator("#uploads > li")).to_have_count(0)
+
+
+def test_dropped_files_are_chosen(ann: Visitor) -> None:
+    transfer = ann.page.evaluate_handle(
+        "() => { const t = new DataTransfer(); t.items.add(new File(['RIFF'], 'dropped.wav')); return t; }"
+    )
+    ann.page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+    expect(ann.page.locator("#chosen")).to_have_text("dropped.wav, 4 bytes")
+    ann.page.get_by_role("button", name="Convert", exact=True).click()
+    ann.sees("dropped.wav", "waiting")
+
+
+def test_the_reason_of_a_failure_is_shown_and_it_can_be_tried_again(ann: Visitor, site: Site) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    site.fail(Failure(FailureCode.NO_AUDIO, "This file holds no audio."))
+    ann.sees("song.wav", "failed")
+    expect(ann.row("song.wav").locator(".error")).to_have_text("This file holds no audio.")
+    ann.row("song.wav").get_by_role("button", name="Try again").click()
+    ann.sees("song.wav", "waiting")
+    expect(ann.row("song.wav").locator(".error")).to_be_hidden()
+    site.process()
+    ann.sees("song.wav", "ready")
+
+
+def test_a_task_is_cancelled_converted_into_another_format_and_deleted(ann: Visitor, site: Site) -> None:
+    ann.convert(SONG)
+    ann.row("song.wav").get_by_role("button", name="Cancel").click()
+    ann.sees("song.wav", "cancelled")
+    ann.row("song.wav").get_by_label("Convert into another format").select_option("flac")
+    ann.sees("song.wav", "waiting")
+    expect(ann.row("song.wav").locator(".format")).to_have_text("flac")
+    site.process(report=replace(REPORT, not_carried=()))
+    ann.sees("song.wav", "ready")
+    expect(ann.row("song.wav").locator(".lost")).to_be_hidden()
+    ann.row("song.wav").get_by_role("button", name="Delete").click()
+    expect(ann.page.get_by_text("Nothing here yet")).to_be_visible()
+
+
+def test_options_reach_the_conversion(ann: Visitor, site: Site) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Bit rate").select_option("128k")
+    ann.page.get_by_label("Channels").select_option("mono")
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    assignment = site.app.board.claim("test")
+    assert assignment is not None
+    assert assignment.options.as_dict() == {"bitRate": 128_000, "channels": 1}
+
+
+def test_only_options_that_all_chosen_formats_take_are_offered(ann: Visitor) -> None:
+    ann.page.get_by_text("Options").click()
+    expect(ann.page.get_by_label("Bit depth")).to_have_count(0)
+    ann.page.locator("#formats").get_by_text("mp3", exact=True).click()
+    ann.page.locator("#formats").get_by_text("flac", exact=True).click()
+    expect(ann.page.get_by_label("Bit rate")).to_have_count(0)
+    assert ann.page.get_by_label("Bit depth").locator("option").all_inner_texts() == ["automatic", "16 bit", "24 bit"]
+
+
+def test_a_refused_upload_says_why(ann: Visitor) -> None:
+    ann.convert(("large.wav", bytes(2 << 20)))
+    expect(ann.page.locator("#uploads .error")).to_contain_text("larger than")
+    ann.page.get_by_role("button", name="Dismiss").click()
+    expect(ann.page.locator("#uploads > li")).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.wav", "\u202egnp.wav", "“Ω” & 🎵.wav"])
+def test_a_name_is_text_whatever_it_holds(ann: Visitor, name: str) -> None:
+    ann.convert((name, b"RIFF"))
+    shown = ann.page.locator("#tasks .name")
+    expect(shown).to_have_text(name.replace("\u202e", ""))
+    expect(ann.page.locator("#tasks img")).to_have_count(0)
+
+
+def test_everything_is_done_by_keyboard(ann: Visitor) -> None:
+    page = ann.page
+    page.locator("#files").set_input_files(FilePayload(name="song.wav", mimeType="audio/wav", buffer=b"RIFF"))
+    page.locator("#files").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("#formats [value=mp3]")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.locator("#formats [value=wav]")).to_be_checked()
+    page.get_by_role("button", name="Convert", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tasks > li")).to_have_count(2)
+    page.get_by_role("button", name="Delete").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tasks > li")).to_have_count(1)
+    expect(page.get_by_role("button", name="Delete")).to_be_focused()
+
+
+def test_older_tasks_are_shown_when_asked_for(ann: Visitor, site: Site) -> None:
+    for number in range(6):
+        ann.convert((f"{number}.wav", b"RIFF"), to=("mp3", "wav", "ogg", "opus", "aac", "m4a", "wma", "flac", "aiff"))
+    expect(ann.page.locator("#tasks > li")).to_have_count(54)
+    ann.page.reload()
+    expect(ann.page.locator("#tasks > li")).to_have_count(50)
+    ann.page.get_by_role("button", name="Show older ones").click()
+    expect(ann.page.locator("#tasks > li")).to_have_count(54)
+
+
+def test_a_session_that_ended_elsewhere_leads_to_the_log_in(ann: Visitor) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    ann.page.context.clear_cookies()
+    ann.row("song.wav").get_by_role("button", name="Cancel").click()
+    expect(ann.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_it_fits_a_phone(ann: Visitor) -> None:
+    ann.page.set_viewport_size({"width": 360, "height": 740})
+    ann.convert(("a-name-without-any-blank-" * 6 + ".wav", b"RIFF"))
+    expect(ann.page.locator("#tasks > li")).to_have_count(1)
+    assert ann.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_it_is_dark_where_that_is_wished(browser: Browser, site: Site) -> None:
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(site.address)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 22, 21)"
+    context.close()
