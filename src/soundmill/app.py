@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -246,7 +247,7 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(open(2, "w", buffering=1, closefd=False)),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
 
 
@@ -267,8 +268,9 @@ def _signal_pipe() -> Iterator[int]:
 
 def _kept_secret(path: Path) -> bytes:
     """The secret of this installation, made at the first start. Readable for its owner only."""
-    with suppress(FileExistsError):
-        _write_whole(path, secrets.token_hex(32).encode())
+    if not path.exists():
+        with suppress(FileExistsError):
+            _write_whole(path, secrets.token_hex(32).encode())
     try:
         return path.read_bytes().strip()
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -159,12 +160,13 @@ def test_an_expired_lease_makes_the_task_due_and_fences_the_old_attempt(
         desk.board.progress(lost, 0.5)
     second = desk.claim()
     assert second == Attempt(task.id, 2)
-    for say in (
+    words: list[Callable[[], None]] = [
         lambda: desk.board.progress(lost, 0.5),
         lambda: desk.board.processed(lost, stored_file(), REPORT),
         lambda: desk.board.failed(lost, DAMAGED),
         lambda: desk.board.release(lost),
-    ):
+    ]
+    for say in words:
         with pytest.raises(StaleAttempt):
             say()
     assert desk.board.is_live(second)

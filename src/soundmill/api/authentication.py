@@ -29,7 +29,7 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
         return view(*arguments, account=account, **named)
 
     # APIFlask reads this to say in the OpenAPI document that the route needs a token.
-    checked._spec = {**getattr(view, "_spec", {}), "auth": _bearer, "roles": []}  # type: ignore[attr-defined]
+    vars(checked)["_spec"] = {**vars(view).get("_spec", {}), "auth": _bearer, "roles": []}
     return checked
 
 

@@ -44,7 +44,8 @@ def confine(source: Path, directory: Path, limits: Limits) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS)
     _limit(resource.RLIMIT_FSIZE, limits.output_bytes)
-    _limit(resource.RLIMIT_CPU, max(1, round(limits.cpu.total_seconds())))
+    # The soft limit ends it with SIGXCPU, which says why; at the hard one there is only SIGKILL.
+    _limit(resource.RLIMIT_CPU, max(1, round(limits.cpu.total_seconds())), grace=5)
     _limit(resource.RLIMIT_AS, limits.memory_bytes)
     # Python ignores this signal; its default tells the server plainly why the process ended.
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -56,7 +57,7 @@ def confine(source: Path, directory: Path, limits: Limits) -> None:
             seccomp.refuse_dangerous_calls()
 
 
-def _limit(kind: int, value: int) -> None:
+def _limit(kind: int, value: int, grace: int = 0) -> None:
     _, hard = resource.getrlimit(kind)
-    most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (most, most))
+    most = value + grace if hard == resource.RLIM_INFINITY else min(value + grace, hard)
+    resource.setrlimit(kind, (min(value, most), most))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from itertools import chain
 
 import av
 import soundfile
 from av.audio.frame import AudioFrame
 
+from soundmill import __version__
 from soundmill.engine.decode import Decoding
 from soundmill.engine.encode import open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
@@ -58,7 +58,7 @@ def convert(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
 def versions() -> dict[str, str]:
     """Of everything that had a part in a result."""
     return {
-        "soundmill": version("soundmill"),
+        "soundmill": __version__,
         "ffmpeg": av.ffmpeg_version_info,
         "libsndfile": soundfile.__libsndfile_version__,
     }

@@ -132,7 +132,7 @@ class _Server:
                 for message in self._heard(_TICK_SECONDS):
                     fraction = message.get("progress", fraction)
                     _note(outcome, message)
-                if outcome.wanted and not outcome.ended and time.monotonic() - ticked_at >= _TICK_SECONDS:
+                if outcome.wanted and time.monotonic() - ticked_at >= _TICK_SECONDS:
                     ticked_at = time.monotonic()
                     outcome.wanted = on_tick(min(1.0, max(0.0, fraction)))
                     if not outcome.wanted:

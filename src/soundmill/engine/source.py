@@ -9,6 +9,7 @@ from typing import Self
 
 import av
 from av.audio.stream import AudioStream
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.stream import Discard, Disposition, Stream
 
@@ -125,7 +126,8 @@ def check_sound(sample_rate: int, channels: int) -> None:
 
 
 def _decoder_name(stream: AudioStream) -> str:
-    return stream.codec_context.name if stream.codec_context is not None else "unknown"
+    context: CodecContext | None = stream.codec_context  # None where FFmpeg has no decoder; the stubs don't say so
+    return "unknown" if context is None else context.name
 
 
 def _is_picture(stream: Stream) -> bool:

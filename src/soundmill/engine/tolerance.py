@@ -22,7 +22,9 @@ _EXACT = Tolerance(0, 0, "lossless, or the container says where the sound begins
 
 _BY_FORMAT = {
     "ogg": Tolerance(
-        2048, 0, "FFmpeg drops the first block of a stream that fits one page; the granules are checked too"
+        2048,
+        2048,
+        "FFmpeg misreads begin and end of a stream that fits one page; the granules are checked to the sample",
     ),
     "aac": Tolerance(
         0, 1024 + 1024 + 1023, "ADTS can't say the encoder's delay of 1,024 samples nor the padding of the end"

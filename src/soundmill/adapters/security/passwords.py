@@ -29,10 +29,10 @@ class Argon2Passwords:
         """See the port. An unknown account costs a verification too, so that time tells nothing."""
         with self._turnstile:
             try:
-                matches = self._hasher.verify(password_hash or self._nobodys_hash, password)
+                self._hasher.verify(password_hash or self._nobodys_hash, password)
             except (VerificationError, InvalidHashError):
                 return False
-        return matches and password_hash is not None
+        return password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
         """See the port."""

@@ -1,0 +1,61 @@
+"""A real application over a real directory and database; nobody converts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from soundmill.api import create_application
+from soundmill.app import App, load_settings
+
+PASSWORD = "correct horse"
+
+
+class User:
+    """Somebody with a token and a client."""
+
+    def __init__(self, client: FlaskClient, name: str) -> None:
+        self._client = client
+        given = {"username": name, "password1": PASSWORD, "password2": PASSWORD, "email": f"{name}@example.org"}
+        assert client.post("/api/auth/signup", json=given).status_code == 201
+        answer = client.post("/api/auth/login", json={"username": name, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        self.headers = {"Authorization": f"Bearer {answer.get_json()['token']}"}
+
+    def call(self, method: str, path: str, **rest: Any) -> TestResponse:
+        rest["headers"] = {**self.headers, **rest.get("headers", {})}
+        return self._client.open(path, method=method, **rest)
+
+    def upload(self, content: bytes = b"RIFF", name: str = "song.wav", **fields: Any) -> TestResponse:
+        form = {"newFormat": "mp3", **fields, "fileName": (io.BytesIO(content), name)}
+        return self.call("POST", "/api/tasks", data=form, content_type="multipart/form-data")
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    monkeypatch.chdir(tmp_path)
+    made = App(load_settings(data_dir=tmp_path / "data", upload_limit=1 << 20, storage_reserve=0))
+    made.prepare()
+    yield made
+    made.database.dispose()
+
+
+@pytest.fixture
+def client(app: App) -> FlaskClient:
+    return create_application(app).test_client()
+
+
+@pytest.fixture
+def ann(client: FlaskClient) -> User:
+    return User(client, "ann")
+
+
+@pytest.fixture
+def bob(client: FlaskClient) -> User:
+    return User(client, "bob")

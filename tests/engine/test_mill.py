@@ -1,0 +1,137 @@
+"""The mill keeps its promises when things go wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from soundmill.engine import Job, Limits, Mill
+from soundmill.model.conversion import ConversionError, ConversionStopped, FailureCode
+from soundmill.model.formats import FORMATS
+from tests.sounds import music, write
+
+
+@pytest.fixture
+def long_job(tmp_path: Path) -> Job:
+    """One that takes seconds."""
+    (tmp_path / "work").mkdir()
+    source = write(tmp_path / "long.wav", np.tile(music(1.0), (240, 1)))
+    return Job(source, tmp_path / "work", FORMATS["mp3"])
+
+
+def short_job(tmp_path: Path) -> Job:
+    directory = tmp_path / "short"
+    directory.mkdir()
+    return Job(write(tmp_path / "short.wav", music(0.2)), directory, FORMATS["flac"])
+
+
+def conversions() -> list[psutil.Process]:
+    """The processes below the mills' servers."""
+    return [each for each in psutil.Process().children(recursive=True) if each.ppid() != os.getpid()]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    """No test leaves a process or a zombie."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+def killing(number: signal.Signals) -> Callable[[float], bool]:
+    """A tick that kills the conversion at the first opportunity."""
+
+    def tick(fraction: float) -> bool:
+        for each in conversions():
+            each.send_signal(number)
+        return True
+
+    return tick
+
+
+def test_progress_rises_to_the_end(long_job: Job) -> None:
+    seen: list[float] = []
+
+    def tick(fraction: float) -> bool:
+        seen.append(fraction)
+        return True
+
+    with Mill() as mill:
+        mill.convert(long_job, tick)
+    assert seen == sorted(seen)
+    assert any(0 < fraction < 1 for fraction in seen)
+
+
+def test_stopping_kills_the_conversion_and_leaves_no_process(long_job: Job, tmp_path: Path) -> None:
+    with Mill() as mill:
+        with pytest.raises(ConversionStopped):
+            mill.convert(long_job, lambda fraction: False)
+        assert conversions() == []
+        assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()
+
+
+def test_what_a_tick_raises_stops_the_conversion_too(long_job: Job, tmp_path: Path) -> None:
+    def tick(fraction: float) -> bool:
+        raise KeyboardInterrupt
+
+    with Mill() as mill:
+        with pytest.raises(KeyboardInterrupt):
+            mill.convert(long_job, tick)
+        assert conversions() == []
+        assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()
+
+
+def test_a_killed_conversion_may_be_tried_again(long_job: Job, tmp_path: Path) -> None:
+    with Mill() as mill:
+        with pytest.raises(ConversionError) as failed:
+            mill.convert(long_job, killing(signal.SIGKILL))
+        assert failed.value.failure.code is FailureCode.CRASHED
+        assert failed.value.failure.retryable
+        assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()
+
+
+def test_a_killed_server_is_replaced(long_job: Job, tmp_path: Path) -> None:
+    with Mill() as mill:
+
+        def tick(fraction: float) -> bool:
+            for each in conversions():
+                psutil.Process(each.ppid()).kill()
+            return True
+
+        with pytest.raises(ConversionError) as failed:
+            mill.convert(long_job, tick)
+        assert failed.value.failure.code is FailureCode.CRASHED
+        assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        (Limits(wall=timedelta(seconds=0.3)), FailureCode.TIME_LIMIT),
+        (Limits(cpu=timedelta(seconds=1)), FailureCode.CPU_LIMIT),
+        (Limits(output_bytes=100_000), FailureCode.OUTPUT_LIMIT),
+        (Limits(decoded=timedelta(seconds=10)), FailureCode.TOO_LONG),
+    ],
+)
+def test_limits_end_a_conversion_with_their_reason(
+    long_job: Job, tmp_path: Path, limits: Limits, code: FailureCode
+) -> None:
+    limited = Job(long_job.source, long_job.directory, long_job.target, limits=limits)
+    with Mill() as mill:
+        with pytest.raises(ConversionError) as failed:
+            mill.convert(limited, lambda fraction: True)
+        assert failed.value.failure.code is code
+        assert not failed.value.failure.retryable
+        assert conversions() == []
+        assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()
+
+
+def test_a_job_survives_its_way_to_the_server(long_job: Job) -> None:
+    assert Job.from_dict(long_job.as_dict()) == long_job

@@ -1,0 +1,124 @@
+"""Plans are values: what is decided is asserted exactly."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soundmill.engine.plan import Plan, Sound, make_plan
+from soundmill.model.formats import FORMATS
+from soundmill.model.options import ConversionOptions
+
+CD = Sound("pcm_s16le", 44_100, 2, "stereo", "s16")
+STUDIO = Sound("flac", 96_000, 2, "stereo", "s32", 24)
+FLOAT = Sound("pcm_f32le", 48_000, 2, "stereo", "flt")
+LOSSY = Sound("mp3", 44_100, 2, "stereo", "fltp")
+SURROUND = Sound("pcm_s24le", 48_000, 6, "5.1(side)", "s32", 24)
+FASTSTART = (("movflags", "+faststart"),)
+
+
+def plan(sound: Sound, name: str, **options: float) -> Plan:
+    return make_plan(sound, FORMATS[name], ConversionOptions(**options))  # type: ignore[arg-type]
+
+
+def test_a_cd_to_mp3() -> None:
+    assert plan(CD, "mp3") == Plan(
+        encoder="libmp3lame",
+        muxer="mp3",
+        sample_rate=44_100,
+        channels=2,
+        channel_layout="stereo",
+        sample_format="s16p",
+        bit_rate=192_000,
+        muxer_options=(("id3v2_version", "4"), ("write_xing", "1")),
+    )
+
+
+def test_studio_sound_to_mp3_says_what_is_lost() -> None:
+    made = plan(STUDIO, "mp3")
+    assert (made.sample_rate, made.sample_format) == (48_000, "fltp")
+    assert made.losses == ("sample rate 96000 Hz (MP3 gets 48000 Hz)",)
+
+
+def test_surround_to_stereo_formats_says_what_is_lost() -> None:
+    assert plan(SURROUND, "wma").losses == ("6 channels (Windows Media Audio 2 gets 2)",)
+    assert plan(SURROUND, "mp3", channels=2).losses == ()
+
+
+@pytest.mark.parametrize(
+    ("sound", "name", "encoder", "sample_format", "raw_bits", "dither"),
+    [
+        (CD, "wav", "pcm_s16le", "s16", None, False),
+        (CD, "flac", "flac", "s16", None, False),
+        (CD, "alac", "alac", "s16p", None, False),
+        (CD, "aiff", "pcm_s16be", "s16", None, False),
+        (STUDIO, "wav", "pcm_s24le", "s32", 24, False),
+        (STUDIO, "flac", "flac", "s32", 24, False),
+        (STUDIO, "alac", "alac", "s32p", 24, False),
+        (STUDIO, "aiff", "pcm_s24be", "s32", 24, False),
+        (FLOAT, "wav", "pcm_f32le", "flt", None, False),
+        (FLOAT, "flac", "flac", "s32", 24, True),
+        (FLOAT, "aiff", "pcm_s24be", "s32", 24, True),
+        (LOSSY, "wav", "pcm_s16le", "s16", None, False),
+        (LOSSY, "flac", "flac", "s16", None, False),
+    ],
+)
+def test_lossless_targets_keep_the_depth_that_they_can(
+    sound: Sound, name: str, encoder: str, sample_format: str, raw_bits: int | None, dither: bool
+) -> None:
+    made = plan(sound, name)
+    assert (made.encoder, made.sample_format, made.raw_bits, made.dither) == (encoder, sample_format, raw_bits, dither)
+
+
+def test_32_bit_integers_stay_integers_in_wav() -> None:
+    made = plan(Sound("pcm_s32le", 48_000, 2, "stereo", "s32", 32), "wav")
+    assert (made.encoder, made.dither) == ("pcm_s32le", False)
+
+
+def test_asking_for_fewer_bits_dithers_and_is_no_loss_to_report() -> None:
+    made = plan(STUDIO, "wav", bit_depth=16)
+    assert (made.encoder, made.dither, made.losses) == ("pcm_s16le", True, ())
+
+
+def test_formats_that_hold_any_layout_keep_the_sources() -> None:
+    assert plan(SURROUND, "flac").channel_layout == "5.1(side)"
+    assert plan(SURROUND, "m4a").channel_layout == "5.1"
+
+
+def test_opus_is_always_at_48_khz_unless_asked() -> None:
+    assert plan(CD, "opus").sample_rate == 48_000
+    assert plan(CD, "opus", sample_rate=16_000).sample_rate == 16_000
+
+
+def test_quality_takes_the_place_of_a_bit_rate() -> None:
+    assert (plan(CD, "mp3", quality=2).bit_rate, plan(CD, "mp3", quality=2).quality) == (None, 2)
+    assert plan(CD, "ogg").quality == 5
+
+
+def test_a_bit_rate_that_the_rate_can_not_have_is_lowered_and_said() -> None:
+    made = plan(Sound("pcm_s16le", 8_000, 1, "mono", "s16"), "mp3", bit_rate=320_000)
+    assert made.bit_rate == 64_000
+    assert made.losses == ("320000 bit/s (MP3 at 8000 Hz gets 64000)",)
+
+
+def test_wma_gets_a_silent_tail() -> None:
+    assert plan(CD, "wma").silent_tail == 2048
+
+
+@given(
+    name=st.sampled_from(sorted(FORMATS)),
+    rate=st.integers(100, 768_000),
+    channels=st.integers(1, 32),
+    sample_format=st.sampled_from(["u8", "s16", "s16p", "s32", "s32p", "flt", "fltp", "dbl", "dblp"]),
+    codec=st.sampled_from(["pcm_s24le", "flac", "mp3", "opus", "wavpack"]),
+)
+def test_every_sound_has_a_plan_that_the_format_allows(
+    name: str, rate: int, channels: int, sample_format: str, codec: str
+) -> None:
+    target = FORMATS[name]
+    made = plan(Sound(codec, rate, channels, f"{channels} channels", sample_format), name)
+    assert 1 <= made.channels <= target.maximum_channels
+    assert not target.sample_rates or made.sample_rate in target.sample_rates
+    assert made.bit_rate is None or (target.bit_rates and made.bit_rate <= target.bit_rates.maximum)
+    assert (made.sample_rate < rate) == any("sample rate" in each for each in made.losses)
