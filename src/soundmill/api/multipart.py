@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ def received_form(storage: Storage, file_field: str, size_limit: int) -> Iterato
         raise InvalidRequest("Send the file as multipart/form-data.")
     if length is not None and length > size_limit + _FIELDS_LIMIT_BYTES:
         raise TooLarge(f"The file is larger than the {size_limit:,} bytes that this service takes.")
-    request.max_content_length = None  # Flask's own cap is for bodies that are read into memory
+    # Flask's own cap is for bodies that are read into memory; the storage counts here. None would mean that cap again.
+    request.max_content_length = sys.maxsize
     receiving = _Receiving(storage, size_limit, length or 0)
     parser = MultiPartParser(
         cast(Any, receiving.begin),
