@@ -147,23 +147,13 @@ class App:
     def worker(self) -> Iterator[Worker]:
         """A worker with its own warm engine. Raises ``ConfigurationError`` where conversions can't be confined."""
         # The engine's process starts before anything else is open: it inherits nothing of the database.
-        with Mill(allow_weak_sandbox=self.settings.allow_weak_sandbox) as mill:
+        with open_mill(self.settings) as mill:
             owner = f"{socket.gethostname()}:{os.getpid()}"
-            yield Worker(owner, self.board, self.workbench, _MillConverter(mill, self._limits()))
+            yield Worker(owner, self.board, self.workbench, _MillConverter(mill, conversion_limits(self.settings)))
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:
         return DatabaseTasks(self.database, queue_cap=self.settings.queue_cap)
-
-    def _limits(self) -> Limits:
-        settings = self.settings
-        return Limits(
-            memory_bytes=settings.conversion_memory,
-            cpu=timedelta(seconds=settings.conversion_cpu),
-            wall=timedelta(seconds=settings.conversion_wall),
-            output_bytes=settings.conversion_output,
-            decoded=timedelta(hours=settings.conversion_hours),
-        )
 
     def _derived_key(self, purpose: str) -> bytes:
         return hmac.new(self._secret, purpose.encode(), hashlib.sha256).digest()
@@ -200,6 +190,22 @@ class _MillConverter:
 def load_settings(**overrides: object) -> Settings:
     """Flags over the environment over ``.env`` over the defaults. Raises ``ConfigurationError``."""
     return read_settings(**overrides)
+
+
+def open_mill(settings: Settings) -> Mill:
+    """A warm engine. Raises ``ConfigurationError`` where conversions can't be confined and that isn't allowed."""
+    return Mill(allow_weak_sandbox=settings.allow_weak_sandbox)
+
+
+def conversion_limits(settings: Settings) -> Limits:
+    """What one conversion may use."""
+    return Limits(
+        memory_bytes=settings.conversion_memory,
+        cpu=timedelta(seconds=settings.conversion_cpu),
+        wall=timedelta(seconds=settings.conversion_wall),
+        output_bytes=settings.conversion_output,
+        decoded=timedelta(hours=settings.conversion_hours),
+    )
 
 
 def run_worker(settings: Settings) -> None:

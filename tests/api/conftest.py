@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, encode_multipart
 
 from soundmill.api import create_application
 from soundmill.app import App, load_settings
@@ -30,11 +30,12 @@ class User:
 
     def call(self, method: str, path: str, **rest: Any) -> TestResponse:
         rest["headers"] = {**self.headers, **rest.get("headers", {})}
-        return self._client.open(path, method=method, **rest)
+        return self._client.open(path, method=method, buffered=True, **rest)  # read and closed at once
 
     def upload(self, content: bytes = b"RIFF", name: str = "song.wav", **fields: Any) -> TestResponse:
         form = {"newFormat": "mp3", **fields, "fileName": (io.BytesIO(content), name)}
-        return self.call("POST", "/api/tasks", data=form, content_type="multipart/form-data")
+        boundary, body = encode_multipart(form)
+        return self.call("POST", "/api/tasks", data=body, content_type=f"multipart/form-data; boundary={boundary}")
 
 
 @pytest.fixture

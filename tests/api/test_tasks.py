@@ -124,9 +124,7 @@ def test_a_full_queue_is_503_and_leaves_nothing(ann: User, app: App, monkeypatch
     assert stored_files(app) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["../../evil.wav", "a\x00b.wav", "ev\u202eil.wav", "ö" * 300 + ".wav", "🎵.wav", "a\nb.wav"]
-)
+@pytest.mark.parametrize("name", ["../../evil.wav", "a\x00b.wav", "ev\u202eil.wav", "ö" * 300 + ".wav", "🎵.wav"])
 def test_nasty_names_stay_names(ann: User, app: App, name: str) -> None:
     task = ann.upload(name=name).get_json()
     assert "/" not in task["fileName"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import mimetypes
-from collections.abc import Iterator
-from typing import BinaryIO
 from urllib.parse import quote
 
 from apiflask import APIBlueprint
 from flask import Response, request
 from werkzeug.http import dump_options_header
+from werkzeug.wsgi import FileWrapper
 
 from soundmill.api.authentication import signed_in
 from soundmill.api.services import services
@@ -31,7 +30,7 @@ _CHUNK_BYTES = 256 * 1024
 def download(filename: str, account: Account) -> Response:
     """A file by its unique name."""
     facts, stream = services().tasks.open_file(account.id, filename)
-    answer = Response(_Chunks(stream), mimetype=_mime_type(facts.name), direct_passthrough=True)
+    answer = Response(FileWrapper(stream, _CHUNK_BYTES), mimetype=_mime_type(facts.name), direct_passthrough=True)
     answer.call_on_close(stream.close)
     answer.content_length = facts.size
     answer.set_etag(facts.sha256)
@@ -59,20 +58,3 @@ def _disposition(facts: FileFacts) -> str:
     ascii_name = facts.name.encode("ascii", "replace").decode().replace("?", "_")
     header = dump_options_header("attachment", {"filename": ascii_name})
     return header if ascii_name == facts.name else f"{header}; filename*=UTF-8''{quote(facts.name, safe='')}"
-
-
-class _Chunks:
-    """The file's bytes; seekable, so that a range begins without reading what is before it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.seek = stream.seek
-        self.tell = stream.tell
-        self.close = stream.close  # a response that is passed through directly calls this one only
-
-    def seekable(self) -> bool:
-        return True
-
-    def __iter__(self) -> Iterator[bytes]:
-        while chunk := self._stream.read(_CHUNK_BYTES):
-            yield chunk

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from soundmill.cli.convert import convert
 from soundmill.cli.processes import api, janitor, worker
 from soundmill.cli.serve import serve
 
@@ -37,5 +38,5 @@ def _soundmill(
     pass
 
 
-for _command in (serve, api, worker, janitor):
+for _command in (serve, convert, api, worker, janitor):
     main.command()(_command)

@@ -65,7 +65,8 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
         errors = _complaints(target, options)
         if not errors:
             return options
-    raise InvalidOptions(f"These options don't fit {target.title}.", tuple(errors))
+    complaints = " ".join(f"{each.field}: {each.message}" for each in errors)
+    raise InvalidOptions(f"These options don't fit {target.title}. {complaints}", tuple(errors))
 
 
 def _whole_number(raw: object) -> int:

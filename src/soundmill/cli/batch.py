@@ -1,0 +1,149 @@
+"""Convert many files side by side, each on one core, without a service."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from soundmill.engine import Job, Limits, Mill
+from soundmill.model.conversion import ConversionStopped
+from soundmill.model.errors import SoundmillError
+from soundmill.model.formats import TargetFormat
+from soundmill.model.options import ConversionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What every file of a batch becomes, and where. ``directory`` is that of each source when it is ``None``."""
+
+    target: TargetFormat
+    options: ConversionOptions
+    limits: Limits
+    directory: Path | None = None
+    overwrite: bool = False
+
+    def result_of(self, source: Path) -> Path:
+        """Where the result of ``source`` goes."""
+        return (self.directory or source.parent) / f"{source.stem}.{self.target.extension}"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One file's end: a ``result`` with what it couldn't carry, or what was wrong."""
+
+    source: Path
+    result: Path | None = None
+    not_carried: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+class Batch:
+    """Converts with ``jobs`` processes. ``on_progress`` is called from several threads with a source and 0 to 1."""
+
+    def __init__(
+        self, order: Order, jobs: int, open_mill: Callable[[], Mill], on_progress: Callable[[Path, float], None]
+    ) -> None:
+        self._order = order
+        self._jobs = jobs
+        self._open_mill = open_mill
+        self._on_progress = on_progress
+        self._stopped = threading.Event()
+        self._thread = threading.local()
+        self._mills: list[Mill] = []
+
+    def run(self, sources: Iterable[Path]) -> Iterator[Done]:
+        """Each file's end, as they come. When the caller leaves early (Ctrl-C), all conversions are killed."""
+        with ThreadPoolExecutor(self._jobs) as pool:
+            try:
+                yield from self._refused(wanted := _distinct(sources, self._order))
+                accepted = [source for source, rival in wanted if rival is None]
+                for future in as_completed([pool.submit(self._convert, source) for source in accepted]):
+                    yield future.result()
+            finally:
+                self._stopped.set()
+                pool.shutdown(cancel_futures=True)
+                for mill in self._mills:
+                    mill.close()
+
+    def _refused(self, wanted: list[tuple[Path, Path | None]]) -> Iterator[Done]:
+        for source, rival in wanted:
+            if rival is not None:
+                name = self._order.result_of(source).name
+                yield Done(
+                    source, trouble=f"Its result would be {name}, as that of {rival}. Convert one of them elsewhere."
+                )
+
+    def _convert(self, source: Path) -> Done:
+        try:
+            if source.is_dir():
+                return Done(source, trouble="This is a directory. Name the files in it.")
+            if not source.is_file():
+                return Done(source, trouble="There is no such file.")
+            return self._converted(source)
+        except ConversionStopped:
+            return Done(source, trouble="Stopped.")
+        except SoundmillError as error:
+            return Done(source, trouble=error.message)
+        except OSError as error:
+            return Done(source, trouble=f"{error.strerror or error}.")
+
+    def _converted(self, source: Path) -> Done:
+        result = self._order.result_of(source)
+        if result.exists():
+            if result.samefile(source):
+                return Done(source, trouble="The result would replace it. Say another directory with --output.")
+            if not self._order.overwrite:
+                return Done(source, trouble=f"{result} exists. To replace it, say --overwrite.")
+        with _work_directory(result.parent) as directory:
+            job = Job(source.resolve(), directory, self._order.target, self._order.options, self._order.limits)
+            made = self._mill().convert(job, lambda fraction: self._tick(source, fraction))
+            _publish(made.path, result, overwrite=self._order.overwrite)
+        return Done(source, result, made.report.not_carried)
+
+    def _tick(self, source: Path, fraction: float) -> bool:
+        self._on_progress(source, fraction)
+        return not self._stopped.is_set()
+
+    def _mill(self) -> Mill:
+        mill: Mill | None = getattr(self._thread, "mill", None)
+        if mill is None:
+            mill = self._thread.mill = self._open_mill()
+            self._mills.append(mill)
+        return mill
+
+
+def _distinct(sources: Iterable[Path], order: Order) -> list[tuple[Path, Path | None]]:
+    """Each source once, with the earlier one that wants the same result."""
+    takers: dict[Path, Path] = {}
+    wanted = []
+    for source in dict.fromkeys(sources):
+        rival = takers.setdefault(order.result_of(source).absolute(), source)
+        wanted.append((source, None if rival is source else rival))
+    return wanted
+
+
+@contextmanager
+def _work_directory(beside: Path) -> Iterator[Path]:
+    """In the result's own file system, so that a rename makes it appear whole."""
+    beside.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=".soundmill-", dir=beside)).resolve()
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _publish(made: Path, result: Path, *, overwrite: bool) -> None:
+    with made.open("rb") as stream:
+        os.fsync(stream.fileno())
+    if overwrite:
+        made.replace(result)
+    else:
+        result.hardlink_to(made)  # unlike a rename it never replaces what somebody made meanwhile

@@ -1,0 +1,107 @@
+"""``soundmill convert``: the service's conversions without the service."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from soundmill.cli.batch import Batch, Done, Order
+from soundmill.cli.complaints import told_in_one_line
+
+SOME_FAILED = 1
+
+
+def convert(
+    files: Annotated[list[Path], typer.Argument(help="Audio or video files.", metavar="FILE…", show_default=False)],
+    to: Annotated[str, typer.Option("--to", "-t", help="Target format: mp3, wav, ogg, opus, aac, m4a, wma, flac …")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Directory for the results; beside each source unless set.")
+    ] = None,
+    bit_rate: Annotated[str | None, typer.Option(help="Bits per second, e.g. 192k.")] = None,
+    quality: Annotated[str | None, typer.Option(help="The codec's own scale: ogg 0 to 10, mp3 9 to 0.")] = None,
+    sample_rate: Annotated[str | None, typer.Option(help="In Hz, e.g. 48k.")] = None,
+    channels: Annotated[str | None, typer.Option(help="1 for mono, 2 for stereo …")] = None,
+    bit_depth: Annotated[str | None, typer.Option(help="8, 16, 24 or 32.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Files at a time; all cores unless set.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+) -> None:
+    """Convert files, on all cores, each verified. Exit status: 0 all converted, 1 some failed, 2 wrong usage."""
+    with told_in_one_line():
+        from soundmill.app import conversion_limits, load_settings, open_mill
+        from soundmill.engine import gaps
+        from soundmill.model.formats import target_format
+        from soundmill.model.options import parse_options
+
+        settings = load_settings()
+        target = target_format(to)
+        given = {
+            "bitRate": bit_rate,
+            "quality": quality,
+            "sampleRate": sample_rate,
+            "channels": channels,
+            "bitDepth": bit_depth,
+        }
+        order = Order(target, parse_options(target, given), conversion_limits(settings), output, overwrite)
+        if gaps():
+            open_mill(settings).close()  # refuses here, once, if it must
+    failed = 0
+    with _shown(len(files), quiet=quiet) as shown:
+        batch = Batch(order, jobs or os.cpu_count() or 1, lambda: open_mill(settings), shown.progress)
+        for done in batch.run(files):
+            failed += done.result is None
+            shown.done(done)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+class _Shown:
+    """Bars on a terminal, lines elsewhere; troubles always, on standard error."""
+
+    def __init__(self, bars: Progress | None, overall: TaskID | None, *, quiet: bool) -> None:
+        self._bars = bars
+        self._overall = overall
+        self._quiet = quiet
+        self._of: dict[Path, TaskID] = {}
+        self._errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def progress(self, source: Path, fraction: float) -> None:
+        if self._bars is not None:
+            if source not in self._of:
+                self._of[source] = self._bars.add_task(source.name, total=1.0)
+            self._bars.update(self._of[source], completed=fraction)
+
+    def done(self, done: Done) -> None:
+        if self._bars is not None and self._overall is not None:
+            self._bars.advance(self._overall)
+            if done.source in self._of:
+                self._bars.remove_task(self._of.pop(done.source))
+        if done.result is None:
+            self._errors.print(f"{done.source}: {done.trouble}", markup=False)
+        elif not self._quiet:
+            lost = f" (not carried: {', '.join(done.not_carried)})" if done.not_carried else ""
+            line = f"{done.source} → {done.result}{lost}"
+            if self._bars is None:
+                print(line, flush=True)
+            else:
+                self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _shown(count: int, *, quiet: bool) -> Iterator[_Shown]:
+    if quiet or not sys.stdout.isatty():
+        yield _Shown(None, None, quiet=quiet)
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, MofNCompleteColumn() if count > 1 else TextColumn(""), transient=True) as bars:
+        yield _Shown(bars, bars.add_task("all files", total=count), quiet=quiet)
