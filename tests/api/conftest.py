@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from soundmill.api import create_application
@@ -33,7 +34,7 @@ class User:
         return self._client.open(path, method=method, buffered=True, **rest)  # read and closed at once
 
     def upload(self, content: bytes = b"RIFF", name: str = "song.wav", **fields: Any) -> TestResponse:
-        form = {"newFormat": "mp3", **fields, "fileName": (io.BytesIO(content), name)}
+        form = {"newFormat": "mp3", **fields, "fileName": FileStorage(io.BytesIO(content), name)}
         boundary, body = encode_multipart(form)
         return self.call("POST", "/api/tasks", data=body, content_type=f"multipart/form-data; boundary={boundary}")
 
