@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from soundmill.cli.child import Child, ChildSpec
 from tests.waiting import is_alive, until
 
 ROOT = Path(__file__).parents[2]
@@ -130,3 +131,13 @@ def test_a_stop_before_all_is_ready_leaves_no_orphan(supervised: Supervised) -> 
     supervised.process.terminate()
     assert supervised.process.wait(30) == 0
     assert not any(map(is_alive, supervised.all_ids()))
+
+
+def test_a_child_that_ended_just_before_it_is_asked_to_stop_is_still_told_of() -> None:
+    child = Child(ChildSpec("short", ("true",)))
+    child.start()
+    assert child._process is not None
+    os.waitid(os.P_PID, child._process.pid, os.WEXITED | os.WNOWAIT)
+    child.ask_to_stop()
+    assert child.ended() == 0
+    assert child.ended() is None

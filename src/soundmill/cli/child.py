@@ -72,7 +72,8 @@ class Child:
     def ask_to_stop(self) -> None:
         """SIGTERM, to the process alone: it stops what it started in its own order."""
         if self._process is not None:
-            self._process.terminate()
+            # Not Popen.terminate(): it reaps one that has just ended, and ended() would never hear of it.
+            os.kill(self._process.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL, to the whole group."""
