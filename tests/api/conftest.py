@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
+from soundmill.adapters.database import DatabaseAccounts
 from soundmill.api import create_application
 from soundmill.app import App, load_settings
 
@@ -19,15 +20,12 @@ PASSWORD = "correct horse"
 
 
 class User:
-    """Somebody with a token and a client."""
+    """Somebody with a token and a client. Hashing passwords takes long on purpose: only the tests of accounts do it."""
 
-    def __init__(self, client: FlaskClient, name: str) -> None:
+    def __init__(self, client: FlaskClient, app: App, name: str) -> None:
         self._client = client
-        given = {"username": name, "password1": PASSWORD, "password2": PASSWORD, "email": f"{name}@example.org"}
-        assert client.post("/api/auth/signup", json=given).status_code == 201
-        answer = client.post("/api/auth/login", json={"username": name, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        self.headers = {"Authorization": f"Bearer {answer.get_json()['token']}"}
+        account = DatabaseAccounts(app.database).add(name, f"{name}@example.org", "no hash")
+        self.headers = {"Authorization": f"Bearer {app.accounts._mint.issue(account.id).text}"}
 
     def call(self, method: str, path: str, **rest: Any) -> TestResponse:
         rest["headers"] = {**self.headers, **rest.get("headers", {})}
@@ -54,10 +52,10 @@ def client(app: App) -> FlaskClient:
 
 
 @pytest.fixture
-def ann(client: FlaskClient) -> User:
-    return User(client, "ann")
+def ann(client: FlaskClient, app: App) -> User:
+    return User(client, app, "ann")
 
 
 @pytest.fixture
-def bob(client: FlaskClient) -> User:
-    return User(client, "bob")
+def bob(client: FlaskClient, app: App) -> User:
+    return User(client, app, "bob")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.conftest import PASSWORD, User
+from tests.api.conftest import PASSWORD
 
 ANN = {"username": "ann", "password1": PASSWORD, "password2": PASSWORD, "email": "ann@example.org"}
 
@@ -78,10 +78,13 @@ def test_too_many_log_ins_are_told_to_wait(client: FlaskClient) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_a_token_works_until_log_out(ann: User) -> None:
-    assert ann.call("GET", "/api/me").get_json()["username"] == "ann"
-    assert ann.call("POST", "/api/auth/logout").status_code == 204
-    answer = ann.call("GET", "/api/me")
+def test_a_token_works_until_log_out(client: FlaskClient) -> None:
+    client.post("/api/auth/signup", json=ANN)
+    login = client.post("/api/auth/login", json={"username": "ann", "password": PASSWORD})
+    headers = {"Authorization": f"Bearer {login.get_json()['token']}"}
+    assert client.get("/api/me", headers=headers).get_json()["username"] == "ann"
+    assert client.post("/api/auth/logout", headers=headers).status_code == 204
+    answer = client.get("/api/me", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from apiflask import APIBlueprint
 from flask import Response, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import dump_options_header
 from werkzeug.wsgi import FileWrapper
 
@@ -45,7 +46,11 @@ def download(filename: str, account: Account) -> Response:
     environment = dict(request.environ)
     if "," in environment.get("HTTP_RANGE", ""):
         del environment["HTTP_RANGE"]  # several ranges: a server may answer with the whole
-    answer.make_conditional(environment, accept_ranges=True, complete_length=facts.size)
+    try:
+        answer.make_conditional(environment, accept_ranges=True, complete_length=facts.size)
+    except RequestedRangeNotSatisfiable:
+        stream.close()
+        raise
     return answer
 
 
