@@ -1,0 +1,122 @@
+"""``soundmill convert``, as a person calls it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sounds import music, probed, write
+from tests.waiting import until
+
+
+def command(*arguments: str | Path) -> list[str | Path]:
+    return [sys.executable, "-m", "soundmill", "convert", *arguments]
+
+
+def converted(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=120)
+
+
+def names(directory: Path) -> set[str]:
+    return {each.name for each in directory.iterdir()}
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    return write(tmp_path / "song.wav", music(0.5))
+
+
+def test_many_files_are_converted_beside_their_sources(tmp_path: Path) -> None:
+    sources = [write(tmp_path / f"{number} ünï [b].wav", music(0.3, seed=number)) for number in range(4)]
+    ran = converted(*sources, "--to", "ogg", "--quality", "3")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    results = [source.with_suffix(".ogg") for source in sources]
+    assert len(ran.stdout.splitlines()) == 4
+    assert names(tmp_path) == {each.name for each in [*sources, *results]}
+    assert {probed(result)["codec_name"] for result in results} == {"vorbis"}
+
+
+def test_results_go_where_they_are_wanted(song: Path, tmp_path: Path) -> None:
+    wanted = tmp_path / "new" / "deeper"
+    ran = converted(song, "--to", ".MP3", "--output", wanted, "--bit-rate", "96k", "--sample-rate", "32k", "--quiet")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    shown = probed(wanted / "song.mp3", "codec_name", "sample_rate", "bit_rate")
+    assert shown == {"codec_name": "mp3", "sample_rate": "32000", "bit_rate": "96000"}
+    assert names(wanted) == {"song.mp3"}
+
+
+def test_one_bad_file_does_not_stop_the_others(song: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.mp3"
+    text.write_text("This is no sound.\n" * 100)
+    ran = converted(text, tmp_path / "missing.wav", tmp_path, song, "--to", "flac")
+    assert ran.returncode == 1
+    assert (tmp_path / "song.flac").exists()
+    told = ran.stderr.splitlines()
+    assert len(told) == 3
+    assert any(line.startswith(f"{text}: ") and line.endswith(".") for line in told)
+    assert f"{tmp_path / 'missing.wav'}: There is no such file." in told
+    assert f"{tmp_path}: This is a directory. Name the files in it." in told
+    assert names(tmp_path) == {"song.wav", "song.flac", "text.mp3"}
+
+
+def test_nothing_is_replaced_unless_asked(song: Path, tmp_path: Path) -> None:
+    old = tmp_path / "song.mp3"
+    old.write_bytes(b"mine")
+    ran = converted(song, "--to", "mp3")
+    assert ran.returncode == 1
+    assert old.read_bytes() == b"mine"
+    assert f"{old} exists" in ran.stderr
+    assert converted(song, "--to", "mp3", "--overwrite").returncode == 0
+    assert probed(old)["codec_name"] == "mp3"
+
+
+def test_a_source_is_never_replaced_by_its_result(song: Path) -> None:
+    before = song.read_bytes()
+    ran = converted(song, "--to", "wav", "--overwrite")
+    assert ran.returncode == 1
+    assert song.read_bytes() == before
+    assert "would replace it" in ran.stderr
+
+
+def test_two_sources_of_one_result_are_told_apart(song: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "song.flac", music(0.4))
+    ran = converted(song, other, song, "--to", "mp3")
+    assert ran.returncode == 1
+    assert f"{other}: Its result would be song.mp3, as that of {song}" in ran.stderr
+    assert (tmp_path / "song.mp3").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["--to", "mp4x"], "mp4x"),
+        (["--to", "mp3", "--bit-rate", "loud"], "bitRate"),
+        (["--to", "flac", "--bit-rate", "128k"], "bitRate"),
+        (["--to", "mp3", "--jobs", "0"], "--jobs"),
+        ([], "--to"),
+    ],
+)
+def test_a_wrong_call_converts_nothing(song: Path, tmp_path: Path, wrong: list[str], told: str) -> None:
+    ran = converted(song, *wrong)
+    assert ran.returncode == 2
+    assert told in ran.stderr
+    assert names(tmp_path) == {"song.wav"}
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    sources = [write(tmp_path / f"{number}.flac", music(120, channels=1)) for number in range(2)]
+    process = subprocess.Popen(command(*sources, "--to", "mp3", "--quality", "0"), stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: any(any(work.iterdir()) for work in tmp_path.glob(".soundmill-*")))
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode not in (0, None)
+    assert "Traceback" not in told
+    assert names(tmp_path) == {"0.flac", "1.flac"}
