@@ -149,7 +149,7 @@ class App:
         # The engine's process starts before anything else is open: it inherits nothing of the database.
         with open_mill(self.settings) as mill:
             owner = f"{socket.gethostname()}:{os.getpid()}"
-            yield Worker(owner, self.board, self.workbench, _MillConverter(mill, conversion_limits(self.settings)))
+            yield Worker(owner, self.board, self.workbench, MillConverter(mill, conversion_limits(self.settings)))
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:
@@ -167,7 +167,7 @@ class App:
         return secret
 
 
-class _MillConverter:
+class MillConverter:
     """The engine as the service's :class:`~soundmill.service.ports.Converter`."""
 
     def __init__(self, mill: Mill, limits: Limits) -> None:

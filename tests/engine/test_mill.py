@@ -16,6 +16,7 @@ from soundmill.engine import Job, Limits, Mill
 from soundmill.model.conversion import ConversionError, ConversionStopped, FailureCode
 from soundmill.model.formats import FORMATS
 from tests.sounds import music, write
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -135,3 +136,12 @@ def test_limits_end_a_conversion_with_their_reason(
 
 def test_a_job_survives_its_way_to_the_server(long_job: Job) -> None:
     assert Job.from_dict(long_job.as_dict()) == long_job
+
+
+def test_a_server_that_was_killed_while_idle_costs_no_conversion(tmp_path: Path) -> None:
+    before = set(psutil.Process().children())
+    with Mill() as mill:
+        (server,) = set(psutil.Process().children()) - before
+        server.kill()
+        until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+        assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()

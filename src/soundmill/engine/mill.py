@@ -65,9 +65,7 @@ class Mill:
         raises, the conversion is killed at once. Raises ``ConversionError`` when there is no result, ``ConversionStopped`` when
         ``on_tick`` said so, and what ``on_tick`` raised.
         """
-        if self._server is None:
-            self._server = _Server()
-        server = self._server
+        server = self._server_that_is_well()
         try:
             return _finish(job, server.run(job, on_tick))
         except BaseException:
@@ -81,6 +79,15 @@ class Mill:
         if self._server is not None:
             self._server.close()
             self._server = None
+
+    def _server_that_is_well(self) -> _Server:
+        if (
+            self._server is not None and self._server.has_ended()
+        ):  # killed while it was idle, by the system or an operator
+            self.close()
+        if self._server is None:
+            self._server = _Server()
+        return self._server
 
     def __enter__(self) -> Self:
         return self
@@ -142,6 +149,10 @@ class _Server:
             raise ConversionError(death, sentence, retryable=retryable, detail_for_log=f"server: {error}") from error
         self.idle = True
         return outcome
+
+    def has_ended(self) -> bool:
+        """True when the process is gone."""
+        return self._process.poll() is not None
 
     def close(self) -> None:
         """The closed socket makes the server kill its conversion; if it is stuck, it is killed and takes that along."""

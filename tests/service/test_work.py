@@ -1,0 +1,192 @@
+"""A worker with the real engine, a real database and a real directory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
+from soundmill.adapters.storage import DirectoryStorage, DirectoryWorkbench
+from soundmill.app import MillConverter
+from soundmill.engine import Limits, Mill
+from soundmill.model.errors import NoRoom
+from soundmill.model.tasks import Attempt, RetryRule, TaskStatus, TaskView
+from soundmill.service.ports import StoredFile
+from soundmill.service.work import Worker
+from tests.builders import account, order
+from tests.sounds import music, probed, write
+from tests.waiting import until
+
+
+@pytest.fixture(scope="module")
+def mill() -> Iterator[Mill]:
+    with Mill() as made:
+        yield made
+
+
+@dataclass
+class Mine:
+    """One machine: an owner with tasks, and a worker."""
+
+    database: Database
+    mill: Mill
+    root: Path
+
+    def __post_init__(self) -> None:
+        retries = RetryRule(most_tries=3, first_pause=timedelta(0))
+        self.tasks = DatabaseTasks(self.database, queue_cap=1000)
+        self.board = DatabaseBoard(self.database, lease=timedelta(minutes=1), retries=retries)
+        self.storage = DirectoryStorage(self.root / "data")
+        self.workbench = DirectoryWorkbench(self.root / "data")
+        self.owner = account(self.database)
+        self.worker = self.another_worker()
+
+    def another_worker(self, workbench: DirectoryWorkbench | None = None) -> Worker:
+        return Worker("me", self.board, workbench or self.workbench, MillConverter(self.mill, Limits()))
+
+    def stored(self, content: bytes) -> StoredFile:
+        incoming = self.storage.create(1 << 30)
+        incoming.write(content)
+        return incoming.commit()
+
+    def submit(self, content: bytes, to: str = "mp3") -> TaskView:
+        return self.tasks.submit(self.owner, self.stored(content), "song.wav", (order(to),))[0]
+
+    def see(self, task: TaskView) -> TaskView:
+        return self.tasks.get(self.owner, task.id)
+
+    def scratch_is_empty(self) -> bool:
+        return not any((self.root / "data" / "scratch").iterdir())
+
+    @contextmanager
+    def working(self) -> Iterator[threading.Thread]:
+        thread = threading.Thread(target=self.worker.work)
+        thread.start()
+        yield thread
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def mine(database: Database, mill: Mill, tmp_path: Path) -> Mine:
+    return Mine(database, mill, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return write(tmp_path_factory.mktemp("sound") / "short.wav", music(0.5)).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return write(tmp_path_factory.mktemp("sound") / "long.wav", np.tile(music(10), (24, 1))).read_bytes()
+
+
+def test_there_is_nothing_to_do(mine: Mine) -> None:
+    assert not mine.worker.work()
+
+
+def test_a_task_becomes_a_verified_file(mine: Mine, short: bytes, tmp_path: Path) -> None:
+    task = mine.submit(short)
+    assert mine.worker.work()
+    seen = mine.see(task)
+    assert seen.status is TaskStatus.PROCESSED
+    assert seen.result is not None
+    result = tmp_path / "result.mp3"
+    with mine.storage.open(mine.tasks.find(mine.owner, seen.result.name).key) as stream:
+        result.write_bytes(stream.read())
+    assert probed(result)["codec_name"] == "mp3"
+    assert mine.scratch_is_empty()
+
+
+def test_a_file_without_sound_fails_with_a_reason_and_the_next_is_served(mine: Mine, short: bytes) -> None:
+    bad, good = mine.submit(b"no sound at all " * 100), mine.submit(short)
+    assert mine.worker.work()
+    assert mine.worker.work()
+    assert mine.see(bad).status is TaskStatus.FAILED
+    assert mine.see(bad).attempts == 1
+    assert (mine.see(bad).error_message or "").endswith(".")
+    assert mine.see(good).status is TaskStatus.PROCESSED
+
+
+@pytest.mark.parametrize("interruption", ["cancel", "change", "delete"])
+def test_a_conversion_that_is_no_longer_wanted_ends_at_once(mine: Mine, long: bytes, interruption: str) -> None:
+    task = mine.submit(long, "flac" if interruption == "change" else "mp3")
+    with mine.working() as thread:
+        until(lambda: not mine.scratch_is_empty())
+        if interruption == "cancel":
+            mine.tasks.cancel(mine.owner, task.id)
+        elif interruption == "change":
+            mine.tasks.restart(mine.owner, task.id, order("ogg"))
+        else:
+            mine.tasks.remove(mine.owner, task.id)
+        thread.join(30)
+        assert not thread.is_alive()
+    assert mine.scratch_is_empty()
+    if interruption == "cancel":
+        assert mine.see(task).status is TaskStatus.CANCELLED
+    if interruption == "change":
+        assert mine.see(task).status is TaskStatus.UPLOADED
+        assert mine.worker.work()
+        seen = mine.see(task)
+        assert (seen.status, seen.new_format) == (TaskStatus.PROCESSED, "ogg")
+        assert seen.attempts == 1
+
+
+def test_a_draining_worker_gives_its_task_back_uncounted(mine: Mine, long: bytes) -> None:
+    task = mine.submit(long)
+    with mine.working():
+        until(lambda: not mine.scratch_is_empty())
+        mine.worker.drain(timedelta(0))
+    assert mine.worker.draining
+    assert mine.see(task).status is TaskStatus.UPLOADED
+    assert mine.see(task).attempts == 0
+    assert mine.scratch_is_empty()
+    assert mine.another_worker().work()
+    assert mine.see(task).status is TaskStatus.PROCESSED
+
+
+def test_a_draining_worker_may_finish_within_its_grace(mine: Mine, short: bytes) -> None:
+    task = mine.submit(short)
+    mine.worker.drain(timedelta(minutes=1))
+    assert mine.worker.work()
+    assert mine.see(task).status is TaskStatus.PROCESSED
+
+
+def test_a_source_that_is_gone_is_said_and_not_tried_again(mine: Mine, short: bytes) -> None:
+    task = mine.submit(short)
+    assert task.source.key is not None
+    mine.storage.delete(task.source.key)
+    assert mine.worker.work()
+    seen = mine.see(task)
+    assert (seen.status, seen.error_code) == (TaskStatus.FAILED, "storage")
+    assert "no longer in the storage" in (seen.error_message or "")
+
+
+class FullDisk(DirectoryWorkbench):
+    """Nothing can be published."""
+
+    def publish(self, attempt: Attempt, result: Path) -> StoredFile:
+        raise NoRoom("The storage is full. Free some space, or try again later.")
+
+
+def test_a_full_disk_is_tried_again_and_then_said(mine: Mine, short: bytes) -> None:
+    task = mine.submit(short)
+    cramped = mine.another_worker(FullDisk(mine.root / "data"))
+    assert cramped.work()
+    assert mine.see(task).status is TaskStatus.UPLOADED
+    assert cramped.work()
+    assert cramped.work()
+    seen = mine.see(task)
+    assert (seen.status, seen.error_code) == (TaskStatus.FAILED, "storage")
+    assert "full" in (seen.error_message or "")
+    mine.tasks.restart(mine.owner, task.id, None)
+    assert mine.worker.work()
+    assert mine.see(task).status is TaskStatus.PROCESSED
