@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -34,16 +33,20 @@ def short_job(tmp_path: Path) -> Job:
 
 
 def conversions() -> list[psutil.Process]:
-    """The processes below the mills' servers."""
-    return [each for each in psutil.Process().children(recursive=True) if each.ppid() != os.getpid()]
+    """The processes below the mills' servers, which are not the only children of a test's process."""
+    return [each for server in servers() for each in server.children(recursive=True)]
+
+
+def servers() -> list[psutil.Process]:
+    return [each for each in psutil.Process().children() if "soundmill.engine.server" in each.cmdline()]
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind() -> Iterator[None]:
     """No test leaves a process or a zombie."""
-    before = set(psutil.Process().children(recursive=True))
+    before = {*servers(), *conversions()}
     yield
-    assert set(psutil.Process().children(recursive=True)) <= before
+    assert {*servers(), *conversions()} <= before
 
 
 def killing(number: signal.Signals) -> Callable[[float], bool]:
@@ -139,9 +142,9 @@ def test_a_job_survives_its_way_to_the_server(long_job: Job) -> None:
 
 
 def test_a_server_that_was_killed_while_idle_costs_no_conversion(tmp_path: Path) -> None:
-    before = set(psutil.Process().children())
+    before = set(servers())
     with Mill() as mill:
-        (server,) = set(psutil.Process().children()) - before
+        (server,) = set(servers()) - before
         server.kill()
         until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
         assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()
