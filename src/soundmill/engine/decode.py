@@ -10,7 +10,7 @@ from av.audio.frame import AudioFrame
 
 from soundmill.engine.declared import shortfall_allowed
 from soundmill.engine.source import Source, check_sound
-from soundmill.engine.text import clock
+from soundmill.engine.text import clock, exact_clock
 from soundmill.model.conversion import ConversionError, FailureCode
 
 # Streams of bare frames: what was cut out of something longer begins and ends inside a frame, and tags may stand at the end.
@@ -102,7 +102,8 @@ class Decoding:
         if declared is not None and self.sample_count + allowed < declared:
             raise ConversionError(
                 FailureCode.DAMAGED_INPUT,
-                f"The file ends early: it declares {clock(declared / self.sample_rate)} but holds {clock(self.seconds)}.",
+                f"The file ends early: it declares {exact_clock(declared / self.sample_rate)} "
+                f"but holds {exact_clock(self.seconds)}.",
                 detail_for_log=f"declared {declared} samples, decoded {self.sample_count}",
             )
 

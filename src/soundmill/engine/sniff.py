@@ -61,7 +61,7 @@ def sniff(stream: BinaryIO) -> str:
 
     Raises ``ConversionError`` with ``EMPTY_INPUT`` or ``UNSUPPORTED_INPUT``.
     """
-    start = _after_id3(stream)
+    start = sound_start(stream)
     stream.seek(start)
     head = stream.read(_HEAD_BYTES)
     if not head and not start:
@@ -72,6 +72,20 @@ def sniff(stream: BinaryIO) -> str:
             FailureCode.UNSUPPORTED_INPUT, "This is not a kind of audio or video file that soundmill reads."
         )
     return kind
+
+
+def sound_start(stream: BinaryIO) -> int:
+    """Where the sound begins behind ID3v2 tags (id3.org, ID3v2.4 section 3.1: sizes have 7 bits a byte)."""
+    start = 0
+    for _ in range(_MOST_ID3_TAGS):
+        stream.seek(start)
+        header = stream.read(10)
+        if len(header) < 10 or header[:3] != b"ID3" or any(byte & 0x80 for byte in header[6:]):
+            break
+        size = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
+        footer = 10 if header[5] & 0x10 else 0
+        start += 10 + size + footer
+    return start
 
 
 def _by_magic(head: bytes) -> str | None:
@@ -94,17 +108,3 @@ def _by_structure(head: bytes) -> str | None:
     if is_mpeg_audio_stream(head):
         return "mp3"
     return None
-
-
-def _after_id3(stream: BinaryIO) -> int:
-    """Where the sound begins behind ID3v2 tags (id3.org, ID3v2.4 section 3.1: sizes have 7 bits a byte)."""
-    start = 0
-    for _ in range(_MOST_ID3_TAGS):
-        stream.seek(start)
-        header = stream.read(10)
-        if len(header) < 10 or header[:3] != b"ID3" or any(byte & 0x80 for byte in header[6:]):
-            break
-        size = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
-        footer = 10 if header[5] & 0x10 else 0
-        start += 10 + size + footer
-    return start

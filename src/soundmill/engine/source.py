@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import av
 from av.audio.stream import AudioStream
@@ -14,7 +15,10 @@ from av.container import InputContainer
 from av.stream import Discard, Disposition, Stream
 
 from soundmill.engine.declared import declared_sample_count
-from soundmill.engine.sniff import sniff
+from soundmill.engine.extent import declared_bytes
+from soundmill.engine.ogg import find_damage
+from soundmill.engine.sniff import sniff, sound_start
+from soundmill.engine.text import clock
 from soundmill.model.conversion import ConversionError, FailureCode
 
 MOST_CHANNELS = 8
@@ -75,6 +79,7 @@ def open_source(path: Path) -> Source:
     """
     with path.open("rb") as stream:
         kind = sniff(stream)
+        _check_whole(stream, kind)
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": kind,
@@ -95,6 +100,22 @@ def open_source(path: Path) -> Source:
     except BaseException:
         container.close()
         raise
+
+
+def _check_whole(file: BinaryIO, kind: str) -> None:
+    """Refuse what FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
+    file.seek(sound_start(file))
+    damage = find_damage(file) if kind == "ogg" else None
+    if damage is not None:
+        said = "ends early: it is cut off after" if damage.at_end else "is damaged after"
+        raise ConversionError(
+            FailureCode.DAMAGED_INPUT, f"The file {said} {clock(damage.seconds)}.", detail_for_log=damage.detail
+        )
+    declared, there = declared_bytes(kind, file), file.seek(0, os.SEEK_END)
+    if declared is not None and declared > there:
+        raise ConversionError(
+            FailureCode.DAMAGED_INPUT, f"The file ends early: it declares {declared:,} bytes but has {there:,}."
+        )
 
 
 def _sound_of(container: InputContainer) -> AudioStream:
