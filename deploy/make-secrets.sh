@@ -20,7 +20,7 @@ keep() { # name; content from standard input
     local content
     content=$(cat)
     if [ -s "$folder/$1" ]; then return; fi
-    printf '%s\n' "$content" >"$folder/$1.new"
+    printf '%s' "$content" >"$folder/$1.new"
     chmod 0600 "$folder/$1.new"
     if [ "$(id -u)" -eq 0 ]; then chown "$uid" "$folder/$1.new"; fi
     mv "$folder/$1.new" "$folder/$1"

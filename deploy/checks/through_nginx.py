@@ -1,0 +1,242 @@
+"""Drive ``deploy/nginx.conf`` with the machine's own nginx before ``soundmill serve``, both on loopback ports. Prints what it tried.
+
+Usage: ``.venv/bin/python deploy/checks/through_nginx.py NGINX [--syntax]``; ``--syntax`` stops after ``nginx -t``.
+"""
+
+# ruff: noqa: INP001, T201 - a script that talks to whoever runs it
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[2]
+_TEMPLATE = _ROOT / "deploy" / "nginx.conf"
+_PATIENCE_SECONDS = 60
+_PASSWORD = "only for this check 7431"  # noqa: S105 - of an account that lives for a minute
+_BOUNDARY = "the-boundary-of-this-check"
+_SOUND_BYTES = 50 << 20
+
+_REFUSED = (
+    ("GET", "/metrics"),
+    ("GET", "/health/queue"),
+    ("GET", "/health/queue/"),
+    ("GET", "/health//queue"),
+    ("GET", "/health/%71ueue"),
+    ("POST", "/api/board/claim"),
+    ("POST", "/api//board/claim"),
+    ("POST", "/api/%62oard/claim"),
+    ("POST", "/api%2Fboard/claim"),
+    ("POST", "/api/formats/../board/claim"),
+    *(("POST", f"/api/tasks/1/{word}") for word in ("claim", "progress", "processed", "failed", "released")),
+    ("POST", "/api/tasks/1/processed/"),
+    ("POST", "/api/tasks/1/processed?attempt=1"),
+    ("POST", "/api/tasks/1/%70rocessed"),
+    ("POST", "/api/tasks/%D9%A1/processed"),  # an Arabic digit one, which a router may take for a number
+    ("POST", "/api/tasks/1//processed"),
+)
+_REACHED = (
+    ("GET", "/"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/api/formats"),
+    ("GET", "/api/openapi.json"),
+)
+
+
+def main() -> None:
+    """Everything, in order; the first thing that is not so ends it with status 1."""
+    nginx, *options = sys.argv[1:]
+    public, internal, api = _free_ports(3)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        configuration = _rendered(home, public, internal, api)
+        said = subprocess.run([nginx, "-t", "-c", configuration], capture_output=True, text=True, check=False)
+        _expect(said.returncode == 0, f"nginx -t: {said.stderr.strip()}")
+        if "--syntax" in options:
+            return
+        with _service(home, api), _running([nginx, "-c", str(configuration), "-g", "daemon off;"], home / "nginx.out"):
+            _until(lambda: _ask(public, "GET", "/health/ready")[0] == 200, "nginx answers")
+            _refuses(public, internal)
+            _believes_only_its_neighbour(public)
+            token = _token(public)
+            _uploads(public, home, token)
+
+
+def _refuses(public: int, internal: int) -> None:
+    for method, path in _REFUSED:
+        status, kind, _ = _ask(public, method, path)
+        # nginx's own answer is HTML; the API's would be application/problem+json.
+        _expect(
+            (status, kind) == (404, "text/html"), f"{method} {path} from outside is refused by nginx: {status} {kind}"
+        )
+    for method, path in _REACHED:
+        status, kind, _ = _ask(public, method, path)
+        _expect(status == 200, f"{method} {path} from outside is answered: {status}")
+    for path in ("/api/board/claim", "/api/tasks/1/processed"):
+        _, kind, _ = _ask(internal, "POST", path)
+        _expect(kind != "text/html", f"POST {path} reaches the API through the inner port: {kind}")
+    print(f"{len(_REFUSED)} ways to the inner routes are refused from outside; the inner port lets them through")
+
+
+def _believes_only_its_neighbour(public: int) -> None:
+    """A client's own X-Forwarded-… must not become the address or the scheme that the API sees."""
+    body = {"username": "nobody", "password": _PASSWORD}
+    statuses = []
+    for number in range(12):
+        headers = {"X-Forwarded-For": f"203.0.113.{number}", "Content-Type": "application/json"}
+        statuses.append(_ask(public, "POST", "/api/auth/login", json.dumps(body).encode(), headers)[0])
+    _expect(429 in statuses, f"log-ins with invented addresses are counted as one client's: {statuses}")
+    print("an invented X-Forwarded-For changes nothing")
+
+
+def _uploads(public: int, home: Path, token: str) -> None:
+    sound = _wave_file()
+    head = (
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="newFormat"\r\n\r\nflac\r\n'
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="fileName"; filename="long.wav"\r\n'
+        "Content-Type: audio/wav\r\n\r\n"
+    ).encode()
+    body = head + sound + f"\r\n--{_BOUNDARY}--\r\n".encode()
+    half = len(body) // 2
+    connection = http.client.HTTPConnection("127.0.0.1", public, timeout=_PATIENCE_SECONDS)
+    connection.putrequest("POST", "/api/tasks")
+    connection.putheader("Authorization", f"Bearer {token}")
+    connection.putheader("Content-Type", f"multipart/form-data; boundary={_BOUNDARY}")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders()
+    connection.send(body[:half])
+    # Were the request buffered in nginx, the service would see nothing before its last byte.
+    _until(
+        lambda: _bytes_below(home / "data" / "incoming") > half // 2, "half an upload is on the service's disk already"
+    )
+    connection.send(body[half:])
+    answer = connection.getresponse()
+    task = json.loads(answer.read())
+    _expect(answer.status == 202, f"an upload of {len(sound) >> 20} MiB is accepted: {answer.status} {task}")
+
+    headers = {"Authorization": f"Bearer {token}"}
+    status, _, text = _ask(public, "GET", f"/api/tasks/{task['id']}/wait?timeout=60", headers=headers)
+    done = json.loads(text)
+    _expect((status, done["status"]) == (200, "processed"), f"its task becomes processed: {status} {done}")
+    status, _, back = _ask(public, "GET", "/api/files/long.wav", headers=headers)
+    _expect(back == sound, f"its source comes back byte for byte: {status}, {len(back)} bytes")
+    print(f"{len(sound) >> 20} MiB went in as a stream, were converted, and came back the same")
+
+
+def _rendered(home: Path, public: int, internal: int, api: int) -> Path:
+    """nginx's whole configuration with the template in it; every variable of the template has to be known here."""
+    values = {
+        "SOUNDMILL_LISTEN": f"127.0.0.1:{public}",
+        "SOUNDMILL_INTERNAL_PORT": str(internal),
+        "SOUNDMILL_API": "soundmill-api",
+        "SOUNDMILL_RESOLVER": "127.0.0.1",
+        "SOUNDMILL_FORWARDED_PROTO": "$scheme",
+    }
+    site = re.sub(r"\$\{(SOUNDMILL_\w+)\}", lambda found: values[found[1]], _TEMPLATE.read_text())
+    # The second server is dead: its share has to go to the first.
+    (home / "nginx.conf").write_text(
+        f"pid {home}/nginx.pid;\nerror_log {home}/error.log;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n"
+        + "".join(f"{kind}_temp_path {home}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        + f"upstream soundmill-api {{ server 127.0.0.1:{api}; server 127.0.0.1:1; }}\n{site}\n}}\n"
+    )
+    return home / "nginx.conf"
+
+
+@contextmanager
+def _service(home: Path, port: int) -> Iterator[None]:
+    command = [str(Path(sys.executable).parent / "soundmill"), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    settings = {"SOUNDMILL_DATA_DIR": str(home / "data"), "SOUNDMILL_PROXY_HOPS": "1", "SOUNDMILL_WORKERS": "1"}
+    with _running(command, home / "service.out", {**os.environ, **settings}, home):
+        _until(lambda: _ask(port, "GET", "/health/ready")[0] == 200, "the service answers")
+        yield
+
+
+@contextmanager
+def _running(
+    command: list[str], out: Path, environment: dict[str, str] | None = None, where: Path | None = None
+) -> Iterator[None]:
+    with out.open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=where)
+    try:
+        yield
+    except BaseException:
+        print(out.read_text()[-2000:], file=sys.stderr)
+        raise
+    finally:
+        process.terminate()
+        process.wait(_PATIENCE_SECONDS)
+
+
+def _token(public: int) -> str:
+    sign_up = {"username": "ada", "email": "ada@example.org", "password1": _PASSWORD, "password2": _PASSWORD}
+    headers = {"Content-Type": "application/json"}
+    status, _, text = _ask(public, "POST", "/api/auth/signup", json.dumps(sign_up).encode(), headers)
+    _expect(status == 201, f"signing up works: {status} {text!r}")
+    log_in = {"username": "ada", "password": _PASSWORD}
+    _, _, text = _ask(public, "POST", "/api/auth/login", json.dumps(log_in).encode(), headers)
+    return str(json.loads(text)["token"])
+
+
+def _ask(
+    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, str, bytes]:
+    """Status, media type and body; status 0 when nobody listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS + 10)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, (answer.getheader("Content-Type") or "").split(";")[0], answer.read()
+    except ConnectionError:
+        return 0, "", b""
+    finally:
+        connection.close()
+
+
+def _until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        _expect(time.monotonic() < end, f"{what}, within {_PATIENCE_SECONDS} s")
+        time.sleep(0.1)
+
+
+def _expect(so: bool, what: str) -> None:
+    if not so:
+        print(f"not so: {what}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) if folder.is_dir() else 0
+
+
+def _wave_file() -> bytes:
+    """PCM, 16 bit, stereo, 44.1 kHz: a saw that rises and falls, so that it is a sound and not silence."""
+    period = struct.pack("<400h", *(each for step in range(-100, 100) for each in (step * 50, step * -50)))
+    sound = period * (_SOUND_BYTES // len(period))
+    form = struct.pack("<HHIIHH", 1, 2, 44100, 176400, 4, 16)
+    body = b"WAVE" + b"fmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(sound)) + sound
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _free_ports(count: int) -> list[int]:
+    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in taken]
+    for each in taken:
+        each.close()
+    return ports
+
+
+if __name__ == "__main__":
+    main()

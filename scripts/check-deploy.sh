@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# Check what lies in deploy/ as far as it can be without a cloud, a cluster and a Docker engine. One line a check: ok, failed, or not possible
+# here, with the reason. Status 1 when one failed. Tools come from Debian (as root) and PyPI into .tools/deploy.
+#   scripts/check-deploy.sh [CHECK…]     the names are those that the lines begin with
+# shellcheck disable=SC2317 # the checks are called by their names
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+tools=$PWD/.tools/deploy
+log=$tools/log
+mkdir -p "$log"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+not_possible() { # reason
+    printf '%s\n' "$1"
+    return 77
+}
+
+have() { # program, Debian package
+    type -P "$1" >/dev/null && return
+    type -P apt-get >/dev/null && [ "$(id -u)" -eq 0 ] || return 1
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$2"; } >>"$log/apt" 2>&1
+    type -P "$1" >/dev/null
+}
+
+python_tools() { # the programs below, in an environment of their own
+    [ -x "$tools/py/bin/kubernetes-validate" ] && return
+    .venv/bin/python -m venv "$tools/py" && "$tools/py/bin/pip" install --quiet --disable-pip-version-check \
+        'check-jsonschema>=0.39' 'kubernetes-validate>=1.37' 'python-hcl2>=8' >"$log/pip" 2>&1
+}
+
+# A Debian with Python 3.12 or newer: the base of the image where no registry of images is reached.
+debian() {
+    [ -e "$tools/debian/.complete" ] && return
+    have debootstrap debootstrap || return
+    rm -rf "$tools/debian"
+    debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,docker-compose trixie "$tools/debian" \
+        http://deb.debian.org/debian >"$log/debootstrap" 2>&1 || return
+    # Whom this machine trusts, the build trusts too: its way to PyPI may have a certificate of its own.
+    cp /etc/ssl/certs/ca-certificates.crt "$tools/debian/etc/ssl/certs/ca-certificates.crt"
+    touch "$tools/debian/.complete"
+}
+
+check_shell() {
+    have shellcheck shellcheck || { not_possible "no shellcheck, and apt can't install it"; return; }
+    shellcheck scripts/check-deploy.sh deploy/make-secrets.sh && find deploy -name '*.sh' -exec shellcheck {} +
+}
+
+check_secrets() { # every secret is there, for its owner only, and stays when made again; none is in git
+    deploy/make-secrets.sh "$scratch/secrets" >/dev/null || return
+    local before wrong
+    before=$(cat "$scratch"/secrets/*)
+    deploy/make-secrets.sh "$scratch/secrets" >/dev/null || return
+    [ "$before" = "$(cat "$scratch"/secrets/*)" ] || { echo "a second run changed them"; return 1; }
+    wrong=$(find "$scratch/secrets" -type f ! -perm 0600)
+    [ -z "$wrong" ] || { echo "readable for others: $wrong"; return 1; }
+    [ "$(wc -c <"$scratch/secrets/secret")" -ge 32 ] || { echo "the secret is too short"; return 1; }
+    local path
+    for path in deploy/secrets/secret deploy/.env; do
+        git check-ignore --quiet "$path" || { echo "git would take $path"; return 1; }
+    done
+}
+
+check_compose_schema() {
+    python_tools || { not_possible "PyPI isn't reached"; return; }
+    "$tools/py/bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yaml
+}
+
+check_compose_config() {
+    mkdir -p "$scratch/compose" && cp -r deploy/. "$scratch/compose" && "$scratch/compose/make-secrets.sh" >/dev/null || return
+    if docker compose version >/dev/null 2>&1; then
+        docker compose -f "$scratch/compose/compose.yaml" config --quiet
+    elif debian; then
+        mkdir -p "$tools/debian/mnt/check" && cp -r "$scratch/compose/." "$tools/debian/mnt/check" || return
+        chroot "$tools/debian" docker-compose -f /mnt/check/compose.yaml config --quiet
+        local status=$?
+        rm -rf "$tools/debian/mnt/check"
+        return $status
+    else
+        not_possible "neither docker compose nor a Debian with it"
+    fi
+}
+
+check_nginx_syntax() {
+    have nginx nginx-light || { not_possible "no nginx, and apt can't install it"; return; }
+    .venv/bin/python deploy/checks/through_nginx.py "$(type -P nginx)" --syntax
+}
+
+check_nginx_service() {
+    have nginx nginx-light || { not_possible "no nginx, and apt can't install it"; return; }
+    .venv/bin/python deploy/checks/through_nginx.py "$(type -P nginx)"
+}
+
+images() { buildah --root "$tools/store" --runroot "$tools/run" --storage-driver vfs "$@"; }
+
+check_image() {
+    [ "$(id -u)" -eq 0 ] || { not_possible "building without a Docker engine needs root"; return; }
+    have buildah buildah || { not_possible "no buildah, and apt can't install it"; return; }
+    debian || { not_possible "no Debian to build on: see $log/debootstrap"; return; }
+    local base
+    base=$(images from scratch) && images add --quiet "$base" "$tools/debian" / >/dev/null || return
+    images config --env SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt "$base"
+    images commit --quiet --rm "$base" localhost/soundmill-base || return
+    images build --quiet --format docker --isolation chroot --network host --build-arg BASE=localhost/soundmill-base \
+        --file deploy/Dockerfile --tag localhost/soundmill . || return
+    local container said status=0
+    container=$(images from --pull-never localhost/soundmill) || return
+    said=$(images run --isolation chroot --network none "$container" -- sh -c 'id -u; soundmill --version') || status=1
+    images rm "$container" >/dev/null
+    # Layers of a file system without copy-on-write: nobody wants to keep them.
+    images rmi --all --force >/dev/null
+    printf '%s\n' "$said"
+    [ $status -eq 0 ] && [[ $said == 10001$'\n'"soundmill "* ]]
+}
+
+check_units() {
+    have systemd-analyze systemd || { not_possible "no systemd-analyze"; return; }
+    # The programs and the mount point are the target machine's, so a stand-in for the program is put under another root.
+    local root=$scratch/root unit
+    mkdir -p "$root/opt/soundmill/bin" "$root/etc/systemd/system" "$root/usr/lib/systemd"
+    cp -r /lib/systemd/system "$root/usr/lib/systemd/" 2>/dev/null
+    install -m 0755 /dev/null "$root/opt/soundmill/bin/soundmill"
+    cp deploy/systemd/*.service "$root/etc/systemd/system"
+    local said
+    said=$(systemd-analyze verify --root="$root" soundmill-api.service soundmill-worker.service soundmill-janitor.service 2>&1) || { printf '%s\n' "$said"; return 1; }
+    if grep -F soundmill <<<"$said"; then return 1; fi
+    for unit in deploy/systemd/*.service; do
+        # 0 is confined fully, 10 not at all.
+        systemd-analyze security --offline=true --threshold=25 --no-pager "$unit" | tail -n 1 || return
+    done
+}
+
+failed=0
+report() { # name, function
+    local said status
+    "$2" >"$log/$1" 2>&1
+    status=$?
+    said=$(tail -n 1 "$log/$1")
+    case $status in
+    0) printf '%-18s ok\n' "$1" ;;
+    77) printf '%-18s not possible here: %s\n' "$1" "$said" ;;
+    *)
+        printf '%-18s failed: %s (all of it: %s)\n' "$1" "$said" "${log#"$PWD"/}/$1"
+        failed=1
+        ;;
+    esac
+}
+
+all=(shell secrets compose-schema compose-config nginx-syntax nginx-service units terraform-format terraform-names chart-values chart-manifests image)
+for name in "${@:-${all[@]}}"; do
+    report "$name" "check_${name//-/_}"
+done
+exit $failed
