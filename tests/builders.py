@@ -28,7 +28,7 @@ REPORT = ConversionReport(FACTS, FACTS, not_carried=("cover",), versions={"ffmpe
 
 def stored_file() -> StoredFile:
     number = next(_numbers)
-    return StoredFile(f"key-{number}", 1000 + number, f"{number:064x}")
+    return StoredFile(f"{number:032x}", 1000 + number, f"{number:064x}")
 
 
 def order(name: str = "mp3", **options: object) -> Order:

@@ -23,7 +23,9 @@ from functools import cached_property
 from pathlib import Path
 
 import structlog
+from celery import Celery
 
+from soundmill.adapters.board import HttpBoard
 from soundmill.adapters.database import (
     Database,
     DatabaseAccounts,
@@ -31,18 +33,19 @@ from soundmill.adapters.database import (
     DatabaseTasks,
     upgrade,
 )
-from soundmill.adapters.doorbell import FifoDoorbell
+from soundmill.adapters.doorbell import QUEUE, START_CONVERSION, CeleryDoorbell, FifoDoorbell, celery_application
 from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle
 from soundmill.adapters.storage import DirectoryStorage, DirectoryWorkbench
 from soundmill.engine import Job, Limits, Mill
-from soundmill.model.errors import ConfigurationError
+from soundmill.model.errors import ConfigurationError, Unreachable
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import RetryRule
 from soundmill.service.accounts import Accounts
 from soundmill.service.health import Health
-from soundmill.service.sweep import Janitor
+from soundmill.service.ports import Board, Doorbell, QueueGauge
+from soundmill.service.sweep import Janitor, JanitorRule
 from soundmill.service.tasks import Tasks
 from soundmill.service.watch import Watcher
 from soundmill.service.work import Worker
@@ -52,7 +55,22 @@ _IDLE_LOOK = timedelta(seconds=1)
 _SWEEP_FILES_SECONDS = 60
 _SHORTEST_SECRET = 32
 
+BATCH_QUEUE = QUEUE
+
 _log = structlog.get_logger()
+
+__all__ = [
+    "BATCH_QUEUE",
+    "START_CONVERSION",
+    "App",
+    "MillConverter",
+    "configure_logs",
+    "conversion_limits",
+    "load_settings",
+    "open_mill",
+    "run_janitor",
+    "run_worker",
+]
 
 
 class App:
@@ -68,6 +86,10 @@ class App:
         """
         self.storage.check()
         self._derived_key("check")
+        self.upgrade_database()
+
+    def upgrade_database(self) -> None:
+        """Apply the migrations that are missing; several may do so at once. Raises ``Unreachable`` without a database."""
         upgrade(self.database)
         self.database.dispose()
 
@@ -87,13 +109,29 @@ class App:
         return DirectoryWorkbench(self.settings.data_dir)
 
     @cached_property
-    def doorbell(self) -> FifoDoorbell:
-        """Rings for the workers of this machine."""
+    def doorbell(self) -> Doorbell:
+        """Rings for the workers: by the broker where there is one."""
+        return self._broker_doorbell if self.settings.effective_broker_url else self.local_doorbell
+
+    @cached_property
+    def local_doorbell(self) -> FifoDoorbell:
+        """Wakes the workers of this machine."""
         return FifoDoorbell(self.settings.data_dir / "doorbell")
 
     @cached_property
+    def celery(self) -> Celery:
+        """Celery over the broker. Raises ``ConfigurationError`` where there is none."""
+        if not self.settings.effective_broker_url:
+            raise ConfigurationError("Say where the broker is: SOUNDMILL_BROKER_URL or REDIS_INSTANCE_IP.")
+        return celery_application(self.settings.effective_broker_url)
+
+    @cached_property
+    def _broker_doorbell(self) -> CeleryDoorbell:
+        return CeleryDoorbell(self.celery)
+
+    @cached_property
     def board(self) -> DatabaseBoard:
-        """The task board."""
+        """The task board, in the database."""
         retries = RetryRule(self.settings.most_tries, timedelta(seconds=self.settings.retry_pause))
         return DatabaseBoard(self.database, lease=timedelta(seconds=self.settings.lease), retries=retries)
 
@@ -123,7 +161,14 @@ class App:
     @cached_property
     def health(self) -> Health:
         """Tries each part that the API needs."""
-        return Health({"database": self.database.check, "storage": self.storage.check})
+        # Without the broker uploads are accepted and downloads work all the same: no reason to send clients away.
+        useful = {"broker": self._broker_doorbell.check} if self.settings.effective_broker_url else {}
+        return Health({"database": self.database.check, "storage": self.storage.check}, useful)
+
+    @property
+    def queue(self) -> QueueGauge:
+        """How the queue stands."""
+        return self.board
 
     @cached_property
     def janitor(self) -> Janitor:
@@ -136,6 +181,11 @@ class App:
             self.storage,
             self.workbench,
             self.doorbell,
+            JanitorRule(
+                ring_after=timedelta(seconds=self.settings.ring_after),
+                orphan_age=timedelta(seconds=self.settings.orphan_age),
+                scratch_age=timedelta(seconds=self.settings.scratch_age),
+            ),
         )
 
     @cached_property
@@ -148,8 +198,19 @@ class App:
         """A worker with its own warm engine. Raises ``ConfigurationError`` where conversions can't be confined."""
         # The engine's process starts before anything else is open: it inherits nothing of the database.
         with open_mill(self.settings) as mill:
-            owner = f"{socket.gethostname()}:{os.getpid()}"
-            yield Worker(owner, self.board, self.workbench, MillConverter(mill, conversion_limits(self.settings)))
+            owner = f"{socket.gethostname()[:64]}:{os.getpid()}"
+            yield Worker(
+                owner, self._workers_board, self.workbench, MillConverter(mill, conversion_limits(self.settings))
+            )
+
+    @cached_property
+    def _workers_board(self) -> Board:
+        if not self.settings.effective_api_url:
+            return self.board
+        secret = self.settings.worker_secret.get_secret_value()
+        if len(secret) < _SHORTEST_SECRET:
+            raise ConfigurationError(f"SOUNDMILL_WORKER_SECRET needs at least {_SHORTEST_SECRET} characters.")
+        return HttpBoard(self.settings.effective_api_url, secret)
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:
@@ -221,25 +282,43 @@ def run_worker(settings: Settings) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
         _log.info("worker ready")
         while not worker.draining:
-            if not worker.work():
-                app.doorbell.wait(_IDLE_LOOK, woken)
+            if not _worked(worker):
+                app.local_doorbell.wait(_IDLE_LOOK, woken)
+
+
+def _worked(worker: Worker) -> bool:
+    try:
+        return worker.work()
+    except Unreachable as error:
+        _log.warning("no task taken: the API doesn't answer", detail=error.detail_for_log)
+        return False
 
 
 def run_janitor(settings: Settings) -> None:
-    """Sweep until SIGTERM."""
+    """Sweep until SIGTERM. A database, broker or storage that fails is asked again at the next round."""
     configure_logs(settings)
     janitor = App(settings).janitor
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    files_swept_at = time.monotonic() - _SWEEP_FILES_SECONDS
+    files_swept_at = time.monotonic() - settings.file_sweep_interval
     while not stop.is_set():
-        janitor.sweep_leases()
-        if time.monotonic() - files_swept_at >= _SWEEP_FILES_SECONDS:
+        _tried(janitor.sweep_leases)
+        _tried(janitor.sweep_rings)
+        if time.monotonic() - files_swept_at >= settings.file_sweep_interval:
             files_swept_at = time.monotonic()
-            janitor.sweep_files()
-            janitor.sweep_tokens()
+            _tried(janitor.sweep_files)
+            _tried(janitor.sweep_tokens)
         stop.wait(settings.sweep_interval)
+
+
+def _tried(sweep: Callable[[], object]) -> None:
+    try:
+        sweep()
+    except Unreachable as error:
+        _log.warning(error.message, detail=error.detail_for_log)
+    except Exception:  # noqa: BLE001 - the janitor makes everything else good again: nothing may end it for long
+        _log.exception("a sweep failed")
 
 
 def configure_logs(settings: Settings) -> None:

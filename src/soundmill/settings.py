@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soundmill.model.errors import ConfigurationError
 
 _GIGABYTE = 1 << 30
+_PREFIX = "SOUNDMILL_"
 
 
 class Settings(BaseSettings):
-    """``SOUNDMILL_DATA_DIR`` sets ``data_dir``, and so on. Sizes in bytes, times in seconds unless said otherwise."""
+    """``SOUNDMILL_DATA_DIR`` sets ``data_dir``, and so on. Sizes in bytes, times in seconds unless said otherwise.
 
-    model_config = SettingsConfigDict(env_prefix="SOUNDMILL_", env_file=".env", extra="ignore", frozen=True)
+    ``SOUNDMILL_SECRET_FILE`` names a file that holds ``SOUNDMILL_SECRET``, and so on for each setting.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     data_dir: Annotated[
         Path,
@@ -33,6 +41,36 @@ class Settings(BaseSettings):
         SecretStr,
         Field(
             description="At least 32 characters, the same for every API; empty: one is made and kept in the data directory."
+        ),
+    ] = SecretStr("")
+    broker_url: Annotated[
+        SecretStr,
+        Field(
+            description="redis://… or amqp://… of several machines; empty: the workers of this machine are woken by themselves."
+        ),
+    ] = SecretStr("")
+    redis_instance_ip: Annotated[
+        str,
+        Field(
+            description="The broker's host, for want of `broker_url`.",
+            validation_alias=AliasChoices("REDIS_INSTANCE_IP", "redis_instance_ip"),
+        ),
+    ] = ""
+    api_url: Annotated[
+        str,
+        Field(description="http://… where a worker of several machines reaches the API; empty: it uses the database."),
+    ] = ""
+    api_instance_ip: Annotated[
+        str,
+        Field(
+            description="The API's host, for want of `api_url`; its port is `port`.",
+            validation_alias=AliasChoices("API_INSTANCE_IP", "api_instance_ip"),
+        ),
+    ] = ""
+    worker_secret: Annotated[
+        SecretStr,
+        Field(
+            description="At least 32 characters, the same for every API and worker of several machines; empty: the API has no worker routes."
         ),
     ] = SecretStr("")
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
@@ -73,7 +111,20 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, description="How often the janitor looks for expired leases."),
     ] = 1
+    ring_after: Annotated[
+        float,
+        Field(ge=0, description="A task that is due for so long, with no message in the broker, is rung for again."),
+    ] = 2
     drain_seconds: Annotated[float, Field(ge=0, description="Time that running conversions get at a stop.")] = 20
+    orphan_age: Annotated[
+        float,
+        Field(gt=0, description="Files without a row and broken-off uploads are removed after this."),
+    ] = 3600
+    scratch_age: Annotated[
+        float,
+        Field(gt=0, description="Work directories of dead attempts are removed after this."),
+    ] = 60
+    file_sweep_interval: Annotated[float, Field(gt=0, description="How often the janitor looks for both.")] = 60
 
     conversion_memory: Annotated[int, Field(gt=0, description="Address space of one conversion.")] = 1 * _GIGABYTE
     conversion_cpu: Annotated[float, Field(gt=0, description="CPU time of one conversion.")] = 4 * 3600
@@ -85,10 +136,62 @@ class Settings(BaseSettings):
         Field(description="Convert although the kernel can't confine a conversion fully."),
     ] = False
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags over the environment over files that it names over ``.env``."""
+        return init_settings, env_settings, _NamedFiles(settings_cls), dotenv_settings
+
+    @property
+    def effective_broker_url(self) -> str:
+        """Celery's broker; empty on one machine."""
+        given = self.broker_url.get_secret_value()
+        return given or (f"redis://{_host(self.redis_instance_ip)}:6379/0" if self.redis_instance_ip else "")
+
+    @property
+    def effective_api_url(self) -> str:
+        """The API, seen by a worker; empty on one machine."""
+        return self.api_url or (f"http://{_host(self.api_instance_ip)}:{self.port}" if self.api_instance_ip else "")
+
     @property
     def effective_database_url(self) -> str:
         """What SQLAlchemy connects to."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'soundmill.db'}"
+
+
+class _NamedFiles(PydanticBaseSettingsSource):
+    """``SOUNDMILL_…_FILE``: how Docker, systemd and Kubernetes hand over secrets."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """What the named file holds, without white space around it."""
+        path = os.environ.get(f"{_PREFIX}{field_name.upper()}_FILE", "")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise ConfigurationError(f"Can't read {_PREFIX}{field_name.upper()}_FILE ({path}): {reason}.") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """The settings that are in files."""
+        return dict(self._given())
+
+    def _given(self) -> Iterator[tuple[str, Any]]:
+        for name, field in self.settings_cls.model_fields.items():
+            value, key, _ = self.get_field_value(field, name)
+            if value is not None:
+                yield key, value
+
+
+def _host(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
+from soundmill.adapters.board import HttpBoard
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
+from soundmill.api import create_application
+from soundmill.app import App
 from soundmill.model.conversion import Failure, FailureCode
 from soundmill.model.errors import StaleAttempt
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus, TaskView
+from soundmill.service.ports import Board, QueueState
+from soundmill.settings import Settings
 from tests.builders import REPORT, account, order, stored_file, submitted
 
 DAMAGED = Failure(FailureCode.DAMAGED_INPUT, "The file is damaged after 0:01.")
 CRASHED = Failure(FailureCode.CRASHED, "The conversion crashed.", retryable=True)
 AT_ONCE = RetryRule(most_tries=3, first_pause=timedelta(0))
+WORKER_SECRET = "a secret of workers, long enough for one"
 LONG, OVER = timedelta(minutes=1), timedelta(seconds=-1)
 
 
 class Desk:
     """A board with an owner's view of it."""
 
-    def __init__(self, database: Database, lease: timedelta = LONG, retries: RetryRule = AT_ONCE) -> None:
+    def __init__(
+        self,
+        database: Database,
+        lease: timedelta = LONG,
+        retries: RetryRule = AT_ONCE,
+        over: Callable[[DatabaseBoard], Board] | None = None,
+    ) -> None:
         self.database = database
-        self.tasks = DatabaseTasks(database, queue_cap=1000)
-        self.board = DatabaseBoard(database, lease=lease, retries=retries)
+        self.tasks = DatabaseTasks(database, queue_cap=2000)
+        self.upkeep = DatabaseBoard(database, lease=lease, retries=retries)
+        self.board = over(self.upkeep) if over else self.upkeep
         self.owner = account(database)
+        self._claims = itertools.count(1)
 
     def submit(self, *formats: str) -> TaskView:
         return submitted(self.tasks, self.owner, *formats)[0]
 
     def claim(self) -> Attempt:
-        assignment = self.board.claim("worker")
+        assignment = self.board.claim(f"worker-{next(self._claims)}")
         assert assignment is not None
         return assignment.attempt
 
@@ -41,9 +60,25 @@ class Desk:
         return self.tasks.get(self.owner, task_id)
 
 
+type MakeDesk = Callable[..., Desk]
+
+
+@pytest.fixture(params=["database", "http"])
+def make_desk(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> MakeDesk:
+    """The board itself, and the board as a worker without a database reaches it."""
+    return partial(Desk, database, over=None if request.param == "database" else partial(over_http, tmp_path))
+
+
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
+def desk(make_desk: MakeDesk) -> Desk:
+    return make_desk()
+
+
+def over_http(directory: Path, board: DatabaseBoard) -> Board:
+    app = App(Settings(data_dir=directory, worker_secret=SecretStr(WORKER_SECRET)))
+    vars(app)["board"] = board
+    transport = httpx.WSGITransport(create_application(app))
+    return HttpBoard("http://api", WORKER_SECRET, patience=timedelta(0), transport=transport)
 
 
 def test_nothing_is_claimed_from_an_empty_board(desk: Desk) -> None:
@@ -64,7 +99,7 @@ def test_a_claim_gives_all_that_a_worker_needs(desk: Desk) -> None:
 def test_a_task_is_claimed_once_however_many_ask(desk: Desk) -> None:
     made = {task.id for task in submitted(desk.tasks, desk.owner, *["mp3"] * 20)}
     with ThreadPoolExecutor(8) as pool:
-        claims = list(pool.map(lambda number: desk.board.claim(f"worker {number}"), range(40)))
+        claims = list(pool.map(lambda number: desk.board.claim(f"worker-{number}"), range(40)))
     claimed = [claim.attempt.task_id for claim in claims if claim is not None]
     # Under contention a claim may come back empty-handed; the rest is there for the next.
     while (assignment := desk.board.claim("worker")) is not None:
@@ -100,13 +135,13 @@ def test_saying_processed_twice_changes_nothing(desk: Desk) -> None:
     assert desk.see(task.id) == before
 
 
-def test_progress_is_seen_and_renews_the_lease(database: Database) -> None:
-    desk = Desk(database, lease=OVER)
+def test_progress_is_seen_and_renews_the_lease(make_desk: MakeDesk) -> None:
+    desk = make_desk(lease=OVER)
     task = desk.submit()
     attempt = desk.claim()
-    renewing = DatabaseBoard(database, lease=LONG, retries=AT_ONCE)
-    renewing.progress(attempt, 0.25)
-    assert desk.board.expire_leases() == 0
+    renewing = make_desk(lease=LONG)
+    renewing.board.progress(attempt, 0.25)
+    assert desk.upkeep.expire_leases() == 0
     assert desk.see(task.id).progress == 0.25
 
 
@@ -131,8 +166,8 @@ def test_a_crash_is_tried_again_up_to_the_limit(desk: Desk) -> None:
     assert desk.see(task.id).attempts == 3
 
 
-def test_a_retry_waits_for_its_pause(database: Database) -> None:
-    desk = Desk(database, retries=RetryRule(3, timedelta(minutes=5)))
+def test_a_retry_waits_for_its_pause(make_desk: MakeDesk) -> None:
+    desk = make_desk(retries=RetryRule(3, timedelta(minutes=5)))
     task = desk.submit()
     desk.board.failed(desk.claim(), CRASHED)
     assert desk.see(task.id).status is TaskStatus.UPLOADED
@@ -148,13 +183,11 @@ def test_saying_failed_twice_counts_once(desk: Desk) -> None:
     assert desk.see(task.id).status is TaskStatus.UPLOADED
 
 
-def test_an_expired_lease_makes_the_task_due_and_fences_the_old_attempt(
-    database: Database,
-) -> None:
-    desk = Desk(database, lease=OVER)
+def test_an_expired_lease_makes_the_task_due_and_fences_the_old_attempt(make_desk: MakeDesk) -> None:
+    desk = make_desk(lease=OVER)
     task = desk.submit()
     lost = desk.claim()
-    assert desk.board.expire_leases() == 1
+    assert desk.upkeep.expire_leases() == 1
     assert desk.see(task.id).status is TaskStatus.UPLOADED
     with pytest.raises(StaleAttempt):
         desk.board.progress(lost, 0.5)
@@ -169,18 +202,16 @@ def test_an_expired_lease_makes_the_task_due_and_fences_the_old_attempt(
     for say in words:
         with pytest.raises(StaleAttempt):
             say()
-    assert desk.board.is_live(second)
-    assert not desk.board.is_live(lost)
+    assert desk.upkeep.is_live(second)
+    assert not desk.upkeep.is_live(lost)
 
 
-def test_a_file_that_kills_its_worker_three_times_fails_with_that_reason(
-    database: Database,
-) -> None:
-    desk = Desk(database, lease=OVER)
+def test_a_file_that_kills_its_worker_three_times_fails_with_that_reason(make_desk: MakeDesk) -> None:
+    desk = make_desk(lease=OVER)
     task = desk.submit()
     for _ in range(3):
         desk.claim()
-        desk.board.expire_leases()
+        desk.upkeep.expire_leases()
     seen = desk.see(task.id)
     assert (seen.status, seen.error_code) == (TaskStatus.FAILED, "worker_lost")
     assert "3 times" in (seen.error_message or "")
@@ -189,8 +220,8 @@ def test_a_file_that_kills_its_worker_three_times_fails_with_that_reason(
 def test_a_lease_that_lasts_is_left_alone(desk: Desk) -> None:
     desk.submit()
     attempt = desk.claim()
-    assert desk.board.expire_leases() == 0
-    assert desk.board.is_live(attempt)
+    assert desk.upkeep.expire_leases() == 0
+    assert desk.upkeep.is_live(attempt)
 
 
 def test_a_released_task_is_due_at_once_and_the_attempt_does_not_count(
@@ -218,7 +249,7 @@ def test_what_the_owner_does_fences_the_running_attempt(desk: Desk, interruption
         desk.board.progress(attempt, 0.5)
     with pytest.raises(StaleAttempt):
         desk.board.processed(attempt, stored_file(), REPORT)
-    assert not desk.board.is_live(attempt)
+    assert not desk.upkeep.is_live(attempt)
 
 
 def test_one_task_does_not_wait_for_anothers_thousand(desk: Desk) -> None:
@@ -237,3 +268,65 @@ def test_two_accounts_share_turn_by_turn(desk: Desk) -> None:
     submitted(desk.tasks, other, *["mp3"] * 10)
     turns = [desk.claim().task_id in mine for _ in range(20)]
     assert all(sum(turns[start : start + 2]) == 1 for start in range(0, 20, 2)), turns
+
+
+def test_a_repeated_claim_gives_the_same_assignment(database: Database) -> None:
+    desk = Desk(database)
+    submitted(desk.tasks, desk.owner, "mp3", "ogg")
+    first = desk.board.claim("worker")
+    assert first is not None
+    assert desk.board.claim("worker") == first
+    assert desk.board.claim("another") != first
+    assert desk.see(first.attempt.task_id).attempts == 1
+
+
+def test_a_lost_answer_of_a_claim_costs_no_task(database: Database, tmp_path: Path) -> None:
+    desk = Desk(database)
+    task = desk.submit()
+    answers = over_http(tmp_path, desk.upkeep)
+    assert isinstance(answers, HttpBoard)
+    working = answers._client._transport
+    lost = iter([True, False])
+
+    def lossy(request: httpx.Request) -> httpx.Response:
+        answer = working.handle_request(request)
+        if next(lost):
+            raise httpx.ReadError("the answer was lost", request=request)
+        return answer
+
+    board = HttpBoard("http://api", WORKER_SECRET, transport=httpx.MockTransport(lossy))
+    assignment = board.claim("worker")
+    assert assignment is not None
+    assert assignment.attempt == Attempt(task.id, 1)
+
+
+def test_one_task_can_be_claimed_by_its_number(desk: Desk) -> None:
+    first, second = submitted(desk.tasks, desk.owner, "mp3", "ogg")
+    assignment = desk.board.claim("worker", second.id)
+    assert assignment is not None
+    assert assignment.attempt == Attempt(second.id, 1)
+    assert desk.see(first.id).status is TaskStatus.UPLOADED
+
+
+def test_a_task_that_is_not_due_can_not_be_claimed(desk: Desk) -> None:
+    task = desk.submit()
+    desk.claim()
+    assert desk.board.claim("another", task.id) is None
+
+
+def test_what_is_due_is_counted_up_to_a_limit(desk: Desk) -> None:
+    submitted(desk.tasks, desk.owner, *["mp3"] * 5)
+    assert desk.upkeep.due(timedelta(0), 100) == 5
+    assert desk.upkeep.due(timedelta(0), 3) == 3
+    assert desk.upkeep.due(timedelta(hours=1), 100) == 0
+    desk.claim()
+    assert desk.upkeep.due(timedelta(0), 100) == 4
+
+
+def test_the_state_of_the_queue(desk: Desk) -> None:
+    assert desk.upkeep.queue_state() == QueueState(0, 0, timedelta(0))
+    submitted(desk.tasks, desk.owner, *["mp3"] * 3)
+    desk.claim()
+    state = desk.upkeep.queue_state()
+    assert (state.waiting, state.running) == (2, 1)
+    assert state.oldest >= timedelta(0)

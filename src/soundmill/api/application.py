@@ -11,9 +11,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from soundmill import __version__
 from soundmill.api import problems
 from soundmill.api.accounts import accounts
+from soundmill.api.board import board
 from soundmill.api.files import files
 from soundmill.api.formats import formats
 from soundmill.api.health import health
+from soundmill.api.metrics import metrics
 from soundmill.api.services import attach
 from soundmill.api.tasks import tasks
 from soundmill.app import App
@@ -38,7 +40,7 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     app.url_map.strict_slashes = False
     attach(app, wired)
     problems.install(app)
-    for blueprint in (accounts, tasks, files, formats, health):
+    for blueprint in (accounts, tasks, files, formats, board, health, metrics):
         app.register_blueprint(blueprint)
     for page in pages:
         app.register_blueprint(page)

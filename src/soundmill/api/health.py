@@ -22,7 +22,8 @@ def live() -> Response:
 @health.get("/ready")
 @health.doc(
     summary="Database and storage work",
-    responses={200: "ready", 503: "what doesn't work"},
+    description="`degraded` means that uploads and downloads work, and conversions wait: the broker doesn't answer.",
+    responses={200: "ready, or degraded", 503: "what doesn't work"},
 )
 def ready() -> Response:
     """Each part is tried."""
@@ -32,4 +33,16 @@ def ready() -> Response:
             {"status": "unavailable", "troubles": troubles},
             HTTPStatus.SERVICE_UNAVAILABLE,
         )
+    if slowdowns := services().health.slowdowns():
+        return jsonify(status="degraded", troubles=slowdowns)
     return jsonify(status="ok")
+
+
+@health.get("/queue")
+@health.doc(summary="How much waits, and for how many seconds the first of it", responses={200: "the queue"})
+def queue() -> Response:
+    """For whoever scales the workers."""
+    state = services().queue.queue_state()
+    return jsonify(
+        waiting=state.waiting, running=state.running, oldestWaitingSeconds=round(state.oldest.total_seconds(), 3)
+    )

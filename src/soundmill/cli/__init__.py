@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from soundmill.cli.convert import convert
+from soundmill.cli.database import db
 from soundmill.cli.processes import api, janitor, worker
 from soundmill.cli.serve import serve
 
@@ -40,3 +41,4 @@ def _soundmill(
 
 for _command in (serve, convert, api, worker, janitor):
     main.command()(_command)
+main.add_typer(db, name="db")

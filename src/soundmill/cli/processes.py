@@ -40,12 +40,20 @@ def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
 
 
 def worker(data_dir: DataDir = None) -> None:
-    """Convert what is due, one task at a time."""
+    """Convert what is due: one task at a time on one machine, or one a core when there is a broker."""
     die_with_supervisor()
     with told_in_one_line():
         from soundmill.app import load_settings, run_worker
 
-        run_worker(load_settings(data_dir=data_dir))
+        if data_dir is not None:
+            os.environ["SOUNDMILL_DATA_DIR"] = str(data_dir)
+        settings = load_settings()
+        if not settings.effective_broker_url:
+            run_worker(settings)
+            return
+        from soundmill.fleet import run_fleet_worker
+
+        run_fleet_worker()
 
 
 def janitor(data_dir: DataDir = None) -> None:

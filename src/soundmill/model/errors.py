@@ -120,6 +120,12 @@ class StorageError(SoundmillError):
     code = "storage_error"
 
 
+class Unreachable(SoundmillError):
+    """Another part of the service didn't answer for so long that there is no sense in asking on."""
+
+    code = "unreachable"
+
+
 class ConfigurationError(SoundmillError):
     """The program can't start as it is set up; the message says which setting to change."""
 

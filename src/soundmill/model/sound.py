@@ -34,8 +34,8 @@ class SoundFacts:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SoundFacts:
-        """The inverse of :meth:`as_dict`. Raises ``TypeError`` for missing or unknown names."""
-        return cls(**values)
+        """The inverse of :meth:`as_dict`; names that only a newer version knows are left out. Raises ``TypeError`` for missing ones."""
+        return cls(**{name: value for name, value in values.items() if name in cls.__slots__})
 
 
 @dataclass(frozen=True, slots=True)

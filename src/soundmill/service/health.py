@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -14,14 +14,25 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``probes`` by the part's name: each raises when its part doesn't work."""
+    """Probes by the part's name: each raises when its part doesn't work.
 
-    probes: Mapping[str, Callable[[], None]]
+    Without a ``needed`` one no request can be served; without a ``useful`` one things take longer.
+    """
+
+    needed: Mapping[str, Callable[[], None]]
+    useful: Mapping[str, Callable[[], None]] = field(default_factory=dict)
 
     def troubles(self) -> dict[str, str]:
-        """What doesn't work and why, for people; empty when all is well."""
+        """What keeps the service from working and why, for people; empty when nothing does."""
+        return self._tried(self.needed)
+
+    def slowdowns(self) -> dict[str, str]:
+        """What works without, but slower."""
+        return self._tried(self.useful)
+
+    def _tried(self, probes: Mapping[str, Callable[[], None]]) -> dict[str, str]:
         found = {}
-        for part, probe in self.probes.items():
+        for part, probe in probes.items():
             try:
                 probe()
             except SoundmillError as error:

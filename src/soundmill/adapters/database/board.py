@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
@@ -22,48 +22,45 @@ from soundmill.model.tasks import (
     TaskStatus,
     lost_worker,
 )
-from soundmill.service.ports import StoredFile
+from soundmill.service.ports import QueueState, StoredFile
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _due = (tasks.c.status == TaskStatus.UPLOADED) & (tasks.c.due_at <= now())
 
 
 class DatabaseBoard:
-    """Implements :class:`~soundmill.service.ports.Board` and ``Upkeep``."""
+    """Implements :class:`~soundmill.service.ports.Board`, ``Upkeep`` and ``QueueGauge``."""
 
     def __init__(self, database: Database, *, lease: timedelta, retries: RetryRule) -> None:
         self._database = database
         self._lease = lease
         self._retries = retries
 
-    def claim(self, owner: str) -> Assignment | None:
+    def claim(self, owner: str, task_id: int | None = None) -> Assignment | None:
         """See the port. Idle workers only read: on SQLite they would else queue for the write lock."""
         first = select(tasks.c.id).where(_due).order_by(tasks.c.rank, tasks.c.id).limit(1)
+        held = select(tasks.c.id).where(tasks.c.status == TaskStatus.PROCESSING, tasks.c.lease_owner == owner).limit(1)
+        if task_id is not None:
+            first, held = first.where(tasks.c.id == task_id), held.where(tasks.c.id == task_id)
         with self._database.reading() as connection:
-            if connection.execute(first).first() is None:
+            repeated = connection.execute(held).scalar()
+            if repeated is None and connection.execute(first).first() is None:
                 return None
-        taken = (
-            update(tasks)
-            .where(tasks.c.id == first.with_for_update(skip_locked=True).scalar_subquery())
-            .values(
-                status=TaskStatus.PROCESSING,
-                attempt=tasks.c.attempt + 1,
-                tries=tasks.c.tries + 1,
-                progress=0.0,
-                lease_owner=owner,
-                lease_until=from_now(self._lease),
-                started_at=now(),
-            )
-            .returning(
-                tasks.c.id,
-                tasks.c.attempt,
-                tasks.c.new_format,
-                tasks.c.options,
-                tasks.c.source_id,
-            )
-        )
+        lease = {"lease_owner": owner, "lease_until": from_now(self._lease)}
+        if repeated is not None:
+            taken = update(tasks).where(tasks.c.id == held.scalar_subquery()).values(lease)
+        else:
+            fresh = {
+                "status": TaskStatus.PROCESSING,
+                "attempt": tasks.c.attempt + 1,
+                "tries": tasks.c.tries + 1,
+                "progress": 0.0,
+                "started_at": now(),
+            }
+            free = first.with_for_update(skip_locked=True).scalar_subquery()
+            taken = update(tasks).where(tasks.c.id == free).values(lease | fresh)
         with self._database.writing() as connection:
-            task = connection.execute(taken).first()
+            task = connection.execute(taken.returning(tasks)).first()
             if task is None:
                 return None
             source_key = connection.execute(select(files.c.key).where(files.c.id == task.source_id)).scalar_one()
@@ -169,6 +166,25 @@ class DatabaseBoard:
             ended = connection.execute(update(tasks).where(expired, tasks.c.tries >= most).values(last))
             rescued = connection.execute(update(tasks).where(expired).values(again))
             return ended.rowcount + rescued.rowcount
+
+    def due(self, for_at_least: timedelta, at_most: int) -> int:
+        """See the port."""
+        overdue = (tasks.c.status == TaskStatus.UPLOADED) & (tasks.c.due_at <= from_now(-for_at_least))
+        some = select(tasks.c.id).where(overdue).limit(at_most).subquery()
+        with self._database.reading() as connection:
+            return connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+    def queue_state(self) -> QueueState:
+        """See the port."""
+        waiting = select(func.count(), func.min(tasks.c.due_at), now()).where(_due)
+        running = select(func.count()).where(tasks.c.status == TaskStatus.PROCESSING)
+        with self._database.reading() as connection:
+            count, oldest, moment = connection.execute(waiting).one()
+            return QueueState(
+                waiting=count,
+                running=connection.execute(running).scalar_one(),
+                oldest=moment - oldest if oldest else timedelta(0),
+            )
 
     def is_live(self, attempt: Attempt) -> bool:
         """See the port."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
@@ -36,6 +38,7 @@ from soundmill.model.tasks import (
 from soundmill.service.ports import Order, PageRequest, StoredFile
 
 _UNKNOWN_BATCH = 500
+_COUNT_SECONDS = 1.0
 
 
 class DatabaseTasks:
@@ -47,6 +50,9 @@ class DatabaseTasks:
     def __init__(self, database: Database, *, queue_cap: int) -> None:
         self._database = database
         self._queue_cap = queue_cap
+        self._counting = threading.Lock()
+        self._counted, self._since = 0, 0
+        self._counted_at = -_COUNT_SECONDS
 
     def submit(self, account_id: int, upload: StoredFile, name: str, orders: tuple[Order, ...]) -> list[TaskView]:
         """See the port. A crash before the commit leaves only an unnamed file in the storage, which the janitor sweeps."""
@@ -168,14 +174,23 @@ class DatabaseTasks:
             return set(task_ids) - set(connection.execute(running).scalars())
 
     def _refuse_overflow(self, connection: Connection, more: int) -> None:
-        # Counts up to the cap and no further, over the partial index.
-        some = select(tasks.c.id).where(tasks.c.status == TaskStatus.UPLOADED).limit(self._queue_cap).subquery()
-        waiting = connection.execute(select(func.count()).select_from(some)).scalar_one()
-        if waiting + more > self._queue_cap:
+        if self._waiting(connection) + more > self._queue_cap:
             raise QueueFull(
                 "The queue is full. Nothing was accepted; try again in a minute.",
                 timedelta(seconds=60),
             )
+        self._since += more
+
+    def _waiting(self, connection: Connection) -> int:
+        # Counting costs more the more wait. The cap guards the disk and people's patience, so a figure of a second ago does,
+        # unless it says that the queue is full: then it is counted again.
+        with self._counting:
+            is_fresh = time.monotonic() - self._counted_at < _COUNT_SECONDS
+            if not is_fresh or self._counted + self._since >= self._queue_cap:
+                waiting = select(func.count()).select_from(tasks).where(tasks.c.status == TaskStatus.UPLOADED)
+                self._counted = connection.execute(waiting).scalar_one()
+                self._counted_at, self._since = time.monotonic(), 0
+            return self._counted + self._since
 
 
 _FRESH: dict[str, Any] = {

@@ -42,6 +42,9 @@ class FifoDoorbell:
             # Workers look for due rows by themselves as well: the work is late, not lost.
             _log.warning("the doorbell is broken", path=str(self._path), detail=str(error))
 
+    def unheard(self) -> None:
+        """See the port: workers of one machine look for due rows by themselves."""
+
     def wait(self, timeout: timedelta, woken: int | None = None) -> None:
         """See the port. ``woken`` is a descriptor that becomes readable at a signal (``signal.set_wakeup_fd``); it is emptied."""
         until = time.monotonic() + timeout.total_seconds()

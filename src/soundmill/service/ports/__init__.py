@@ -11,7 +11,7 @@ from soundmill.service.ports.accounts import (
     Token,
     TokenMint,
 )
-from soundmill.service.ports.board import Board, Doorbell, Upkeep, Wake
+from soundmill.service.ports.board import Board, Doorbell, QueueGauge, QueueState, Upkeep, Wake
 from soundmill.service.ports.conversion import Converter
 from soundmill.service.ports.storage import Incoming, Storage, StoredFile, Workbench
 from soundmill.service.ports.tasks import (
@@ -33,6 +33,8 @@ __all__ = [
     "Order",
     "PageRequest",
     "Passwords",
+    "QueueGauge",
+    "QueueState",
     "Storage",
     "StoredFile",
     "TaskStore",

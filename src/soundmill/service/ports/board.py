@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -15,7 +16,28 @@ class Doorbell(Protocol):
     """Says that there may be work. Losing a ring costs time, never work; ringing twice costs nothing."""
 
     def ring(self, task_ids: tuple[int, ...]) -> None:
-        """Called after the commit. Never raises and never blocks."""
+        """Called after the commit. Never raises and never blocks for long."""
+        ...
+
+    def unheard(self) -> int | None:
+        """How many rings nobody has taken yet. ``None`` when lost rings need no repetition, as workers look by themselves."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """How much waits: ``oldest`` is how long the first of them has been due."""
+
+    waiting: int
+    running: int
+    oldest: timedelta
+
+
+class QueueGauge(Protocol):
+    """How the queue stands."""
+
+    def queue_state(self) -> QueueState:
+        """Now."""
         ...
 
 
@@ -34,8 +56,11 @@ class Board(Protocol):
     and changes nothing; repeating a word that took effect raises nothing and changes nothing.
     """
 
-    def claim(self, owner: str) -> Assignment | None:
-        """Take the next due task with a fresh lease, or ``None`` when nothing is due."""
+    def claim(self, owner: str, task_id: int | None = None) -> Assignment | None:
+        """Take the next due task (or just ``task_id``) with a fresh lease, or ``None`` when nothing is due.
+
+        What ``owner`` holds already is given again: a claim whose answer was lost may be repeated.
+        """
         ...
 
     def progress(self, attempt: Attempt, fraction: float) -> None:
@@ -60,6 +85,10 @@ class Upkeep(Protocol):
 
     def expire_leases(self) -> int:
         """Make tasks with an expired lease due again, or ``failed`` after the last try. Gives how many."""
+        ...
+
+    def due(self, for_at_least: timedelta, at_most: int) -> int:
+        """How many tasks wait though they have been due for so long; counts up to ``at_most``."""
         ...
 
     def is_live(self, attempt: Attempt) -> bool:

@@ -1,0 +1,128 @@
+"""The doorbell of several machines: one Celery message a task, over Redis, Valkey or RabbitMQ."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import Any
+
+import structlog
+from celery import Celery
+from kombu.exceptions import ChannelError, OperationalError
+
+from soundmill.model.errors import Unreachable
+
+QUEUE = "batch"
+START_CONVERSION = "start_conversion"
+
+_MOST_UNSENT = 10_000
+_LOG_PAUSE_SECONDS = 10.0
+_NO_ANSWER = (OperationalError, OSError, ConnectionError)
+
+_log = structlog.get_logger()
+
+
+def celery_application(broker_url: str) -> Celery:
+    """The Celery application of API, workers and janitor.
+
+    A message only says that there may be work: the rows are the truth. So no result is kept, no message is delayed or retried by
+    the broker, and one that comes twice does nothing twice.
+    """
+    application = Celery("soundmill", broker=broker_url, set_as_current=False)
+    application.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=3,
+        broker_transport_options=_transport_options(broker_url),
+    )
+    return application
+
+
+def _transport_options(broker_url: str) -> dict[str, Any]:
+    if not broker_url.startswith(("redis", "valkey")):
+        return {}
+    return {
+        "visibility_timeout": 3600,
+        # Celery looks for messages of killed workers every 10th poll and only then; so they come back after seconds.
+        "unacked_restore_throttle": 1,
+        "unacked_restore_interval": 5,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    }
+
+
+class CeleryDoorbell:
+    """See :class:`soundmill.service.ports.Doorbell`. Sends from a thread of its own: a broker that is gone delays no upload.
+
+    What can't be sent is dropped; the janitor rings again for tasks that wait without a message.
+    """
+
+    def __init__(self, application: Celery) -> None:
+        self._application = application
+        self._unsent: queue.Queue[int] = queue.Queue(_MOST_UNSENT)
+        self._starting = threading.Lock()
+        self._sender: threading.Thread | None = None
+        self._complained_at = -_LOG_PAUSE_SECONDS
+
+    def ring(self, task_ids: tuple[int, ...]) -> None:
+        """See the port."""
+        self._start()
+        for task_id in task_ids:
+            try:
+                self._unsent.put_nowait(task_id)
+            except queue.Full:
+                self._complain("too many rings wait to be sent")
+                return
+
+    def unheard(self) -> int:
+        """See the port. Raises ``Unreachable``."""
+        try:
+            with self._application.connection_for_read() as connection:
+                connection.ensure_connection(max_retries=1, timeout=3)
+                channel: Any = connection.default_channel
+                return int(channel.queue_declare(QUEUE, passive=True).message_count)
+        except ChannelError:
+            return 0  # nobody has sent anything yet
+        except _NO_ANSWER as error:
+            raise Unreachable("The broker doesn't answer.", detail_for_log=str(error)) from error
+
+    def check(self) -> None:
+        """Prove that the broker answers. Raises ``Unreachable``."""
+        self.unheard()
+
+    def flush(self) -> None:
+        """Return when all rings so far were sent or dropped."""
+        self._unsent.join()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._sender is None or not self._sender.is_alive():
+                self._sender = threading.Thread(target=self._send_all, name="doorbell", daemon=True)
+                self._sender.start()
+
+    def _send_all(self) -> None:
+        while True:
+            task_id = self._unsent.get()
+            try:
+                self._application.send_task(START_CONVERSION, args=[task_id], retry=False, ignore_result=True)
+            except Exception as error:  # noqa: BLE001 - whatever the broker's driver raises, the ring is lost and repeated later
+                self._complain(str(error))
+            finally:
+                self._unsent.task_done()
+
+    def _complain(self, detail: str) -> None:
+        moment = time.monotonic()
+        if moment - self._complained_at >= _LOG_PAUSE_SECONDS:
+            self._complained_at = moment
+            _log.warning("a ring was lost; the janitor will repeat it", detail=detail)

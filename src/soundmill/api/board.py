@@ -1,0 +1,158 @@
+"""The routes of workers: the task board over HTTP. Each is idempotent, and fenced by the attempt."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from apiflask import APIBlueprint, HTTPTokenAuth
+from flask import Response, jsonify, make_response, request
+from pydantic import Field
+
+from soundmill.api.services import services
+from soundmill.api.shapes import Shape
+from soundmill.model.conversion import Failure, FailureCode
+from soundmill.model.errors import NotAuthenticated, StaleAttempt
+from soundmill.model.sound import ConversionReport
+from soundmill.model.tasks import Assignment, Attempt
+from soundmill.service.ports import StoredFile
+
+board = APIBlueprint("board", __name__, url_prefix="/api", tag="Workers")
+
+_worker_secret = HTTPTokenAuth(
+    scheme="Bearer", security_scheme_name="workerSecret", description="The worker secret, not a token."
+)
+_OWNER_PATTERN = r"^[\x21-\x7e]+$"
+
+
+class ClaimIn(Shape):
+    """Who claims. The same claimant gets the same task again while it holds it."""
+
+    owner: str = Field(min_length=1, max_length=128, pattern=_OWNER_PATTERN)
+
+
+class WordIn(Shape):
+    """What every word of a worker carries."""
+
+    attempt: int = Field(ge=1)
+
+
+class ProgressIn(WordIn):
+    """From 0 to 1."""
+
+    progress: float = Field(ge=0, le=1)
+
+
+class StoredIn(Shape):
+    """A published result."""
+
+    key: str = Field(pattern="^[0-9a-f]{32}$")
+    size: int = Field(gt=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class ProcessedIn(WordIn):
+    """A verified and published result, with what was found in source and result."""
+
+    result: StoredIn
+    report: dict[str, Any]
+
+
+class FailedIn(WordIn):
+    """Why there is no result."""
+
+    code: FailureCode
+    message: str = Field(min_length=1, max_length=2000)
+    retryable: bool = False
+
+
+def from_a_worker(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Without the worker secret the view isn't called and nothing changes."""
+
+    @wraps(view)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        secret = services().settings.worker_secret.get_secret_value()
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        # An API without a secret has no workers that speak HTTP: nobody may.
+        if not (secret and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), secret.encode())):
+            raise NotAuthenticated("This is for workers, with the worker secret.")
+        return view(*arguments, **named)
+
+    vars(checked)["_spec"] = {**vars(view).get("_spec", {}), "auth": _worker_secret, "roles": []}
+    return checked
+
+
+@board.post("/board/claim")
+@board.doc(summary="Take the next due task", responses={200: "the assignment", 204: "nothing is due"})
+@from_a_worker
+@board.input(ClaimIn, arg_name="given")
+def claim_next(given: ClaimIn) -> Response:
+    """The fair queue decides which."""
+    assignment = services().board.claim(given.owner)
+    return make_response("", 204) if assignment is None else jsonify(_assignment(assignment))
+
+
+@board.post("/tasks/<int:task_id>/claim")
+@board.doc(summary="Take this task", responses={200: "the assignment", 409: "it isn't due"})
+@from_a_worker
+@board.input(ClaimIn, arg_name="given")
+def claim(task_id: int, given: ClaimIn) -> Response:
+    """If it is due."""
+    assignment = services().board.claim(given.owner, task_id)
+    if assignment is None:
+        raise StaleAttempt(f"Task {task_id} isn't due.")
+    return jsonify(_assignment(assignment))
+
+
+@board.post("/tasks/<int:task_id>/progress")
+@board.doc(summary="Renew the lease", responses={200: "go on", 409: "stop: the task is somebody else's, or nobody's"})
+@from_a_worker
+@board.input(ProgressIn, arg_name="given")
+def progress(task_id: int, given: ProgressIn) -> Response:
+    """Go on, or 409."""
+    services().board.progress(Attempt(task_id, given.attempt), given.progress)
+    return jsonify(goOn=True)
+
+
+@board.post("/tasks/<int:task_id>/processed")
+@board.doc(summary="The result is verified and published", responses={200: "it is the task's", 409: "it isn't wanted"})
+@from_a_worker
+@board.input(ProcessedIn, arg_name="given")
+def processed(task_id: int, given: ProcessedIn) -> Response:
+    """The task is over."""
+    stored = StoredFile(given.result.key, given.result.size, given.result.sha256)
+    services().board.processed(Attempt(task_id, given.attempt), stored, ConversionReport.from_dict(given.report))
+    return jsonify(status="processed")
+
+
+@board.post("/tasks/<int:task_id>/failed")
+@board.doc(summary="The attempt ended without a result", responses={200: "noted", 409: "nobody wants to know"})
+@from_a_worker
+@board.input(FailedIn, arg_name="given")
+def failed(task_id: int, given: FailedIn) -> Response:
+    """Due again, or failed for good."""
+    failure = Failure(given.code, given.message, given.retryable)
+    services().board.failed(Attempt(task_id, given.attempt), failure)
+    return jsonify(status="noted")
+
+
+@board.post("/tasks/<int:task_id>/released")
+@board.doc(summary="Give the task back undone", responses={200: "due again", 409: "it wasn't yours any more"})
+@from_a_worker
+@board.input(WordIn, arg_name="given")
+def released(task_id: int, given: WordIn) -> Response:
+    """Due at once, and the attempt doesn't count."""
+    services().board.release(Attempt(task_id, given.attempt))
+    return jsonify(status="noted")
+
+
+def _assignment(assignment: Assignment) -> dict[str, Any]:
+    return {
+        "taskId": assignment.attempt.task_id,
+        "attempt": assignment.attempt.number,
+        "sourceKey": assignment.source_key,
+        "newFormat": assignment.new_format,
+        "options": assignment.options.as_dict(),
+    }

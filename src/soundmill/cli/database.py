@@ -1,0 +1,24 @@
+"""``soundmill db``: the database's schema."""
+
+from __future__ import annotations
+
+import typer
+
+from soundmill.cli.complaints import told_in_one_line
+
+db = typer.Typer(help="The database.", no_args_is_help=True)
+
+
+@db.callback()
+def _db() -> None:
+    pass
+
+
+@db.command()
+def upgrade() -> None:
+    """Apply the migrations that are missing. May run anywhere, any number of times, several at once."""
+    with told_in_one_line():
+        from soundmill.app import App, load_settings
+
+        App(load_settings()).upgrade_database()
+        print("The database is up to date.")

@@ -1,0 +1,127 @@
+"""A worker of several machines: ``soundmill worker``, or ``celery -A soundmill.fleet worker -Q batch``.
+
+Celery's child processes convert, each with a warm engine and an HTTP connection of its own. A message says that there may be work;
+which task is converted is what the fair queue answers to the claim.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
+
+from soundmill.app import BATCH_QUEUE, START_CONVERSION, App, configure_logs, load_settings, open_mill
+from soundmill.model.errors import ConfigurationError, Unreachable
+from soundmill.service.work import Worker
+
+_settings = load_settings()
+_log = structlog.get_logger()
+# Written to once, when the worker stops, and never emptied: every child sees it readable from then on.
+_stopping, _stop = os.pipe()
+
+celery = App(_settings).celery
+
+
+class _Child:
+    """What one process converts with, made at its first use: nothing of it crosses a fork."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._worker: Worker | None = None
+        self._is_busy = False
+
+    def work(self) -> None:
+        self._is_busy = True
+        try:
+            self._ready_worker().work()
+        except Unreachable as error:
+            _log.warning("no task taken: the API doesn't answer", detail=error.detail_for_log)
+        except ConfigurationError as error:
+            _log.error("no task taken", detail=error.message)
+        finally:
+            self._is_busy = False
+
+    def prepare(self) -> None:
+        signal.signal(signal.SIGTERM, self._terminated)
+        threading.Thread(target=self._await_stop, name="drain", daemon=True).start()
+        self._ready_worker()
+
+    def close(self) -> None:
+        self._worker = None
+        self._open.close()
+
+    def _ready_worker(self) -> Worker:
+        if self._worker is None:
+            self._worker = self._open.enter_context(App(_settings).worker())
+        return self._worker
+
+    def _drain(self) -> None:
+        if self._worker is not None:
+            self._worker.drain(timedelta(seconds=_settings.drain_seconds))
+
+    def _await_stop(self) -> None:
+        select.select([_stopping], [], [])
+        self._drain()
+
+    def _terminated(self, number: int, frame: object) -> None:
+        self._drain()
+        if not self._is_busy:
+            sys.exit(0)
+
+
+_child = _Child()
+
+
+@celery.task(name=START_CONVERSION, ignore_result=True)
+def start_conversion(task_id: int) -> None:
+    """There may be work: take the next due task and convert it. ``task_id`` is the one that was rung for."""
+    _child.work()
+
+
+@worker_init.connect
+def _prepare(**given: Any) -> None:
+    configure_logs(_settings)
+    # Said here, once, and not by each child: conversions can't be confined, or a setting is missing.
+    if not _settings.effective_api_url:
+        raise SystemExit("soundmill: Say where the API is: SOUNDMILL_API_URL or API_INSTANCE_IP.")
+    try:
+        open_mill(_settings).close()
+    except ConfigurationError as error:
+        raise SystemExit(f"soundmill: {error.message}") from error
+
+
+@worker_process_init.connect
+def _prepare_child(**given: Any) -> None:
+    configure_logs(_settings)
+    _child.prepare()
+
+
+@worker_process_shutdown.connect
+def _close_child(**given: Any) -> None:
+    _child.close()
+
+
+@worker_shutting_down.connect
+def _drain_children(**given: Any) -> None:
+    os.write(_stop, b"\0")
+
+
+def run_fleet_worker() -> None:
+    """Take work from the broker until SIGTERM, then drain. Raises ``ConfigurationError``."""
+    arguments = ["worker", "--queues", BATCH_QUEUE, "--loglevel", "WARNING", "--pool", "prefork"]
+    arguments += [
+        "--concurrency",
+        str(_settings.workers or os.cpu_count() or 1),
+        "--hostname",
+        f"soundmill-{os.getpid()}@%h",
+    ]
+    arguments += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    celery.worker_main(arguments)
