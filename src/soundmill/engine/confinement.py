@@ -7,6 +7,9 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from soundmill.engine import landlock, seccomp
@@ -55,6 +58,16 @@ def confine(source: Path, directory: Path, limits: Limits) -> None:
             landlock.restrict_to(source, directory)
         if seccomp.is_available():
             seccomp.refuse_dangerous_calls()
+
+
+@contextmanager
+def dying_after(processor_time: timedelta) -> Iterator[None]:
+    """End this process with ``SIGVTALRM`` when what is inside takes longer: C code can't be interrupted otherwise."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, processor_time.total_seconds())
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def _limit(kind: int, value: int, grace: int = 0) -> None:

@@ -35,7 +35,7 @@ def convert(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
     Raises ``ConversionError``; a result that is there then is worth nothing.
     """
     with open_source(job.source) as source:
-        about = read_about(source.container, source.stream)
+        about = read_about(job.source, source.container, source.stream)
         decoding = Decoding(source, job.limits.decoded)
         frames = decoding.frames(_progress(source, on_progress))
         first = next(frames)

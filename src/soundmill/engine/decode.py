@@ -18,6 +18,8 @@ _BARE_STREAMS = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "mpegts", "mpeg",
 # Uncompressed: a last block that isn't whole is judged by the count of samples.
 _COUNTED_BLOCKS = frozenset({"wav", "w64", "aiff", "caf", "au"})
 _MOST_EDGE_ERRORS = 200
+# A decoder holds back a frame or two, of up to 2,048 samples each.
+_LONGEST_ASF_GAP_SECONDS = 0.15
 
 
 class Decoding:
@@ -27,6 +29,7 @@ class Decoding:
         self._source = source
         self._longest_seconds = longest.total_seconds()
         self._errors_since_sound = 0
+        self._begins_at: float | None = None
         self.seconds = 0.0
         self.sample_rate = 0
         self.channels = 0
@@ -53,6 +56,7 @@ class Decoding:
     def _decoded(self, on_position: Callable[[float], None]) -> Iterator[AudioFrame]:
         try:
             for packet in self._source.container.demux(self._source.stream):
+                self._judge_gap(packet.pts)
                 try:
                     decoded = packet.decode()
                 except av.InvalidDataError:
@@ -66,6 +70,16 @@ class Decoding:
             raise
         except av.FFmpegError as error:
             raise self._damaged(str(error)) from error
+
+    def _judge_gap(self, pts: int | None) -> None:
+        """ASF's packets have a fixed size: FFmpeg goes on with the next behind a broken one, and says nothing."""
+        if self._source.kind != "asf" or pts is None:
+            return
+        at = float(pts * self._source.stream.time_base)
+        if self._begins_at is None:
+            self._begins_at = at
+        if at - self._begins_at - self.seconds > _LONGEST_ASF_GAP_SECONDS:
+            raise self._damaged(f"the next packet is at {at:.3f} s")
 
     def _count(self, frame: AudioFrame) -> None:
         if not self.sample_rate:
@@ -90,7 +104,7 @@ class Decoding:
 
     def _judge_end(self) -> None:
         if not self.sample_rate:
-            if self._errors_since_sound:
+            if self._errors_since_sound or self._source.declared_samples:
                 raise self._damaged(f"{self._errors_since_sound} packets")
             raise ConversionError(FailureCode.NO_AUDIO, "This file holds no sound: its audio is empty.")
         kind = self._source.kind

@@ -12,13 +12,14 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
+from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, write_cover
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
 from soundmill.engine.vorbis import VorbisEncoder, picture_block
 
 _QSCALE_UNIT = 118  # FF_QP2LAMBDA: FFmpeg's global quality counts in these
-_COVER_STREAM_MUXERS = frozenset({"mp3", "flac", "ipod", "aiff"})
+_COVER_STREAM_MUXERS = frozenset({"mp3", "flac", "aiff"})
 _VORBIS_COMMENT_PICTURE = "METADATA_BLOCK_PICTURE"
 
 
@@ -55,6 +56,7 @@ class LibavEncoder:
         self._container: OutputContainer = av.open(
             f"file:{path}", "w", format=plan.muxer, options=dict(plan.muxer_options)
         )
+        self._path, self._muxer, self._cover = path, plan.muxer, about.cover
         try:
             self._stream = _add_sound(self._container, plan)
             cover = _add_about(self._container, self._stream, plan, about)
@@ -76,6 +78,8 @@ class LibavEncoder:
         for packet in self._stream.encode(None):
             self._container.mux_one(packet)
         self._container.close()
+        if self._cover is not None:
+            write_cover(self._path, self._muxer, self._cover)
 
     def abandon(self) -> None:
         """See :class:`Encoder`."""
@@ -106,7 +110,7 @@ def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about
     tags.update(about.tags)
     if about.chapters:
         container.set_chapters(list(about.chapters))
-    if about.cover is None:
+    if about.cover is None or (plan.muxer == "flac" and len(about.cover.data) > LARGEST_FLAC_PICTURE_BYTES):
         return None
     if plan.muxer == "ogg":
         tags[_VORBIS_COMMENT_PICTURE] = picture_block(about.cover)

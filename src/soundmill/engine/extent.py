@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_HEAD_BYTES = 1 << 20
 _ASF_BROADCAST = 1
@@ -18,36 +17,10 @@ def declared_bytes(kind: str, file: BinaryIO) -> int | None:
     ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls it.
     """
     start = file.tell()
-    if kind == "matroska,webm":
-        return _matroska_bytes(file)
     if kind == "asf":
         size = _asf_bytes(file.read(_ASF_HEAD_BYTES))
         return None if size is None else start + size
     return _mp4_bytes(file, start) if kind.startswith("mov") else None
-
-
-def _matroska_bytes(file: BinaryIO) -> int | None:
-    """RFC 8794, sections 4 and 6.2: header and segment each have a size; that of a live segment is unknown."""
-    if file.read(4) != _EBML:
-        return None
-    header = _ebml_size(file)
-    if header is None:
-        return None
-    file.seek(file.tell() + header)
-    if file.read(4) != _SEGMENT:
-        return None
-    segment = _ebml_size(file)
-    return None if segment is None else file.tell() + segment
-
-
-def _ebml_size(file: BinaryIO) -> int | None:
-    first = file.read(1)
-    if not first or not first[0]:
-        return None
-    following = 8 - first[0].bit_length()
-    bits = 7 * (following + 1)
-    value = int.from_bytes(first + file.read(following)) & (1 << bits) - 1
-    return None if value == (1 << bits) - 1 else value
 
 
 def _asf_bytes(head: bytes) -> int | None:

@@ -30,6 +30,11 @@ _SERVER_MODULE = "soundmill.engine.server"
 
 _DEATHS: dict[int, tuple[FailureCode, str, bool]] = {
     signal.SIGXCPU: (FailureCode.CPU_LIMIT, "The conversion took more processor time than is allowed.", False),
+    signal.SIGVTALRM: (
+        FailureCode.CPU_LIMIT,
+        "The file's beginning is too complicated: it may hold too many tags.",
+        False,
+    ),
     signal.SIGXFSZ: (FailureCode.OUTPUT_LIMIT, "The result would be larger than is allowed.", False),
 }
 _CRASH = (FailureCode.CRASHED, "The conversion crashed; this file may be built to do that.", True)

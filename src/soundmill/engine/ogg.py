@@ -6,6 +6,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from soundmill.engine.damage import Damage
+
 _HEADER_BYTES = 27
 _CAPTURE = b"OggS"
 _CHECKSUM = slice(22, 26)
@@ -23,15 +25,6 @@ class _Logical:
     rate: int
     next_page: int
     granule: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Sound is whole up to ``seconds``; ``at_end`` when nothing but the end is missing."""
-
-    seconds: float
-    at_end: bool
-    detail: str
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ JSON a message: it gets ``{"job": …}`` and ``{"stop": true}``; it passes on wh
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import json
 import os
@@ -29,6 +30,8 @@ from soundmill.model.conversion import ConversionError, FailureCode
 
 _LONGEST_MESSAGE_BYTES = 8 << 20
 _READ_BYTES = 1 << 16
+# Those in which tags are written.
+_ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be")
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -46,7 +49,9 @@ def main(descriptor: int, parent: int) -> None:
 
 
 def _load_everything() -> None:
-    """PyAV imports parts of itself when they are first needed: too late for a process that can't open files any more."""
+    """PyAV and codecs of text are imported when they are first needed: too late for a process that can't open files any more."""
+    for encoding in _ENCODINGS:
+        codecs.lookup(encoding)
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)

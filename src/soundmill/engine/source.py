@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -14,11 +15,11 @@ from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.stream import Discard, Disposition, Stream
 
+from soundmill.engine import matroska, ogg
+from soundmill.engine.confinement import dying_after
 from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
-from soundmill.engine.ogg import find_damage
 from soundmill.engine.sniff import sniff, sound_start
-from soundmill.engine.text import clock
 from soundmill.model.conversion import ConversionError, FailureCode
 
 MOST_CHANNELS = 8
@@ -28,6 +29,9 @@ _RATES = range(100, 768_001)
 _SAID_BY_HEADER = frozenset({"wav", "w64", "aiff", "flac", "caf", "au", "tta"})
 _SMALL_PROBE = {"probesize": "65536", "analyzeduration": "0"}
 
+# Honest files take milliseconds. FFmpeg keeps tags in a list that it searches for each new one: 50,000 take 46 s.
+_OPENING = timedelta(seconds=5)
+
 _DECODER_NAMES = """
 flac alac vorbis opus libopus mp1 mp1float mp2 mp2float mp3 mp3float aac aac_latm wmav1 wmav2 wmapro
 wmalossless ac3 eac3 dca truehd mlp amrnb amrwb ape tta wavpack mpc7 mpc8 dsd_lsbf dsd_msbf dsd_lsbf_planar
@@ -36,6 +40,8 @@ adpcm_yamaha adpcm_g722 adpcm_g726 pcm_alaw pcm_mulaw pcm_u8 pcm_s8 pcm_s16le pc
 pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_s64le pcm_bluray pcm_dvd
 pcm_s8_planar pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar pcm_s16be_planar
 """
+# Their frames have checksums; FFmpeg only looks at them, and only minds them, when it is told to.
+_WITH_CHECKSUMS = frozenset({"flac", "wavpack", "tta", "ape"})
 _DECODERS = frozenset(_DECODER_NAMES.split())
 
 
@@ -87,7 +93,8 @@ def open_source(path: Path) -> Source:
         **(_SMALL_PROBE if kind in _SAID_BY_HEADER else {}),
     }
     try:
-        container = av.open(f"file:{path}", "r", format=kind.partition(",")[0], options=options)
+        with dying_after(_OPENING):
+            container = av.open(f"file:{path}", "r", format=kind.partition(",")[0], options=options)
     except MemoryError:
         raise
     except av.FFmpegError as error:
@@ -105,12 +112,10 @@ def open_source(path: Path) -> Source:
 def _check_whole(file: BinaryIO, kind: str) -> None:
     """Refuse what FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
     file.seek(sound_start(file))
-    damage = find_damage(file) if kind == "ogg" else None
-    if damage is not None:
-        said = "ends early: it is cut off after" if damage.at_end else "is damaged after"
-        raise ConversionError(
-            FailureCode.DAMAGED_INPUT, f"The file {said} {clock(damage.seconds)}.", detail_for_log=damage.detail
-        )
+    finder = {"ogg": ogg.find_damage, "matroska,webm": matroska.find_damage}.get(kind)
+    if finder and (damage := finder(file)):
+        raise damage.error()
+    file.seek(sound_start(file))
     declared, there = declared_bytes(kind, file), file.seek(0, os.SEEK_END)
     if declared is not None and declared > there:
         raise ConversionError(
@@ -135,15 +140,20 @@ def _sound_of(container: InputContainer) -> AudioStream:
         if each.index != chosen.index and not _is_picture(each):
             each.discard = Discard.all
     chosen.codec_context.thread_count = 1
-    if chosen.codec_context.name == "flac":
-        chosen.codec_context.options = {"err_detect": "crccheck"}
+    if chosen.codec_context.name in _WITH_CHECKSUMS:
+        chosen.codec_context.options = {"err_detect": "crccheck+explode"}
     return chosen
 
 
 def check_sound(sample_rate: int, channels: int) -> None:
     """Refuse what no honest file has. Raises ``ConversionError`` with ``UNSUPPORTED_INPUT``."""
-    if sample_rate not in _RATES or channels < 1:
+    if sample_rate not in _RATES:
         raise ConversionError(FailureCode.UNSUPPORTED_INPUT, f"A sample rate of {sample_rate} Hz can't be converted.")
+    if channels not in range(1, MOST_CHANNELS + 1):
+        raise ConversionError(
+            FailureCode.UNSUPPORTED_INPUT,
+            f"Sound of {channels} channels can't be converted: soundmill takes 1 to {MOST_CHANNELS}.",
+        )
 
 
 def _decoder_name(stream: AudioStream) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
+from soundmill.engine.covers import read_asf_cover
 from soundmill.engine.picture import Picture, read_picture
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ _TECHNICAL = frozenset(_TECHNICAL_NAMES.split())
 _TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
 _MOST_TAGS = 500
 _LONGEST_TAG = 100_000
+_MOST_NAMED = 20
 # Other names of the same thing in this or that format.
 _SAME = {"year": "date", "tracknumber": "track", "discnumber": "disc", "albumartist": "album_artist", "wm/year": "date"}
 
@@ -36,11 +39,17 @@ class About:
     tags: Mapping[str, str] = field(default_factory=dict)
     cover: Picture | None = None
     chapters: tuple[Chapter, ...] = ()
+    unread: tuple[str, ...] = ()
+    """What is there, but too broken or too large to be carried anywhere; named for people."""
 
 
-def read_about(container: InputContainer, sound: Stream) -> About:
-    """Read all of it; a broken cover is no cover."""
-    return About(_tags(container, sound), _cover(container), tuple(container.chapters()))
+def read_about(path: Path, container: InputContainer, sound: Stream) -> About:
+    """Read all of it; a broken cover is no cover, and is named as unread."""
+    tags, unread_tags = _tags(container, sound)
+    data = _cover_data(path, container)
+    cover = read_picture(data)
+    unread_cover = ("cover",) if data is not None and cover is None else ()
+    return About(tags, cover, tuple(container.chapters()), unread_tags + unread_cover)
 
 
 def missing(wanted: About, found: About) -> tuple[str, ...]:
@@ -50,28 +59,38 @@ def missing(wanted: About, found: About) -> tuple[str, ...]:
         lost.append("cover")
     if len(found.chapters) < len(wanted.chapters):
         lost.append("chapters")
-    return tuple(lost)
+    return (*lost, *wanted.unread)
 
 
-def _tags(container: InputContainer, sound: Stream) -> dict[str, str]:
+def _tags(container: InputContainer, sound: Stream) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Tags by their names, and what had to be left out."""
     tags: dict[str, str] = {}
+    left_out: list[str] = []
     for name, value in {**container.metadata, **sound.metadata}.items():
         key = name.lower()
         key = _SAME.get(key, key)
-        is_ours = key not in _TECHNICAL and not key.startswith(_TECHNICAL_PREFIXES)
-        if is_ours and value.strip() and len(tags) < _MOST_TAGS and len(value) <= _LONGEST_TAG:
+        if key in _TECHNICAL or key.startswith(_TECHNICAL_PREFIXES) or not value.strip():
+            continue
+        if len(tags) < _MOST_TAGS and len(value) <= _LONGEST_TAG:
             tags[key] = value
-    return tags
+        else:
+            left_out.append(f"tag: {key}")
+    if len(left_out) > _MOST_NAMED:
+        left_out = [f"{len(left_out)} tags, too many or too long"]
+    return tags, tuple(left_out)
 
 
-def _cover(container: InputContainer) -> Picture | None:
+def _cover_data(path: Path, container: InputContainer) -> bytes | None:
+    """The cover's bytes, whatever they are worth; empty where there is one that has none."""
     for stream in container.streams:
-        if isinstance(stream, AttachmentStream) and (picture := read_picture(stream.data)):
-            return picture
+        if isinstance(stream, AttachmentStream) and (stream.mimetype or "").startswith("image/"):
+            return stream.data
     # A cover's packet comes before any sound; FFmpeg hands it out again after a seek to the start.
     pictures = [each for each in container.streams.video if each.disposition & each.disposition.attached_pic]
     for packet in container.demux(pictures[:1]) if pictures else ():
-        return read_picture(bytes(packet))
+        return bytes(packet)
+    if container.format.name == "asf":
+        return read_asf_cover(path)
     return None
 
 

@@ -34,7 +34,7 @@ def verify(path: Path, target: TargetFormat, plan: Plan, encoded_samples: int, l
     """
     try:
         with open_source(path) as result:
-            about = read_about(result.container, result.stream)
+            about = read_about(path, result.container, result.stream)
             decoding = Decoding(result, limits.decoded * 2)
             for _ in decoding.frames():
                 pass

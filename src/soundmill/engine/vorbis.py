@@ -11,13 +11,13 @@ from av.audio.frame import AudioFrame
 from mutagen.flac import Picture as PictureBlock
 from mutagen.oggvorbis import OggVorbis
 
+from soundmill.engine.covers import FRONT_COVER
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
 
 # libvorbis gets all of a write at once on its stack: large ones overflow it.
 _WRITE_SAMPLES = 4096
-_FRONT_COVER = 3  # ID3v2's picture types, which FLAC's picture block shares (RFC 9639, section 8.8)
 
 # The order of channels in Vorbis (Vorbis I, section 4.3.9) by FFmpeg's, which is WAVE's.
 _ORDER = {
@@ -73,7 +73,7 @@ class VorbisEncoder:
 def picture_block(cover: Picture) -> str:
     """The value of a ``METADATA_BLOCK_PICTURE`` comment: FLAC's picture block in base64 (xiph.org, VorbisComment)."""
     block = PictureBlock()
-    block.type, block.mime, block.data = _FRONT_COVER, cover.mime_type, cover.data
+    block.type, block.mime, block.data = FRONT_COVER, cover.mime_type, cover.data
     block.width, block.height, block.depth = cover.width, cover.height, 24
     return base64.b64encode(block.write()).decode("ascii")
 

@@ -1,0 +1,94 @@
+"""The elements of a Matroska or WebM file (RFC 9559): FFmpeg looks for the next cluster behind what it can't read, and says nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from soundmill.engine.damage import Damage
+
+_HEADER, _SEGMENT, _CLUSTER, _INFO = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1549A966
+_TRACKS, _TRACK_ENTRY, _TRACK_NUMBER, _SIMPLE_BLOCK = 0x1654AE6B, 0xAE, 0xD7, 0xA3
+_TIMESTAMP, _TIMESTAMP_SCALE = 0xE7, b"\x2a\xd7\xb1"
+# What may stand in a segment, in a cluster and anywhere: sections 5.1 and 11.1.
+_SKIPPED = frozenset(
+    {0x114D9B74, _TRACKS, 0x1043A770, 0x1254C367, 0x1C53BB6B, 0x1941A469, 0x1B538667, 0xEC, 0xBF}
+    | {0x5854, 0xA7, 0xAB, _SIMPLE_BLOCK, 0xA0, 0xAF, _HEADER, _INFO, _TIMESTAMP}
+)
+_ENTERED = frozenset({_SEGMENT, _CLUSTER})
+_LONGEST_INFO = 1 << 16
+_LONGEST_TRACKS = 16 << 20
+
+
+def find_damage(file: BinaryIO) -> Damage | None:
+    """From where ``file`` stands, the first element that isn't one or is cut off; ``None`` when they follow each other."""
+    at = file.tell()
+    length = file.seek(0, os.SEEK_END)
+    seconds, scale, cut_off = 0.0, 0.001, False
+    tracks: set[int] = set()
+    while at < length:
+        file.seek(at)
+        head = file.read(12)
+        name, name_bytes = _number(head, keep_marker=True)
+        size, size_bytes = _number(head[name_bytes:], keep_marker=False)
+        if name not in _SKIPPED | _ENTERED or not size_bytes:
+            return Damage(seconds, cut_off, f"no element at byte {at}")
+        start = at + name_bytes + size_bytes
+        is_size_known = size != (1 << 7 * size_bytes) - 1
+        if is_size_known and start + size > length:
+            cut_off = True
+            if name not in _ENTERED:
+                return Damage(seconds, cut_off, f"the element at byte {at} is cut off")
+        file.seek(start)
+        if name == _TIMESTAMP:
+            seconds = int.from_bytes(file.read(min(size, 8))) * scale
+        elif name == _TRACKS:
+            tracks = _track_numbers(file.read(min(size, _LONGEST_TRACKS)))
+        elif name == _SIMPLE_BLOCK and _number(file.read(8), keep_marker=False)[0] not in tracks:
+            return Damage(seconds, cut_off, f"the block at byte {at} belongs to no track")
+        elif name == _INFO:
+            scale = _timestamp_scale(file.read(min(size, _LONGEST_INFO)))
+        at = start if name in _ENTERED else start + size
+    return Damage(seconds, cut_off, f"it ends at byte {length}") if cut_off else None
+
+
+def _number(data: bytes, *, keep_marker: bool) -> tuple[int, int]:
+    """A number of variable length and how many bytes it takes (RFC 8794, section 4); (0, 0) where there is none."""
+    if not data or not data[0]:
+        return 0, 0
+    length = 9 - data[0].bit_length()
+    if len(data) < length:
+        return 0, 0
+    value = int.from_bytes(data[:length])
+    return (value if keep_marker else value & (1 << 7 * length) - 1), length
+
+
+def _timestamp_scale(info: bytes) -> float:
+    """Seconds a tick; a millisecond unless said otherwise."""
+    at = info.find(_TIMESTAMP_SCALE)
+    size = info[at + 3] & 0x7F if 0 <= at < len(info) - 3 else 0
+    return (int.from_bytes(info[at + 4 : at + 4 + size]) or 1_000_000) / 1e9
+
+
+def _track_numbers(tracks: bytes) -> set[int]:
+    return {
+        int.from_bytes(value)
+        for name, entry in _children(tracks)
+        if name == _TRACK_ENTRY
+        for child, value in _children(entry)
+        if child == _TRACK_NUMBER
+    }
+
+
+def _children(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Names and contents of the elements in ``data``, up to the first that isn't one."""
+    at = 0
+    while at < len(data):
+        name, name_bytes = _number(data[at : at + 8], keep_marker=True)
+        size, size_bytes = _number(data[at + name_bytes : at + name_bytes + 8], keep_marker=False)
+        if not name_bytes or not size_bytes:
+            return
+        at += name_bytes + size_bytes
+        yield name, data[at : at + size]
+        at += size
