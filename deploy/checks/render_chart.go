@@ -1,6 +1,6 @@
 // Command render_chart renders a Helm chart's templates with Go's own template engine and sprig, where no helm binary is to be had.
 //
-// It knows what the chart of soundmill uses: .Values, .Release, .Chart, .Capabilities, include, required, toYaml.
+// It knows what the chart of soundmill uses: .Values, .Release, .Chart, .Files.Get, include, required, toYaml.
 // It does not know subcharts, hooks' order or the API server. Usage: render_chart CHART VALUES.json RELEASE NAMESPACE
 package main
 
@@ -59,10 +59,10 @@ func render(chart, valuesFile, release, namespace string) error {
 		}
 	}
 	data := map[string]interface{}{
-		"Values":       given["values"],
-		"Chart":        given["chart"],
-		"Release":      map[string]interface{}{"Name": release, "Namespace": namespace, "Service": "Helm"},
-		"Capabilities": map[string]interface{}{"APIVersions": []string{}},
+		"Values":  given["values"],
+		"Chart":   given["chart"],
+		"Release": map[string]interface{}{"Name": release, "Namespace": namespace, "Service": "Helm"},
+		"Files":   files(chart),
 	}
 	for _, name := range names {
 		if !strings.HasSuffix(name, ".yaml") {
@@ -75,6 +75,17 @@ func render(chart, valuesFile, release, namespace string) error {
 		fmt.Println()
 	}
 	return nil
+}
+
+type files string
+
+// Get gives the text of a file in the chart, or nothing when there is none, as Helm does.
+func (chart files) Get(name string) string {
+	text, err := os.ReadFile(filepath.Join(string(chart), name))
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }
 
 func toJSON(value interface{}) (string, error) {
