@@ -9,6 +9,7 @@ from mutagen import MutagenError
 from mutagen.asf import ASF, ASFByteArrayAttribute
 from mutagen.mp4 import MP4, MP4Cover
 
+from soundmill.engine.asf import correct_size
 from soundmill.engine.picture import Picture
 
 FRONT_COVER = 3
@@ -32,6 +33,8 @@ def write_cover(path: Path, muxer: str, cover: Picture) -> None:
         song = ASF(path)
         song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(cover))]
         song.save()
+        with path.open("r+b") as file:
+            correct_size(file)
 
 
 def read_asf_cover(path: Path) -> bytes | None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from soundmill.engine.asf import file_properties
 from soundmill.engine.mpeg import xing_sample_count
 from soundmill.engine.sniff import sound_start
 from soundmill.engine.wave import wave_sample_count
 
 # The header counts samples (or the muxer knew them when it wrote it).
-_COUNTED = frozenset({"flac", "aiff", "w64", "caf", "tta", "wv", "ape", "mov,mp4,m4a,3gp,3g2,mj2", "asf"})
+_COUNTED = frozenset({"flac", "aiff", "w64", "caf", "tta", "wv", "ape", "mov,mp4,m4a,3gp,3g2,mj2"})
 _HEAD_BYTES = 64 * 1024
 # Encoders disagree whether the frame that holds the count counts itself.
 _MPEG_FRAME_SAMPLES = 1152
@@ -26,6 +27,11 @@ def declared_sample_count(path: Path, kind: str, container: InputContainer, stre
     if kind == "wav":
         with path.open("rb") as file:
             return wave_sample_count(file)
+    if kind == "asf":
+        # FFmpeg guesses from the bit rate where a tagger made the file longer without saying so in its header.
+        with path.open("rb") as file:
+            found = file_properties(file)
+        return None if found is None else int(found.seconds * stream.codec_context.sample_rate)
     if kind == "mp3":
         with path.open("rb") as file:
             file.seek(sound_start(file))
