@@ -17,11 +17,13 @@ not_possible() { # reason
     return 77
 }
 
+apt_install() { # Debian packages
+    type -P apt-get >/dev/null && [ "$(id -u)" -eq 0 ] || return
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$@"; } >>"$log/apt" 2>&1
+}
+
 have() { # program, Debian package
-    type -P "$1" >/dev/null && return
-    type -P apt-get >/dev/null && [ "$(id -u)" -eq 0 ] || return 1
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$2"; } >>"$log/apt" 2>&1
-    type -P "$1" >/dev/null
+    type -P "$1" >/dev/null || { apt_install "$2" && type -P "$1" >/dev/null; }
 }
 
 python_tools() { # the programs below, in an environment of their own
@@ -44,7 +46,7 @@ debian() {
 
 check_shell() {
     have shellcheck shellcheck || { not_possible "no shellcheck, and apt can't install it"; return; }
-    shellcheck scripts/check-deploy.sh deploy/make-secrets.sh && find deploy -name '*.sh' -exec shellcheck {} +
+    shellcheck scripts/check-deploy.sh deploy/make-secrets.sh deploy/gcp/startup/broker.sh
 }
 
 check_secrets() { # every secret is there, for its owner only, and stays when made again; none is in git
@@ -76,7 +78,7 @@ check_compose_config() {
         chroot "$tools/debian" docker-compose -f /mnt/check/compose.yaml config --quiet
         local status=$?
         rm -rf "$tools/debian/mnt/check"
-        return $status
+        return "$status"
     else
         not_possible "neither docker compose nor a Debian with it"
     fi
@@ -111,7 +113,7 @@ check_image() {
     # Layers of a file system without copy-on-write: nobody wants to keep them.
     images rmi --all --force >/dev/null
     printf '%s\n' "$said"
-    [ $status -eq 0 ] && [[ $said == 10001$'\n'"soundmill "* ]]
+    [ "$status" -eq 0 ] && [[ $said == 10001$'\n'"soundmill "* ]]
 }
 
 check_units() {
@@ -131,6 +133,84 @@ check_units() {
     done
 }
 
+terraform_here() { # in the folder given; without this machine's own settings of Terraform
+    env --unset=TF_CLI_CONFIG_FILE terraform -chdir="$1" "${@:2}"
+}
+
+check_terraform_format() {
+    type -P terraform >/dev/null || { not_possible "no terraform on the PATH"; return; }
+    terraform_here deploy/gcp fmt -check -diff
+}
+
+check_terraform_names() {
+    python_tools || { not_possible "PyPI isn't reached"; return; }
+    # The provider itself is not on PyPI, Debian or npm. These declarations are made from its schema.
+    local types=$tools/provider/package/lib
+    if [ ! -d "$types" ] && type -P npm >/dev/null; then
+        mkdir -p "$tools/provider" && (cd "$tools/provider" && npm pack --silent @cdktf/provider-google@16.12.1 &&
+            tar -xzf cdktf-provider-google-*.tgz --wildcards 'package/lib/*/index.d.ts' && rm cdktf-provider-google-*.tgz) >"$log/npm" 2>&1
+    fi
+    local given=()
+    [ -d "$types" ] && given=("$types")
+    "$tools/py/bin/python" deploy/checks/terraform_names.py "${given[@]}"
+}
+
+check_terraform_validate() {
+    type -P terraform >/dev/null || { not_possible "no terraform on the PATH"; return; }
+    cp -r deploy/gcp "$scratch/gcp"
+    terraform_here "$scratch/gcp" init -backend=false -input=false -no-color >"$log/terraform-init" 2>&1 ||
+        { not_possible "terraform can't get the providers, see ${log#"$PWD"/}/terraform-init"; return; }
+    terraform_here "$scratch/gcp" validate -no-color
+}
+
+check_startup_scripts() { # the templates as Terraform renders them, through bash and shellcheck
+    type -P terraform >/dev/null || { not_possible "no terraform on the PATH"; return; }
+    have shellcheck shellcheck || { not_possible "no shellcheck, and apt can't install it"; return; }
+    local folder=$scratch/startup
+    mkdir -p "$folder/made" && cp -r deploy/gcp/startup "$folder/" || return
+    cat >"$folder/main.tf" <<'TERRAFORM' || return
+locals {
+  made = merge(
+    { for pair in setproduct(["api", "worker", "janitor"], [true, false]) :
+      "${pair[0]}-${pair[1] ? "bucket" : "nfs"}" => templatefile("startup/soundmill.sh.tftpl", {
+        role      = pair[0], release = "gs://releases/1", secrets = ["secret", "limits-url"], bucket_storage = pair[1], bucket = "files",
+        forwarded = "$scheme", balancer = "203.0.113.1"
+      })
+    },
+    { nfs = templatefile("startup/nfs.sh.tftpl", { clients = "10.0.0.0/8" }) },
+  )
+}
+output "made" {
+  value = local.made
+}
+TERRAFORM
+    terraform_here "$folder" apply -input=false -auto-approve -no-color >/dev/null || return
+    terraform_here "$folder" output -json made | .venv/bin/python -c '
+import json, pathlib, sys
+for name, text in json.load(sys.stdin).items():
+    (pathlib.Path(sys.argv[1]) / f"{name}.sh").write_text(text)
+' "$folder/made" || return
+    shellcheck "$folder"/made/*.sh && printf '%s scripts\n' "$(find "$folder/made" -name '*.sh' | wc -l)"
+}
+
+check_chart_values() {
+    python_tools || { not_possible "PyPI isn't reached"; return; }
+    "$tools/py/bin/python" deploy/checks/chart_manifests.py values
+}
+
+# There is no helm on PyPI, Debian or npm; what it renders with is Go's template engine and sprig, which Debian has.
+check_chart_manifests() {
+    python_tools || { not_possible "PyPI isn't reached"; return; }
+    if type -P helm >/dev/null; then
+        helm lint --quiet deploy/helm/soundmill --values deploy/helm/trial-values.yaml || return
+    fi
+    { type -P go >/dev/null && [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ]; } ||
+        apt_install golang-go golang-github-masterminds-sprig-dev ||
+        { not_possible "no Go and sprig to build the renderer with, and apt can't install them"; return; }
+    GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$tools/go go build -o "$tools/render_chart" deploy/checks/render_chart.go || return
+    "$tools/py/bin/python" deploy/checks/chart_manifests.py manifests "$tools/render_chart"
+}
+
 failed=0
 report() { # name, function
     local said status
@@ -147,7 +227,7 @@ report() { # name, function
     esac
 }
 
-all=(shell secrets compose-schema compose-config nginx-syntax nginx-service units terraform-format terraform-names chart-values chart-manifests image)
+all=(shell secrets compose-schema compose-config nginx-syntax nginx-service units terraform-format terraform-names terraform-validate startup-scripts chart-values chart-manifests image)
 for name in "${@:-${all[@]}}"; do
     report "$name" "check_${name//-/_}"
 done
