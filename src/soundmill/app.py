@@ -297,7 +297,9 @@ def _worked(worker: Worker) -> bool:
 def run_janitor(settings: Settings) -> None:
     """Sweep until SIGTERM. A database, broker or storage that fails is asked again at the next round."""
     configure_logs(settings)
-    janitor = App(settings).janitor
+    app = App(settings)
+    app.upgrade_database()
+    janitor = app.janitor
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -116,7 +116,7 @@ def _drain_children(**given: Any) -> None:
 
 def run_fleet_worker() -> None:
     """Take work from the broker until SIGTERM, then drain. Raises ``ConfigurationError``."""
-    arguments = ["worker", "--queues", BATCH_QUEUE, "--loglevel", "WARNING", "--pool", "prefork"]
+    arguments = ["--quiet", "worker", "--queues", BATCH_QUEUE, "--loglevel", "WARNING", "--pool", "prefork"]
     arguments += [
         "--concurrency",
         str(_settings.workers or os.cpu_count() or 1),

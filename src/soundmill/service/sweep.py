@@ -8,6 +8,7 @@ from itertools import batched
 
 import structlog
 
+from soundmill.failpoints import failpoint
 from soundmill.service.ports import (
     AccountStore,
     Doorbell,
@@ -59,8 +60,10 @@ class Janitor:
 
     def sweep_leases(self) -> int:
         """Put tasks of lost workers back into the queue, and ring. Gives how many."""
+        failpoint("before_sweep")
         expired = self._upkeep.expire_leases()
         if expired:
+            failpoint("after_expiry")
             _log.warning("leases expired", tasks=expired)
             self._doorbell.ring((0,) * expired)
         return expired

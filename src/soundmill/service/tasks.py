@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import BinaryIO
 
+from soundmill.failpoints import failpoint
 from soundmill.model.errors import InvalidRequest, SoundmillError, StorageError
 from soundmill.model.names import clean_file_name
 from soundmill.model.tasks import FileFacts, TaskView
@@ -48,6 +49,7 @@ class Tasks:
         if stored.size == 0:
             self._storage.delete(stored.key)
             raise InvalidRequest("The file is empty.")
+        failpoint("after_store")
         # A crash here leaves a file without a row: the client got no answer, the janitor sweeps it.
         try:
             accepted = self._store.submit(account_id, stored, clean_file_name(file_name), orders)
@@ -55,8 +57,9 @@ class Tasks:
             # A clear refusal. Any other error may hide a commit whose answer was lost: then the bytes must stay.
             self._storage.delete(stored.key)
             raise
-        # A crash here leaves due rows without a ring: workers look for due rows by themselves, a second later.
+        # A crash here leaves due rows without a ring: workers look for due rows by themselves, or the janitor rings.
         self._doorbell.ring(tuple(task.id for task in accepted))
+        failpoint("after_ring")
         return accepted
 
     def get(self, account_id: int, task_id: int) -> TaskView:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from soundmill.failpoints import failpoint
 from soundmill.model.conversion import (
     ConversionError,
     ConversionStopped,
@@ -51,6 +52,7 @@ class Worker:
             return False
         attempt = assignment.attempt
         log = _log.bind(task=attempt.task_id, attempt=attempt.number)
+        failpoint("after_claim")
         log.info("conversion begins", format=assignment.new_format)
         began = time.monotonic()
         try:
@@ -93,9 +95,12 @@ class Worker:
             )
             # The last word before publishing: a fenced attempt leaves nothing in the storage.
             self._board.progress(attempt, 1.0)
+            failpoint("before_publish")
             stored = self._workbench.publish(attempt, result)
+            failpoint("after_publish")
             # A crash here leaves a file without a row, and a task that is due again when its lease ends.
             self._board.processed(attempt, stored, report)
+            failpoint("after_processed")
 
     def _is_out_of_time(self) -> bool:
         return self._give_up_at is not None and time.monotonic() >= self._give_up_at

@@ -25,7 +25,7 @@ def serve_site(app: App, host: str, port: int) -> None:
         factory=True,
         blocking_threads=app.settings.api_threads,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=round(app.settings.drain_seconds),
     ).serve()

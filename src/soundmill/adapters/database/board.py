@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.schema import files, tasks
+from soundmill.failpoints import failpoint
 from soundmill.model.conversion import Failure
 from soundmill.model.errors import StaleAttempt
 from soundmill.model.formats import target_format
@@ -105,6 +106,8 @@ class DatabaseBoard:
                 (task.source_id, {"sound": report.source.as_dict()}),
             ):
                 connection.execute(update(files).where(files.c.id == file_id).values(values))
+            failpoint("before_processed_commit")
+        failpoint("after_processed_commit")
 
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """See the port."""

@@ -25,6 +25,7 @@ from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.names import add_file, free_name
 from soundmill.adapters.database.schema import files, tasks
 from soundmill.adapters.database.views import select_views, view
+from soundmill.failpoints import failpoint
 from soundmill.model.errors import NotFound, QueueFull, WrongState
 from soundmill.model.names import with_extension
 from soundmill.model.tasks import (
@@ -66,7 +67,10 @@ class DatabaseTasks:
                 for place, order in enumerate(orders)
             ]
             rows = connection.execute(select_views().where(tasks.c.id.in_(added)).order_by(tasks.c.id))
-            return [view(row) for row in rows]
+            accepted = [view(row) for row in rows]
+            failpoint("before_submit_commit")
+        failpoint("after_submit_commit")
+        return accepted
 
     def get(self, account_id: int, task_id: int) -> TaskView:
         """See the port."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from soundmill.adapters.storage.disk import move_durably, our_errors, remove_durably, retried
 from soundmill.adapters.storage.keys import new_key
 from soundmill.adapters.storage.layout import Layout
+from soundmill.failpoints import failpoint
 from soundmill.model.errors import NotFound, StorageError, TooLarge
 from soundmill.service.ports import StoredFile
 
@@ -47,6 +48,7 @@ class DirectoryIncoming:
             _write_all(descriptor, data)
         self._hash.update(data)  # gives the interpreter to other threads meanwhile, for 2 KiB and more
         self._size += len(data)
+        failpoint("mid_upload")
         return len(data)
 
     def commit(self) -> StoredFile:
