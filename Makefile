@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup deps run test lint format clean
+.PHONY: help setup deps run test lint format check-deploy clean
 
 BIN := .venv/bin
 
@@ -28,6 +28,9 @@ lint: setup ## Check style, types and who imports whom
 format: setup ## Format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+check-deploy: setup ## Check what is in deploy/ with the real tools, as far as they are to be had here
+	@scripts/check-deploy.sh $(ARGS)
 
 clean: ## Remove the environment and all caches; data/ stays
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* dist

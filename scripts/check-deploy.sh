@@ -108,12 +108,18 @@ check_image() {
         --file deploy/Dockerfile --tag localhost/soundmill . || return
     local container said status=0
     container=$(images from --pull-never localhost/soundmill) || return
-    said=$(images run --isolation chroot --network none "$container" -- sh -c 'id -u; soundmill --version') || status=1
+    # Its user, its version, and a conversion: FFmpeg and libsndfile come in wheels and must find all they need in a small image.
+    said=$(images run --isolation chroot "$container" -- sh -c 'id -u && soundmill --version && cd /tmp && python -c "
+import wave
+with wave.open(\"/tmp/one.wav\", \"wb\") as sound:
+    sound.setparams((2, 2, 44100, 0, \"NONE\", \"\"))
+    sound.writeframes(bytes(4 * 44100))
+" && soundmill convert /tmp/one.wav --to ogg >&2 && test -s /tmp/one.ogg && echo converted') || status=1
     images rm "$container" >/dev/null
     # Layers of a file system without copy-on-write: nobody wants to keep them.
     images rmi --all --force >/dev/null
     printf '%s\n' "$said"
-    [ "$status" -eq 0 ] && [[ $said == 10001$'\n'"soundmill "* ]]
+    [ "$status" -eq 0 ] && [[ $said == 10001$'\n'"soundmill "*$'\n'converted ]]
 }
 
 check_units() {
