@@ -33,7 +33,7 @@ password | keep redis-password
 redis=$(cat "$folder/redis-password")
 keep database-url <<<"postgresql+psycopg://soundmill:$(cat "$folder/database-password")@postgres:5432/soundmill"
 keep broker-url <<<"redis://:$redis@redis:6379/0"
-keep api.env <<<"SOUNDMILL_LIMITS_STORAGE=redis://:$redis@redis:6379/1"
+keep limits-url <<<"redis://:$redis@redis:6379/1"
 # The broker is a doorbell: it keeps nothing on the disk, and evicting a message would be silent, so a full one refuses instead.
 keep redis.conf <<REDIS
 requirepass $redis
