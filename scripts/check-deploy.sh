@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Check what lies in deploy/ as far as it can be without a cloud, a cluster and a Docker engine. One line a check: ok, failed, or not possible
-# here, with the reason. Status 1 when one failed. Tools come from Debian (as root) and PyPI into .tools/deploy.
+# here, with the reason. Status 1 when one failed. What is missing is installed: Debian packages on this machine when run as root, all else into .tools/deploy.
 #   scripts/check-deploy.sh [CHECK…]     the names are those that the lines begin with
 # shellcheck disable=SC2317 # the checks are called by their names
 set -uo pipefail
@@ -92,6 +92,11 @@ check_nginx_syntax() {
 check_nginx_service() {
     have nginx nginx-light || { not_possible "no nginx, and apt can't install it"; return; }
     .venv/bin/python deploy/checks/through_nginx.py "$(type -P nginx)"
+}
+
+check_nginx_fleet() {
+    have nginx nginx-light || { not_possible "no nginx, and apt can't install it"; return; }
+    PYTHONPATH=$PWD .venv/bin/python deploy/checks/through_nginx.py "$(type -P nginx)" --fleet
 }
 
 images() { buildah --root "$tools/store" --runroot "$tools/run" --storage-driver vfs "$@"; }
@@ -233,7 +238,7 @@ report() { # name, function
     esac
 }
 
-all=(shell secrets compose-schema compose-config nginx-syntax nginx-service units terraform-format terraform-names terraform-validate startup-scripts chart-values chart-manifests image)
+all=(shell secrets compose-schema compose-config nginx-syntax nginx-service nginx-fleet units terraform-format terraform-names terraform-validate startup-scripts chart-values chart-manifests image)
 for name in "${@:-${all[@]}}"; do
     report "$name" "check_${name//-/_}"
 done

@@ -1,6 +1,7 @@
 """Drive ``deploy/nginx.conf`` with the machine's own nginx before ``soundmill serve``, both on loopback ports. Prints what it tried.
 
-Usage: ``.venv/bin/python deploy/checks/through_nginx.py NGINX [--syntax]``; ``--syntax`` stops after ``nginx -t``.
+Usage: ``.venv/bin/python deploy/checks/through_nginx.py NGINX [--syntax | --fleet]``. ``--syntax`` stops after ``nginx -t``. ``--fleet`` has two
+APIs, a worker without a database setting and a janitor behind it, with the private PostgreSQL and Redis of the tests (``PYTHONPATH=.``).
 """
 
 # ruff: noqa: INP001, T201 - a script that talks to whoever runs it
@@ -17,11 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _TEMPLATE = _ROOT / "deploy" / "nginx.conf"
+_PROGRAM = str(Path(sys.executable).parent / "soundmill")
 _PATIENCE_SECONDS = 60
 _PASSWORD = "only for this check 7431"  # noqa: S105 - of an account that lives for a minute
 _BOUNDARY = "the-boundary-of-this-check"
@@ -57,20 +59,24 @@ _REACHED = (
 def main() -> None:
     """Everything, in order; the first thing that is not so ends it with status 1."""
     nginx, *options = sys.argv[1:]
-    public, internal, api = _free_ports(3)
+    public, internal, *apis = _free_ports(4 if "--fleet" in options else 3)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        configuration = _rendered(home, public, internal, api)
+        configuration = _rendered(home, public, internal, apis)
         said = subprocess.run([nginx, "-t", "-c", configuration], capture_output=True, text=True, check=False)
         _expect(said.returncode == 0, f"nginx -t: {said.stderr.strip()}")
         if "--syntax" in options:
             return
-        with _service(home, api), _running([nginx, "-c", str(configuration), "-g", "daemon off;"], home / "nginx.out"):
+        with ExitStack() as running:
+            running.enter_context(_running([nginx, "-c", str(configuration), "-g", "daemon off;"], home / "nginx.out"))
+            first = running.enter_context(_fleet(home, apis, internal) if len(apis) > 1 else _service(home, apis[0]))
             _until(lambda: _ask(public, "GET", "/health/ready")[0] == 200, "nginx answers")
             _refuses(public, internal)
             _believes_only_its_neighbour(public)
             token = _token(public)
             _uploads(public, home, token)
+            if len(apis) > 1:
+                _loses_one_api(public, first, token)
 
 
 def _refuses(public: int, internal: int) -> None:
@@ -84,8 +90,9 @@ def _refuses(public: int, internal: int) -> None:
         status, kind, _ = _ask(public, method, path)
         _expect(status == 200, f"{method} {path} from outside is answered: {status}")
     for path in ("/api/board/claim", "/api/tasks/1/processed"):
-        _, kind, _ = _ask(internal, "POST", path)
-        _expect(kind != "text/html", f"POST {path} reaches the API through the inner port: {kind}")
+        status, kind, _ = _ask(internal, "POST", path)
+        found = (status, kind)
+        _expect(found == (401, "application/problem+json"), f"POST {path} reaches the API by the inner port: {found}")
     print(f"{len(_REFUSED)} ways to the inner routes are refused from outside; the inner port lets them through")
 
 
@@ -134,7 +141,19 @@ def _uploads(public: int, home: Path, token: str) -> None:
     print(f"{len(sound) >> 20} MiB went in as a stream, were converted, and came back the same")
 
 
-def _rendered(home: Path, public: int, internal: int, api: int) -> Path:
+def _loses_one_api(public: int, first: subprocess.Popen[bytes], token: str) -> None:
+    """As in a rolling restart: SIGTERM, and nobody who asks may notice."""
+    headers = {"Authorization": f"Bearer {token}"}
+    statuses = [_ask(public, "GET", "/api/tasks", headers=headers)[0] for _ in range(10)]
+    first.terminate()
+    while first.poll() is None:
+        statuses.append(_ask(public, "GET", "/api/tasks", headers=headers)[0])
+    statuses += [_ask(public, "GET", "/api/tasks", headers=headers)[0] for _ in range(10)]
+    _expect(set(statuses) == {200}, f"every request is answered while an API stops: {statuses}")
+    print(f"{len(statuses)} requests were answered while one of two APIs stopped")
+
+
+def _rendered(home: Path, public: int, internal: int, apis: list[int]) -> Path:
     """nginx's whole configuration with the template in it; every variable of the template has to be known here."""
     values = {
         "SOUNDMILL_LISTEN": f"127.0.0.1:{public}",
@@ -144,33 +163,88 @@ def _rendered(home: Path, public: int, internal: int, api: int) -> Path:
         "SOUNDMILL_FORWARDED_PROTO": "$scheme",
     }
     site = re.sub(r"\$\{(SOUNDMILL_\w+)\}", lambda found: values[found[1]], _TEMPLATE.read_text())
-    # The second server is dead: its share has to go to the first.
+    # Port 1 is dead: its share has to go to the others.
+    servers = " ".join(f"server 127.0.0.1:{port};" for port in (*apis, 1))
     (home / "nginx.conf").write_text(
         f"pid {home}/nginx.pid;\nerror_log {home}/error.log;\nevents {{}}\n"
         f"http {{\naccess_log off;\n"
         + "".join(f"{kind}_temp_path {home}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        + f"upstream soundmill-api {{ server 127.0.0.1:{api}; server 127.0.0.1:1; }}\n{site}\n}}\n"
+        + f"upstream soundmill-api {{ {servers} }}\n{site}\n}}\n"
     )
     return home / "nginx.conf"
 
 
 @contextmanager
-def _service(home: Path, port: int) -> Iterator[None]:
-    command = [str(Path(sys.executable).parent / "soundmill"), "serve", "--host", "127.0.0.1", "--port", str(port)]
+def _service(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     settings = {"SOUNDMILL_DATA_DIR": str(home / "data"), "SOUNDMILL_PROXY_HOPS": "1", "SOUNDMILL_WORKERS": "1"}
-    with _running(command, home / "service.out", {**os.environ, **settings}, home):
+    settings["SOUNDMILL_WORKER_SECRET"] = "of workers " * 4
+    with _soundmill(home, "serve", settings, "--host", "127.0.0.1", "--port", str(port)) as service:
         _until(lambda: _ask(port, "GET", "/health/ready")[0] == 200, "the service answers")
-        yield
+        yield service
+
+
+@contextmanager
+def _fleet(home: Path, ports: list[int], internal: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Gives the first API. Each role has the settings that compose.yaml gives it, and no others."""
+    from tests.servers import PostgresServer, RedisServer
+
+    (redis_port,) = _free_ports(1)
+    with tempfile.TemporaryDirectory(prefix="soundmill-", dir="/tmp") as folder, ExitStack() as running:
+        database, broker = PostgresServer(Path(folder)), RedisServer(Path(folder), ("127.0.0.1", redis_port))
+        for server in (database, broker):
+            running.callback(server.kill)
+            server.start()
+        for name, value in {
+            "SECRET": "of accounts " * 4,
+            "WORKER_SECRET": "of workers " * 4,
+            "DATABASE_URL": database.url,
+            "BROKER_URL": broker.url,
+            "LIMITS_STORAGE": broker.url.replace("/0", "/1"),
+        }.items():
+            (home / name).write_text(f"{value}\n")
+        common = {"SOUNDMILL_DATA_DIR": str(home / "data")}
+
+        def given(*names: str) -> dict[str, str]:
+            return {**common, **{f"SOUNDMILL_{name}_FILE": str(home / name) for name in names}}
+
+        stateful = given("SECRET", "DATABASE_URL", "BROKER_URL")
+        subprocess.run(
+            [_PROGRAM, "db", "upgrade"], env=_environment(stateful), cwd=home, check=True, capture_output=True
+        )
+        apis = []
+        for port in ports:
+            settings = {**stateful, **given("WORKER_SECRET", "LIMITS_STORAGE"), "SOUNDMILL_PROXY_HOPS": "1"}
+            apis.append(
+                running.enter_context(_soundmill(home, "api", settings, "--host", "127.0.0.1", "--port", str(port)))
+            )
+        settings = {**given("WORKER_SECRET", "BROKER_URL"), "SOUNDMILL_API_URL": f"http://127.0.0.1:{internal}"}
+        running.enter_context(_soundmill(home, "worker", {**settings, "SOUNDMILL_WORKERS": "1"}))
+        running.enter_context(_soundmill(home, "janitor", stateful))
+        for port in ports:
+            _until(lambda port=port: _ask(port, "GET", "/health/ready")[0] == 200, f"the API on {port} answers")  # type: ignore[misc]
+        yield apis[0]
+
+
+def _environment(settings: dict[str, str]) -> dict[str, str]:
+    """Nothing of whoever runs the check gets to the service."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("SOUNDMILL_")}, **settings}
+
+
+@contextmanager
+def _soundmill(home: Path, command: str, settings: dict[str, str], *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    out = home / f"{command} {' '.join(more[-1:])}.out"
+    with _running([_PROGRAM, command, *more], out, _environment(settings), home) as process:
+        yield process
 
 
 @contextmanager
 def _running(
     command: list[str], out: Path, environment: dict[str, str] | None = None, where: Path | None = None
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     with out.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=where)
     try:
-        yield
+        yield process
     except BaseException:
         print(out.read_text()[-2000:], file=sys.stderr)
         raise
