@@ -20,6 +20,8 @@ _COUNTED = frozenset({"flac", "aiff", "w64", "caf", "tta", "wv", "ape", "mov,mp4
 _HEAD_BYTES = 64 * 1024
 # Encoders disagree whether the frame that holds the count counts itself.
 _MPEG_FRAME_SAMPLES = 1152
+# Some programs count the bytes that fill its last chunk up to 8: as many samples at most.
+_W64_ALIGNMENT = 8
 
 
 def declared_sample_count(path: Path, kind: str, container: InputContainer, stream: AudioStream) -> int | None:
@@ -41,7 +43,9 @@ def declared_sample_count(path: Path, kind: str, container: InputContainer, stre
 
 def shortfall_allowed(kind: str, sample_rate: int) -> int:
     """How many samples fewer than declared are no sign of damage: headers in milliseconds, edit lists, encoder delay."""
-    if kind in ("flac", "wav", "aiff", "w64", "tta", "wv"):
+    if kind == "w64":
+        return _W64_ALIGNMENT
+    if kind in ("flac", "wav", "aiff", "tta", "wv"):
         return 0
     return sample_rate // 2 if kind == "asf" or kind.startswith("mov") else _MPEG_FRAME_SAMPLES
 

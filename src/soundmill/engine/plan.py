@@ -17,6 +17,9 @@ _MPEG_4_LAYOUTS = {**_LAYOUTS, 4: "4.0"}  # ISO/IEC 14496-3, table 1.19: four ch
 # WMA's decoder never gives out its last block: without something behind it the end of the sound would be lost.
 _SILENT_TAILS = {"wmav2": 2048}
 
+# FFmpeg's libopus encoder (5.1 to 9.0) exchanges channels of these layouts: given in this order they come out right.
+_OPUS_ORDERS = {"5.0": (0, 1, 4, 2, 3), "6.1": (0, 1, 4, 3, 5, 2, 6)}
+
 _LAME_BIT_RATE_CAPS = ((16_000, 64_000), (32_000, 160_000))  # MPEG-2.5 below 16 kHz, MPEG-2 below 32 kHz
 
 
@@ -51,6 +54,7 @@ class Sound:
 class Plan:
     """Everything that the encoder and the muxer are told.
 
+    ``channel_order`` is that in which the encoder wants the layout's channels, where it isn't the layout's own;
     ``silent_tail`` is how many samples of silence follow on the sound; ``losses`` says what the target can't hold of it.
     """
 
@@ -63,6 +67,7 @@ class Plan:
     bit_rate: int | None = None
     quality: float | None = None
     raw_bits: int | None = None
+    channel_order: tuple[int, ...] = ()
     silent_tail: int = 0
     dither: bool = False
     muxer_options: tuple[tuple[str, str], ...] = ()
@@ -176,6 +181,7 @@ def _lossy(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOp
         sample_format=sample_formats.get(target.codec, "fltp"),
         quality=quality,
         bit_rate=bit_rate,
+        channel_order=_OPUS_ORDERS.get(plan.channel_layout, ()) if target.codec == "opus" else (),
         silent_tail=_SILENT_TAILS.get(target.codec, 0),
     )
 

@@ -15,6 +15,8 @@ from soundmill.engine.plan import Plan
 _FRAMES_A_PULL = 32
 # Twice FFmpeg's own filter length, and the pass band up to 0.97 of the half rate: PyAV's wheels come without soxr.
 _LONG_FILTER = "filter_size=64:cutoff=0.97"
+# With less than its filter's length the resampler gives nothing at all: silence fills it up.
+_RESAMPLER_SAMPLES = 128
 
 
 class Reshaper:
@@ -70,11 +72,16 @@ class _Chain:
             f"sample_fmts={plan.sample_format}:sample_rates={plan.sample_rate}:channel_layouts={plan.channel_layout}"
         )
         self._end = self._graph.add("abuffersink")
-        self._graph.link_nodes(self._entry, convert, self._graph.add("aformat", wanted), self._end)
+        steps = [convert, self._graph.add("aformat", wanted)]
+        if plan.channel_order:
+            order = "|".join(map(str, plan.channel_order))
+            steps.append(self._graph.add("channelmap", f"{order}:{plan.channel_layout}"))
+        self._graph.link_nodes(self._entry, *steps, self._end)
         self._graph.configure()
         if frame_samples:
             self._graph.set_audio_frame_size(frame_samples)
         self._pushed = 0
+        self._shortest = _RESAMPLER_SAMPLES if plan.sample_rate != rate else 0
 
     def push(self, frame: AudioFrame) -> bool:
         """Take a frame; True when it is time to pull."""
@@ -82,11 +89,13 @@ class _Chain:
         frame.time_base = Fraction(1, frame.sample_rate)
         self._entry.push(frame)
         self._pushed += 1
+        self._shortest -= frame.samples
         return self._pushed % _FRAMES_A_PULL == 0
 
     def end(self, silent_samples: int) -> None:
         """No more frames will come, but for so many samples of silence."""
-        if silent_samples:
+        silent_samples = max(silent_samples, self._shortest)
+        if silent_samples > 0:
             self.push(_silence(self.form, silent_samples))
         self._entry.push(None)
 

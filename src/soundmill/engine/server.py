@@ -19,6 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import av
@@ -41,7 +42,8 @@ def main(descriptor: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     with socket.socket(fileno=descriptor) as control:
         control.sendall(b'{"ready": true}\n')
-        with control.makefile("rb") as lines:
+        # The other end may close with something of ours unread: that is a reset, and as good an end as any.
+        with control.makefile("rb") as lines, suppress(ConnectionResetError):
             for line in lines:
                 message = json.loads(line)
                 if "job" in message:

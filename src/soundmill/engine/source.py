@@ -19,6 +19,7 @@ from soundmill.engine import matroska, ogg
 from soundmill.engine.confinement import dying_after
 from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
+from soundmill.engine.mpeg import first_mpeg_frame
 from soundmill.engine.sniff import sniff, sound_start
 from soundmill.model.conversion import ConversionError, FailureCode
 
@@ -31,6 +32,8 @@ _SMALL_PROBE = {"probesize": "65536", "analyzeduration": "0"}
 
 # Honest files take milliseconds. FFmpeg keeps tags in a list that it searches for each new one: 50,000 take 46 s.
 _OPENING = timedelta(seconds=5)
+
+_JUNK_BYTES = 64 * 1024
 
 _DECODER_NAMES = """
 flac alac vorbis opus libopus mp1 mp1float mp2 mp2float mp3 mp3float aac aac_latm wmav1 wmav2 wmapro
@@ -86,10 +89,12 @@ def open_source(path: Path) -> Source:
     with path.open("rb") as stream:
         kind = sniff(stream)
         _check_whole(stream, kind)
+        junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": kind,
         "codec_whitelist": ",".join(_DECODERS),
+        **({"skip_initial_bytes": str(junk_bytes)} if junk_bytes else {}),
         **(_SMALL_PROBE if kind in _SAID_BY_HEADER else {}),
     }
     try:
@@ -121,6 +126,14 @@ def _check_whole(file: BinaryIO, kind: str) -> None:
         raise ConversionError(
             FailureCode.DAMAGED_INPUT, f"The file ends early: it declares {declared:,} bytes but has {there:,}."
         )
+
+
+def _junk_bytes(file: BinaryIO) -> int:
+    """What stands before the first MPEG frame: behind it FFmpeg would take LAME's header for sound. A tag is no junk."""
+    if sound_start(file):
+        return 0
+    file.seek(0)
+    return first_mpeg_frame(file.read(_JUNK_BYTES)) or 0
 
 
 def _sound_of(container: InputContainer) -> AudioStream:
