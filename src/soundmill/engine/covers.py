@@ -1,4 +1,4 @@
-"""Covers in the formats where FFmpeg has no place for them, or would make a film of them."""
+"""Covers and lyrics in the formats where FFmpeg has no place for them, or would make a film of them."""
 
 from __future__ import annotations
 
@@ -23,18 +23,26 @@ _UNREADABLE = (MutagenError, ValueError, LookupError, ArithmeticError, TypeError
 _MP4_FORMATS = {"mjpeg": MP4Cover.FORMAT_JPEG, "png": MP4Cover.FORMAT_PNG}
 
 
-def write_cover(path: Path, muxer: str, cover: Picture) -> None:
-    """Add ``cover`` to the finished file at ``path`` where ``muxer`` is one of those; else do nothing."""
-    if muxer == "ipod":
-        film = MP4(path)
-        film["covr"] = [MP4Cover(cover.data, _MP4_FORMATS[cover.codec])]
-        film.save()
-    elif muxer == "asf":
-        song = ASF(path)
-        song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(cover))]
+def write_atoms(path: Path, cover: Picture | None, lyrics: str | None) -> None:
+    """Add cover and lyrics to the finished MP4 file at ``path``."""
+    atoms: dict[str, list[object]] = {}
+    if cover is not None:
+        atoms["covr"] = [MP4Cover(cover.data, _MP4_FORMATS[cover.codec])]
+    if lyrics is not None:
+        atoms["\xa9lyr"] = [lyrics]
+    if atoms:
+        song = MP4(path)
+        song.update(atoms)
         song.save()
-        with path.open("r+b") as file:
-            correct_size(file)
+
+
+def write_asf_cover(path: Path, cover: Picture) -> None:
+    """Add ``cover`` to the finished Windows Media file at ``path``."""
+    song = ASF(path)
+    song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(cover))]
+    song.save()
+    with path.open("r+b") as file:
+        correct_size(file)
 
 
 def read_asf_cover(path: Path) -> bytes | None:

@@ -12,7 +12,8 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, write_cover
+from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, write_asf_cover, write_atoms
+from soundmill.engine.frames import write_frames
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
@@ -20,6 +21,8 @@ from soundmill.engine.vorbis import VorbisEncoder, picture_block
 
 _QSCALE_UNIT = 118  # FF_QP2LAMBDA: FFmpeg's global quality counts in these
 _COVER_STREAM_MUXERS = frozenset({"mp3", "flac", "aiff"})
+_ID3_MUXERS = frozenset({"mp3", "adts"})
+_ASF_NAMES = {"date": "WM/Year", "lyrics": "WM/Lyrics"}  # FFmpeg knows the other ones
 _VORBIS_COMMENT_PICTURE = "METADATA_BLOCK_PICTURE"
 
 
@@ -56,7 +59,7 @@ class LibavEncoder:
         self._container: OutputContainer = av.open(
             f"file:{path}", "w", format=plan.muxer, options=dict(plan.muxer_options)
         )
-        self._path, self._muxer, self._cover = path, plan.muxer, about.cover
+        self._path, self._muxer, self._about = path, plan.muxer, about
         try:
             self._stream = _add_sound(self._container, plan)
             cover = _add_about(self._container, self._stream, plan, about)
@@ -78,8 +81,12 @@ class LibavEncoder:
         for packet in self._stream.encode(None):
             self._container.mux_one(packet)
         self._container.close()
-        if self._cover is not None:
-            write_cover(self._path, self._muxer, self._cover)
+        if self._muxer in _ID3_MUXERS:
+            write_frames(self._path, self._about.tags)
+        if self._muxer == "ipod":
+            write_atoms(self._path, self._about.cover, self._about.tags.get("lyrics"))
+        elif self._muxer == "asf" and self._about.cover is not None:
+            write_asf_cover(self._path, self._about.cover)
 
     def abandon(self) -> None:
         """See :class:`Encoder`."""
@@ -107,7 +114,8 @@ def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about
     """Tags, chapters and cover, as far as the muxer has a place; gives the stream that waits for a cover's packet."""
     # In Ogg the comments belong to the stream.
     tags = sound.metadata if plan.muxer == "ogg" else container.metadata
-    tags.update(about.tags)
+    names = _ASF_NAMES if plan.muxer == "asf" else {}
+    tags.update({names.get(name, name): value for name, value in about.tags.items()})
     if about.chapters:
         container.set_chapters(list(about.chapters))
     if about.cover is None or (plan.muxer == "flac" and len(about.cover.data) > LARGEST_FLAC_PICTURE_BYTES):

@@ -202,12 +202,20 @@ def _losses(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionO
         said.append(f"sample rate {sound.sample_rate} Hz ({target.title} gets {plan.sample_rate} Hz)")
     if plan.channels < sound.channels and options.channels is None:
         said.append(f"{sound.channels} channels ({target.title} gets {plan.channels})")
+    speakers = _speakers(sound.channel_layout)
+    if plan.channels == sound.channels and speakers and speakers != _speakers(plan.channel_layout):
+        said.append(f"{sound.channel_layout} layout ({target.title} gets {plan.channel_layout})")
     if plan.dither and options.bit_depth is None:
         kind = "float" if sound.is_float else "bit"
         said.append(f"{sound.depth}-{kind} samples ({target.title} gets {_bits(plan)} bit)")
     if options.bit_rate and plan.bit_rate and plan.bit_rate < options.bit_rate:
         said.append(f"{options.bit_rate} bit/s ({target.title} at {plan.sample_rate} Hz gets {plan.bit_rate})")
     return tuple(said)
+
+
+def _speakers(layout: str) -> str:
+    """The layout but for the difference of side and back; nothing where it has no name, and any may be meant."""
+    return "" if layout.endswith("channels") else layout.partition("(")[0]
 
 
 def _bits(plan: Plan) -> int:

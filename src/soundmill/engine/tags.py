@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
 from soundmill.engine.covers import read_asf_cover
+from soundmill.engine.frames import read_lists
 from soundmill.engine.picture import Picture, read_picture
 
 if TYPE_CHECKING:
@@ -29,7 +30,14 @@ _MOST_TAGS = 500
 _LONGEST_TAG = 100_000
 _MOST_NAMED = 20
 # Other names of the same thing in this or that format.
-_SAME = {"year": "date", "tracknumber": "track", "discnumber": "disc", "albumartist": "album_artist", "wm/year": "date"}
+_SAME = {
+    "year": "date",
+    "tracknumber": "track",
+    "discnumber": "disc",
+    "albumartist": "album_artist",
+    "wm/year": "date",
+    "wm/lyrics": "lyrics",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ class About:
 def read_about(path: Path, container: InputContainer, sound: Stream) -> About:
     """Read all of it; a broken cover is no cover, and is named as unread."""
     tags, unread_tags = _tags(container, sound)
+    tags |= {name: value for name, value in read_lists(path).items() if name in tags}
     data = _cover_data(path, container)
     cover = read_picture(data)
     unread_cover = ("cover",) if data is not None and cover is None else ()
@@ -68,7 +77,7 @@ def _tags(container: InputContainer, sound: Stream) -> tuple[dict[str, str], tup
     left_out: list[str] = []
     for name, value in {**container.metadata, **sound.metadata}.items():
         key = name.lower()
-        key = _SAME.get(key, key)
+        key = "lyrics" if key.startswith("lyrics-") else _SAME.get(key, key)
         if key in _TECHNICAL or key.startswith(_TECHNICAL_PREFIXES) or not value.strip():
             continue
         if len(tags) < _MOST_TAGS and len(value) <= _LONGEST_TAG:

@@ -1,0 +1,163 @@
+"""What files say about themselves, carried from format to format: judged by mutagen."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mutagen
+import pytest
+from mutagen.asf import ASF
+from mutagen.flac import FLAC
+from mutagen.flac import Picture as FlacPicture
+from mutagen.id3 import APIC, COMM, ID3, TALB, TCOM, TCON, TDRC, TIT2, TPE1, TRCK, USLT
+from mutagen.mp4 import MP4, MP4Cover
+
+from tests.engine.conftest import Convert
+from tests.sounds import encoded, ffmpeg, jpeg, music
+
+SAID = {
+    "title": "Ωμέγα 日本語 🎵",
+    "artist": "Ann;Bob",
+    "album": "An Album",
+    "track": "3",
+    "date": "2021",
+    "genre": "Jazz",
+    "comment": "a comment, with “quotes”",
+    "composer": "Gödel",
+    "lyrics": "la la\nlu",
+}
+VORBIS = {"track": "tracknumber"}
+ATOMS = {
+    "title": "\xa9nam", "artist": "\xa9ART", "album": "\xa9alb", "date": "\xa9day", "genre": "\xa9gen",
+    "comment": "\xa9cmt", "composer": "\xa9wrt", "lyrics": "\xa9lyr",
+}  # fmt: skip
+WM = {
+    "title": "Title", "artist": "Author", "album": "WM/AlbumTitle", "track": "WM/TrackNumber", "date": "WM/Year",
+    "genre": "WM/Genre", "comment": "Description", "composer": "WM/Composer", "lyrics": "WM/Lyrics",
+}  # fmt: skip
+FRAMES = {
+    "title": "TIT2", "artist": "TPE1", "album": "TALB", "track": "TRCK", "date": "TDRC", "genre": "TCON",
+    "comment": "COMM", "composer": "TCOM", "lyrics": "USLT",
+}  # fmt: skip
+
+
+@cache
+def png() -> bytes:
+    return ffmpeg("-f", "lavfi", "-i", "color=blue:s=16x16", "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-")
+
+
+def tag_mp3(path: Path, cover: bytes, mime: str) -> None:
+    tags = ID3()
+    for kind, name in (
+        (TIT2, "title"),
+        (TALB, "album"),
+        (TRCK, "track"),
+        (TDRC, "date"),
+        (TCON, "genre"),
+        (TCOM, "composer"),
+    ):
+        tags.add(kind(encoding=3, text=[SAID[name]]))
+    tags.add(TPE1(encoding=3, text=SAID["artist"].split(";")))
+    tags.add(COMM(encoding=3, lang="eng", desc="", text=[SAID["comment"]]))
+    tags.add(USLT(encoding=3, lang="eng", desc="", text=SAID["lyrics"]))
+    tags.add(APIC(encoding=3, mime=mime, type=3, desc="", data=cover))
+    tags.save(path)
+
+
+def tag_flac(path: Path, cover: bytes, mime: str) -> None:
+    song = FLAC(path)
+    for name, value in SAID.items():
+        song[VORBIS.get(name, name)] = value.split(";") if name == "artist" else value
+    picture = FlacPicture()
+    picture.type, picture.mime, picture.data = 3, mime, cover
+    song.add_picture(picture)
+    song.save()
+
+
+def tag_m4a(path: Path, cover: bytes, mime: str) -> None:
+    song = MP4(path)
+    for name, atom in ATOMS.items():
+        song[atom] = SAID[name]
+    song["trkn"] = [(3, 0)]
+    song["covr"] = [MP4Cover(cover, MP4Cover.FORMAT_PNG if "png" in mime else MP4Cover.FORMAT_JPEG)]
+    song.save()
+
+
+TAGGERS = {"mp3": tag_mp3, "flac": tag_flac, "m4a": tag_m4a}
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """A file of this kind that says all of it, with a cover of that kind."""
+
+    @cache
+    def make(extension: str, mime: str) -> Path:
+        made = encoded(tmp_path_factory.mktemp("tagged"), f"a.{extension}", samples=music(0.3))
+        TAGGERS[extension](made, png() if "png" in mime else jpeg(), mime)
+        return made
+
+    return make
+
+
+def text_of(value: Any) -> str:
+    first = value[0] if isinstance(value, list) else value
+    return str(first)
+
+
+def found_in(path: Path) -> dict[str, str]:
+    """What mutagen finds in the places where players look."""
+    if path.suffix in (".mp3", ".aac"):
+        frames = ID3(path)
+        return {name: str(each[0]) for name, frame in FRAMES.items() if (each := frames.getall(frame))}
+    song = mutagen.File(path)
+    names = {".m4a": ATOMS, ".wma": WM}.get(path.suffix, {name: VORBIS.get(name, name) for name in SAID})
+    found = {name: text_of(song[key]) for name, key in names.items() if key in song}
+    if path.suffix == ".m4a" and "trkn" in song:
+        found["track"] = str(song["trkn"][0][0])
+    if "comment" not in found and "description" in song:  # FFmpeg's name for it in Vorbis comments
+        found["comment"] = text_of(song["description"])
+    return found
+
+
+def covers_in(path: Path) -> list[bytes]:
+    if path.suffix in (".mp3", ".aac"):
+        return [each.data for each in ID3(path).getall("APIC")]
+    song = mutagen.File(path)
+    if path.suffix == ".flac":
+        return [each.data for each in song.pictures]
+    if path.suffix == ".m4a":
+        return [bytes(each) for each in song.get("covr", [])]
+    if isinstance(song, ASF):
+        blocks = [bytes(each.value) for each in song.get("WM/Picture", [])]
+        return [each[-int.from_bytes(each[1:5], "little") :] for each in blocks]
+    return [FlacPicture(b64decode(each)).data for each in song.get("metadata_block_picture", [])]
+
+
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aac"])
+@pytest.mark.parametrize("source", TAGGERS)
+def test_tags_are_carried_or_said_to_be_lost(
+    tagged: Callable[[str, str], Path], convert: Convert, source: str, to: str
+) -> None:
+    made = convert(tagged(source, "image/jpeg"), to)
+    found = found_in(made.path)
+    lost = {name for name, value in SAID.items() if found.get(name) != value}
+    assert lost == {each.removeprefix("tag: ") for each in made.report.not_carried if each.startswith("tag: ")}
+    assert lost == set()
+
+
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aac", "wav"])
+@pytest.mark.parametrize("mime", ["image/jpeg", "image/png"])
+@pytest.mark.parametrize("source", ["mp3", "m4a"])
+def test_covers_are_carried_or_said_to_be_lost(
+    tagged: Callable[[str, str], Path], convert: Convert, source: str, mime: str, to: str
+) -> None:
+    made = convert(tagged(source, mime), to)
+    if to in ("aac", "wav"):
+        assert "cover" in made.report.not_carried
+        return
+    assert covers_in(made.path) == [png() if "png" in mime else jpeg()]
+    assert "cover" not in made.report.not_carried
