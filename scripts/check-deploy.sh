@@ -46,7 +46,7 @@ debian() {
 
 check_shell() {
     have shellcheck shellcheck || { not_possible "no shellcheck, and apt can't install it"; return; }
-    shellcheck scripts/check-deploy.sh deploy/make-secrets.sh deploy/gcp/startup/broker.sh
+    shellcheck scripts/check-deploy.sh deploy/make-secrets.sh deploy/make-release.sh deploy/gcp/startup/broker.sh
 }
 
 check_secrets() { # every secret is there, for its owner only, and stays when made again; none is in git
@@ -97,6 +97,13 @@ check_nginx_service() {
 check_nginx_fleet() {
     have nginx nginx-light || { not_possible "no nginx, and apt can't install it"; return; }
     PYTHONPATH=$PWD .venv/bin/python deploy/checks/through_nginx.py "$(type -P nginx)" --fleet
+}
+
+check_release() { # what is made installs with nothing but the hashes that the lock file knows, and starts
+    deploy/make-release.sh "$scratch/release" && .venv/bin/python -m venv "$scratch/machine" || return
+    "$scratch/machine/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$scratch/release/requirements.txt" &&
+        "$scratch/machine/bin/pip" install --quiet --disable-pip-version-check --no-deps "$scratch"/release/soundmill-*.whl || return
+    (cd / && "$scratch/machine/bin/soundmill" --version)
 }
 
 images() { buildah --root "$tools/store" --runroot "$tools/run" --storage-driver vfs "$@"; }
@@ -238,7 +245,7 @@ report() { # name, function
     esac
 }
 
-all=(shell secrets compose-schema compose-config nginx-syntax nginx-service nginx-fleet units terraform-format terraform-names terraform-validate startup-scripts chart-values chart-manifests image)
+all=(shell secrets compose-schema compose-config nginx-syntax nginx-service nginx-fleet units terraform-format terraform-names terraform-validate startup-scripts chart-values chart-manifests release image)
 for name in "${@:-${all[@]}}"; do
     report "$name" "check_${name//-/_}"
 done
