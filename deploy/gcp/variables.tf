@@ -16,7 +16,7 @@ variable "zone" {
 }
 
 variable "release" {
-  description = "Folder of a release as docs/deploy.md makes it, gs://bucket/folder: soundmill-*.whl, requirements.txt, nginx.conf, systemd/."
+  description = "What deploy/make-release.sh made, copied to, gs://bucket/folder."
   type        = string
   validation {
     condition     = can(regex("^gs://[^/]+/.+[^/]$", var.release))
