@@ -309,6 +309,9 @@ def pictures(path: Path) -> list[bytes]:
         return [each.data for each in getattr(opened, "pictures", [])]
     if isinstance(opened.tags, ID3):
         return [each.data for each in opened.tags.getall("APIC")]
+    if path.suffix == ".wma":
+        blocks = [bytes(each.value) for each in opened.tags.get("WM/Picture", [])]
+        return [each[-int.from_bytes(each[1:5], "little") :] for each in blocks]
     return [each.data for each in getattr(opened, "pictures", [])] + [
         bytes(each) for each in opened.tags.get("covr", [])
     ]

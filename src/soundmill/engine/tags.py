@@ -64,7 +64,7 @@ def read_about(path: Path, container: InputContainer, sound: Stream) -> About:
 def missing(wanted: About, found: About) -> tuple[str, ...]:
     """What ``found`` lacks of ``wanted``, named for people."""
     lost = [f"tag: {name}" for name, value in wanted.tags.items() if not _is_kept(name, value, found.tags)]
-    if wanted.cover is not None and found.cover is None:
+    if wanted.cover is not None and (found.cover is None or found.cover.data != wanted.cover.data):
         lost.append("cover")
     if len(found.chapters) < len(wanted.chapters):
         lost.append("chapters")
