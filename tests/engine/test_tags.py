@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from base64 import b64decode
 from collections.abc import Callable
 from functools import cache
@@ -161,3 +163,36 @@ def test_covers_are_carried_or_said_to_be_lost(
         return
     assert covers_in(made.path) == [png() if "png" in mime else jpeg()]
     assert "cover" not in made.report.not_carried
+
+
+@pytest.mark.parametrize("extension", ["ogg", "opus", "wma"])
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "m4a", "wma"])
+def test_tags_survive_a_second_conversion(
+    tagged: Callable[[str, str], Path], convert: Convert, extension: str, to: str
+) -> None:
+    first = convert(tagged("flac", "image/jpeg"), extension)
+    second = convert(first.path, to)
+    found = found_in(second.path)
+    lost = {name for name, value in SAID.items() if found.get(name) != value}
+    assert lost == {each.removeprefix("tag: ") for each in second.report.not_carried if each.startswith("tag: ")}
+    assert lost == set()
+    assert covers_in(second.path) == [jpeg()]
+
+
+@pytest.mark.parametrize("to", ["mp3", "m4a", "mka", "ogg", "opus", "flac", "wma", "wav", "aac"])
+def test_chapters_are_carried_or_said_to_be_lost(tmp_path: Path, convert: Convert, to: str) -> None:
+    listed = tmp_path / "chapters.txt"
+    chapters = "".join(
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={n * 400}\nEND={n * 400 + 400}\ntitle=Part Ω{n}\n" for n in range(3)
+    )
+    listed.write_text(f";FFMETADATA1\n{chapters}")
+    plain = encoded(tmp_path, "plain.m4a", samples=music(1.2))
+    source = tmp_path / "a.m4a"
+    ffmpeg("-i", plain, "-i", listed, "-map_metadata", "1", "-c", "copy", source)
+    made = convert(source, to)
+    shown = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", made.path], capture_output=True, check=True
+    ).stdout
+    found = [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]]
+    wanted = [(0.0, "Part Ω0"), (0.4, "Part Ω1"), (0.8, "Part Ω2")]
+    assert ("chapters" in made.report.not_carried) == (found != wanted), found

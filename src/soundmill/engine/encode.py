@@ -17,10 +17,11 @@ from soundmill.engine.frames import write_frames
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
-from soundmill.engine.vorbis import VorbisEncoder, picture_block
+from soundmill.engine.vorbis import VorbisEncoder, chapter_comments, picture_block
 
 _QSCALE_UNIT = 118  # FF_QP2LAMBDA: FFmpeg's global quality counts in these
 _COVER_STREAM_MUXERS = frozenset({"mp3", "flac", "aiff"})
+_COMMENT_MUXERS = frozenset({"ogg", "flac"})
 _ID3_MUXERS = frozenset({"mp3", "adts"})
 _ASF_NAMES = {"date": "WM/Year", "lyrics": "WM/Lyrics"}  # FFmpeg knows the other ones
 _VORBIS_COMMENT_PICTURE = "METADATA_BLOCK_PICTURE"
@@ -116,7 +117,9 @@ def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about
     tags = sound.metadata if plan.muxer == "ogg" else container.metadata
     names = _ASF_NAMES if plan.muxer == "asf" else {}
     tags.update({names.get(name, name): value for name, value in about.tags.items()})
-    if about.chapters:
+    if plan.muxer in _COMMENT_MUXERS:
+        tags.update(chapter_comments(about))
+    elif about.chapters:
         container.set_chapters(list(about.chapters))
     if about.cover is None or (plan.muxer == "flac" and len(about.cover.data) > LARGEST_FLAC_PICTURE_BYTES):
         return None

@@ -66,7 +66,7 @@ def missing(wanted: About, found: About) -> tuple[str, ...]:
     lost = [f"tag: {name}" for name, value in wanted.tags.items() if not _is_kept(name, value, found.tags)]
     if wanted.cover is not None and (found.cover is None or found.cover.data != wanted.cover.data):
         lost.append("cover")
-    if len(found.chapters) < len(wanted.chapters):
+    if _beginnings(wanted) != _beginnings(found):
         lost.append("chapters")
     return (*lost, *wanted.unread)
 
@@ -101,6 +101,14 @@ def _cover_data(path: Path, container: InputContainer) -> bytes | None:
     if container.format.name == "asf":
         return read_asf_cover(path)
     return None
+
+
+def _beginnings(about: About) -> list[tuple[int, str]]:
+    """When each chapter begins, in milliseconds, and its title."""
+    return [
+        (round(each["start"] * each["time_base"] * 1000), each["metadata"].get("title", f"Chapter {number}"))
+        for number, each in enumerate(about.chapters, 1)
+    ]
 
 
 def _is_kept(name: str, value: str, found: Mapping[str, str]) -> bool:

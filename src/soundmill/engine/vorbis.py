@@ -78,13 +78,20 @@ def picture_block(cover: Picture) -> str:
     return base64.b64encode(block.write()).decode("ascii")
 
 
+def chapter_comments(about: About) -> dict[str, str]:
+    """Chapters as comments (xiph.org, Chapter Extension). FFmpeg's own are late by a second wherever half of one has passed."""
+    comments: dict[str, str] = {}
+    for number, chapter in enumerate(about.chapters, 1):
+        milliseconds = round(chapter["start"] * chapter["time_base"] * 1000)
+        hours, minutes, seconds = milliseconds // 3_600_000, milliseconds // 60_000 % 60, milliseconds % 60_000 / 1000
+        comments[f"CHAPTER{number:03}"] = f"{hours:02}:{minutes:02}:{seconds:06.3f}"
+        comments[f"CHAPTER{number:03}NAME"] = chapter["metadata"].get("title", f"Chapter {number}")
+    return comments
+
+
 def _comments(about: About) -> list[tuple[str, str]]:
     comments = [(_COMMENT_NAMES.get(name, _safe_name(name)), value) for name, value in about.tags.items()]
-    for number, chapter in enumerate(about.chapters, 1):
-        seconds = float(chapter["start"] * chapter["time_base"])
-        hours, minutes = int(seconds // 3600), int(seconds // 60 % 60)
-        comments.append((f"CHAPTER{number:03}", f"{hours:02}:{minutes:02}:{seconds % 60:06.3f}"))
-        comments.append((f"CHAPTER{number:03}NAME", chapter["metadata"].get("title", f"Chapter {number}")))
+    comments.extend(chapter_comments(about).items())
     if about.cover is not None:
         comments.append(("METADATA_BLOCK_PICTURE", picture_block(about.cover)))
     return [(name, value) for name, value in comments if name]
