@@ -1,0 +1,251 @@
+"""The faults: what is done to a fleet under load."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from soundmill.adapters.doorbell import START_CONVERSION, celery_application
+from soundmill.failpoints import ACTIONS, NAMES
+from tests.chaos.cluster import LEASE_SECONDS, Cluster, Part
+from tests.chaos.hosts import run
+from tests.waiting import until
+
+PAST_THE_LEASE_SECONDS = LEASE_SECONDS + 2
+_ENGINE = "soundmill.engine.server"
+
+
+def nothing(cluster: Cluster) -> None:
+    """No fault: the harness itself must find nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root)."""
+
+    name: str
+    strike: Callable[[Cluster], None] = nothing
+    prepare: Callable[[Cluster], None] = nothing
+    needs_disk: bool = False
+
+
+def children_of(part: Part, *, engine: bool) -> list[psutil.Process]:
+    """The warm engines of a worker, or Celery's children."""
+    return [each for each in part.tree()[1:] if (_ENGINE in each.cmdline()) is engine]
+
+
+def kill_conversion(cluster: Cluster) -> None:
+    def conversions() -> list[psutil.Process]:
+        servers = [server for part in cluster.workers for server in engines(part)]
+        return [child for server in servers for child in server.children()]
+
+    with suppress(psutil.NoSuchProcess):
+        until(conversions)[0].kill()
+
+
+def engines(part: Part) -> list[psutil.Process]:
+    """The warm servers, and not the conversions that they forked."""
+    found = children_of(part, engine=True)
+    return [each for each in found if each.ppid() not in {other.pid for other in found}]
+
+
+def kill_engine(cluster: Cluster) -> None:
+    for part in cluster.workers:
+        for each in engines(part):
+            each.kill()
+
+
+def kill_child(cluster: Cluster) -> None:
+    for part in cluster.workers:
+        found = children_of(part, engine=False)
+        main = min(found, key=lambda each: each.create_time(), default=None)
+        for each in found:
+            if each != main and each.is_running():
+                each.kill()
+                break
+
+
+def kill_worker(cluster: Cluster) -> None:
+    part = cluster.workers[0]
+    outermost = part.tree()
+    part.kill()
+    for each in outermost[:2]:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    time.sleep(1)
+    part.start()
+
+
+def kill_api(cluster: Cluster) -> None:
+    for name in ("api-1", "api-2"):
+        cluster.parts[name].kill()
+        time.sleep(1)
+        cluster.parts[name].start()
+        time.sleep(2)
+
+
+def kill_janitor(cluster: Cluster) -> None:
+    for _ in range(3):
+        cluster.parts["janitor"].kill()
+        cluster.parts["janitor"].start()
+        time.sleep(1)
+
+
+def stop_and_continue(cluster: Cluster) -> None:
+    tree = cluster.workers[0].tree()
+    for number, pause_seconds in ((signal.SIGSTOP, PAST_THE_LEASE_SECONDS), (signal.SIGCONT, 0)):
+        for each in tree:
+            with suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
+        time.sleep(pause_seconds)
+
+
+def drain(cluster: Cluster) -> None:
+    for part in cluster.workers:
+        part.restart()
+
+
+def rolling_restart(cluster: Cluster) -> None:
+    for part in cluster.parts.values():
+        part.restart()
+        time.sleep(1)
+
+
+def kill_redis(cluster: Cluster) -> None:
+    cluster.redis.kill()
+    time.sleep(3)
+    cluster.redis.start()
+
+
+def flush_redis(cluster: Cluster) -> None:
+    for _ in range(5):
+        cluster.redis.client().flushall()
+        time.sleep(0.4)
+
+
+def freeze_redis(cluster: Cluster) -> None:
+    cluster.redis.signal(signal.SIGSTOP)
+    time.sleep(60)
+    cluster.redis.signal(signal.SIGCONT)
+
+
+def restart_database(cluster: Cluster) -> None:
+    cluster.postgres.stop()
+    time.sleep(1)
+    cluster.postgres.start()
+
+
+def kill_database(cluster: Cluster) -> None:
+    cluster.postgres.kill()
+    cluster.postgres.start()
+
+
+def cut_workers_from_api(cluster: Cluster) -> None:
+    assert cluster.to_api
+    cluster.to_api.cut()
+    time.sleep(PAST_THE_LEASE_SECONDS)
+    cluster.to_api.mend()
+
+
+def cut_workers_from_redis(cluster: Cluster) -> None:
+    assert cluster.to_redis
+    cluster.to_redis.cut()
+    time.sleep(PAST_THE_LEASE_SECONDS)
+    cluster.to_redis.mend()
+
+
+def repeat_messages(cluster: Cluster) -> None:
+    celery = celery_application(cluster.redis.url)
+    for task_id in range(1, 20):
+        for _ in range(5):
+            celery.send_task(START_CONVERSION, args=[task_id])
+
+
+def fill_disk(cluster: Cluster) -> None:
+    filler = cluster.data / "filler"
+    with suppress(OSError), filler.open("wb") as stream:
+        while True:
+            stream.write(bytes(1 << 16))
+            stream.flush()
+    time.sleep(3)
+    filler.unlink()
+
+
+def make_read_only(cluster: Cluster) -> None:
+    def remounted() -> bool:
+        return (
+            subprocess.run(["mount", "-o", "remount,ro", cluster.data], capture_output=True, check=False).returncode
+            == 0
+        )
+
+    # Refused while a file is open for writing: between two of them it works.
+    until(remounted, seconds=60)
+    time.sleep(3)
+    run("mount", "-o", "remount,rw", str(cluster.data))
+
+
+def arm(name: str, action: str) -> Callable[[Cluster], None]:
+    """Every process that passes there is armed; the first is hit."""
+
+    def prepare(cluster: Cluster) -> None:
+        armed = {
+            "SOUNDMILL_FAILPOINT": f"{name}:{action}",
+            "SOUNDMILL_FAILPOINT_ONCE": str(cluster.directory / "failpoint was here"),
+        }
+        for part in cluster.parts.values():
+            part.environment |= armed
+            part.restart()
+        cluster.wait_until_ready()
+
+    return prepare
+
+
+def was_hit(cluster: Cluster) -> bool:
+    """The failpoint was reached."""
+    return (cluster.directory / "failpoint was here").exists()
+
+
+FAULTS = (
+    Fault("nothing"),
+    Fault("SIGKILL of a conversion", kill_conversion),
+    Fault("SIGKILL of the warm engines", kill_engine),
+    Fault("SIGKILL of a worker's child", kill_child),
+    Fault("SIGKILL of a worker", kill_worker),
+    Fault("SIGKILL of the APIs", kill_api),
+    Fault("SIGKILL of the janitor", kill_janitor),
+    Fault("SIGSTOP of a worker past its lease", stop_and_continue),
+    Fault("SIGTERM of the workers under load", drain),
+    Fault("rolling restart of everything", rolling_restart),
+    Fault("Redis killed", kill_redis),
+    Fault("Redis FLUSHALL", flush_redis),
+    Fault("Redis silent for a minute", freeze_redis),
+    Fault("PostgreSQL restarted", restart_database),
+    Fault("PostgreSQL killed", kill_database),
+    Fault("workers cut off from the API", cut_workers_from_api),
+    Fault("workers cut off from Redis", cut_workers_from_redis),
+    Fault("each message five times", repeat_messages),
+    Fault("disk full", fill_disk, needs_disk=True),
+    Fault("storage read-only", make_read_only, needs_disk=True),
+    *(Fault(f"{name}:{action}", prepare=arm(name, action)) for name in NAMES for action in ACTIONS),
+)
+
+
+@contextmanager
+def small_disk(directory: Path, megabytes: int = 120) -> Iterator[Path]:
+    """A file system of its own, for faults that fill it. Needs root."""
+    if os.getuid() != 0:
+        raise RuntimeError("This fault mounts a file system: run it as root.")
+    directory.mkdir()
+    run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory))
+    try:
+        yield directory
+    finally:
+        run("umount", "--lazy", str(directory))

@@ -1,0 +1,110 @@
+"""Where the parts of a fleet run: all on loopback, or each in a network namespace with an address of its own."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from tests.servers import free_port
+
+
+class Hosts(Protocol):
+    """Gives each part its address, and what to put before its command."""
+
+    is_loopback: bool
+
+    def address(self, name: str) -> tuple[str, int]:
+        """The same for each question."""
+        ...
+
+    def prefix(self, name: str, *, unprivileged: bool = False) -> tuple[str, ...]:
+        """Enters the host."""
+        ...
+
+
+class Loopback:
+    """One host, a port each."""
+
+    is_loopback = True
+
+    def __init__(self) -> None:
+        self._ports: dict[str, int] = {}
+
+    def address(self, name: str) -> tuple[str, int]:
+        """See the protocol."""
+        return "127.0.0.1", self._ports.setdefault(name, free_port())
+
+    def prefix(self, name: str, *, unprivileged: bool = False) -> tuple[str, ...]:
+        """Nothing to enter."""
+        return ()
+
+
+_PORTS = {"postgres": 5432, "redis": 6379, "api-1": 5000, "api-2": 5000}
+
+
+class Namespaces:
+    """One network namespace a part, joined by a bridge in this one. Needs root."""
+
+    is_loopback = False
+
+    def __init__(self, tag: str) -> None:
+        self._tag = tag
+        self._numbers: dict[str, int] = {}
+        run("ip", "link", "add", self._bridge, "type", "bridge")
+        run("ip", "addr", "add", "10.213.77.254/24", "dev", self._bridge)
+        run("ip", "link", "set", self._bridge, "up")
+
+    def address(self, name: str) -> tuple[str, int]:
+        """See the protocol."""
+        return f"10.213.77.{self._number(name)}", _PORTS[name]
+
+    def prefix(self, name: str, *, unprivileged: bool = False) -> tuple[str, ...]:
+        """See the protocol."""
+        self._number(name)
+        entered = ("ip", "netns", "exec", self._namespace(name))
+        return (*entered, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if unprivileged else entered
+
+    def close(self) -> None:
+        """Take it all away."""
+        for name in self._numbers:
+            run("ip", "netns", "del", self._namespace(name))
+        run("ip", "link", "del", self._bridge)
+
+    @property
+    def _bridge(self) -> str:
+        return f"sm{self._tag}"
+
+    def _namespace(self, name: str) -> str:
+        return f"sm{self._tag}-{name}"
+
+    def _number(self, name: str) -> int:
+        if name not in self._numbers:
+            number = self._numbers[name] = len(self._numbers) + 1
+            namespace, ours, theirs = self._namespace(name), f"sm{self._tag}o{number}", f"sm{self._tag}t{number}"
+            run("ip", "netns", "add", namespace)
+            run("ip", "link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", namespace)
+            run("ip", "link", "set", ours, "master", self._bridge, "up")
+            run("ip", "-n", namespace, "link", "set", "lo", "up")
+            run("ip", "-n", namespace, "addr", "add", f"10.213.77.{number}/24", "dev", theirs)
+            run("ip", "-n", namespace, "link", "set", theirs, "up")
+        return self._numbers[name]
+
+
+@contextmanager
+def namespaces() -> Iterator[Namespaces]:
+    """Hosts in network namespaces, gone afterwards."""
+    made = Namespaces(secrets.token_hex(2))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def run(*command: str) -> None:
+    """Fails with what the command said."""
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {ran.stderr.strip()}")

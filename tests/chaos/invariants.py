@@ -1,0 +1,131 @@
+"""What must hold after any fault."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import create_engine, text
+
+from tests.chaos.cluster import Cluster
+from tests.chaos.load import FINAL, Load
+from tests.waiting import until
+
+INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I8")
+_SETTLE_SECONDS = 150
+# The samples aren't trimmed by every decoder: a WMA frame is 46 ms, an AAC frame 23 ms.
+_TOLERANCE_SECONDS = 0.15
+
+
+def settle(load: Load) -> dict[int, dict[str, Any]]:
+    """The user's tasks once all are final (I2)."""
+    load.wait_for_uploads()
+
+    def final() -> dict[int, dict[str, Any]] | None:
+        try:
+            tasks = load.tasks()
+        except httpx.HTTPError:
+            return None  # an API is just being started again
+        load.note_final(tasks)
+        return tasks if all(task["status"] in FINAL for task in tasks.values()) else None
+
+    try:
+        return until(final, seconds=_SETTLE_SECONDS)
+    except AssertionError:
+        tasks = load.tasks()
+        waiting = {task_id: task["status"] for task_id, task in tasks.items() if task["status"] not in FINAL}
+        load.violations.append(f"I2: not final: {waiting}")
+        return tasks
+
+
+def check(cluster: Cluster, load: Load) -> list[str]:
+    """Every violation, each beginning with its invariant; the cluster is stopped on the way."""
+    tasks = settle(load)
+    load.finish()
+    cluster.wait_until_ready()
+    found = load.violations
+    for upload in load.acknowledged:
+        for task_id in upload.task_ids:
+            found += _check_task(load, tasks.get(task_id), task_id, upload.sha256, upload.seconds)
+    found += [
+        f"I2: task {task['id']} failed without a reason"
+        for task in tasks.values()
+        if task["status"] == "failed" and not (task["error"] or {}).get("message")
+    ]
+    found += _check_storage(cluster)
+    load.note_final(load.tasks())
+    try:
+        cluster.stop()
+    except subprocess.TimeoutExpired as error:
+        found.append(f"I6: doesn't stop: {error}")
+    try:
+        until(lambda: not cluster.strays(), seconds=10)
+    except AssertionError:
+        found.append(f"I6: left behind: {[(each.pid, each.cmdline()) for each in cluster.strays()]}")
+    return found
+
+
+def _check_task(load: Load, task: dict[str, Any] | None, task_id: int, sha256: str, seconds: float | None) -> list[str]:
+    if task is None:
+        return [f"I1: task {task_id} was acknowledged and isn't there"]
+    found = []
+    source = load.download(task["fileName"])
+    if hashlib.sha256(source.content).hexdigest() != sha256:
+        found.append(f"I1: task {task_id}: the source isn't what was acknowledged")
+    if task["status"] == "processed":
+        if seconds is None:
+            found.append(f"I4: task {task_id}: a result of no sound")
+        else:
+            found += _check_result(load, task, seconds)
+    elif seconds is not None and (task["error"] or {}).get("code") not in ("worker_lost", "crashed", "storage"):
+        found.append(f"I2: task {task_id} is {task['status']}: {task['error']}")
+    return found
+
+
+def _check_result(load: Load, task: dict[str, Any], seconds: float) -> list[str]:
+    result = load.download(task["resultName"])
+    if hashlib.sha256(result.content).hexdigest() != task["result"]["sha256"]:
+        return [f"I4: task {task['id']}: the result isn't what the row says"]
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", "pipe:0", "-f", "s16le", "-ac", "1", "-ar", "8000", "-"]
+    if task["newFormat"] == "m4a":  # its index may lie at the end, where a pipe can't seek to
+        command[command.index("pipe:0")] = "cache:pipe:0"
+    ran = subprocess.run(command, input=result.content, capture_output=True, check=False)
+    heard = len(ran.stdout) / 2 / 8000
+    if ran.returncode or abs(heard - seconds) > _TOLERANCE_SECONDS:
+        return [f"I4: task {task['id']} ({task['newFormat']}): {heard} s of {seconds} s: {ran.stderr[:200]!r}"]
+    return []
+
+
+def _check_storage(cluster: Cluster) -> list[str]:
+    """I5 and I6, as soon as the janitor has had its time."""
+    engine = create_engine(cluster.postgres.url)
+
+    def rows() -> set[str]:
+        with engine.connect() as connection:
+            return set(connection.execute(text("SELECT key FROM files WHERE key IS NOT NULL")).scalars())
+
+    try:
+        until(lambda: stored(cluster.data) == rows(), seconds=60)
+        until(lambda: not leftovers(cluster.data), seconds=60)
+    except AssertionError:
+        files, known = stored(cluster.data), rows()
+        found = [f"I5: files without a row: {files - known}"] if files - known else []
+        found += [f"I5: rows without a file: {known - files}"] if known - files else []
+        left = leftovers(cluster.data)
+        return found + ([f"I6: left behind: {left}"] if left else [])
+    finally:
+        engine.dispose()
+    return []
+
+
+def stored(data: Path) -> set[str]:
+    """The keys in the storage."""
+    return {path.name for path in (data / "files").glob("*/*")}
+
+
+def leftovers(data: Path) -> list[str]:
+    """Uploads under way and work directories."""
+    return [str(path.relative_to(data)) for name in ("incoming", "scratch") for path in (data / name).iterdir()]

@@ -1,0 +1,182 @@
+"""A seeded load that remembers what was acknowledged, and watches what clients see meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.chaos.cluster import Cluster
+from tests.sounds import ffmpeg, music, write
+
+FINAL = {"processed", "failed", "cancelled"}
+_PASSWORD = "correct horse battery staple"
+_TARGETS = ("mp3", "ogg", "flac", "opus", "m4a", "wav", "wma")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A file to upload: ``seconds`` of sound, or none at all."""
+
+    name: str
+    content: bytes
+    seconds: float | None
+
+
+@cache
+def samples(directory: Path) -> tuple[Sample, ...]:
+    """Short ones, one that takes a while, and one that is no sound."""
+    short, long = directory / "short.wav", directory / "long.wav"
+    write(short, music(2))
+    write(long, music(60))
+    made = [Sample("short.wav", short.read_bytes(), 2), Sample("long.wav", long.read_bytes(), 60)]
+    for name in ("a.flac", "b.mp3", "c.ogg"):
+        path = directory / name
+        ffmpeg("-i", short, "-ac", "2", "-strict", "-2", path)
+        made.append(Sample(name, path.read_bytes(), 2))
+    made.append(Sample("text.mp3", b"This is no sound.\n" * 1000, None))
+    return tuple(made)
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """An upload that was answered with 202."""
+
+    task_ids: list[int]
+    sha256: str
+    seconds: float | None
+
+
+@dataclass
+class Load:
+    """One user's client: uploads, and looks on. Everything it saw is kept for the check."""
+
+    cluster: Cluster
+    seed: int
+    uploads: int
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    refused: int = 0
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311 - a load, no secret
+        self._final: dict[int, str] = {}
+        self._stop = threading.Event()
+        self._token = ""
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """With the user's token."""
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def start(self) -> None:
+        """Sign up, then upload and watch in the background."""
+        url = self.cluster.api_urls[0]
+        name = f"user{self.seed}"
+        form = {"username": name, "email": f"{name}@example.org", "password1": _PASSWORD, "password2": _PASSWORD}
+        httpx.post(f"{url}/api/auth/signup", data=form, timeout=20).raise_for_status()
+        answer = httpx.post(f"{url}/api/auth/login", data={"username": name, "password": _PASSWORD}, timeout=20)
+        self._token = answer.raise_for_status().json()["token"]
+        chosen = samples(self.cluster.directory)
+        # Each kind at least once, the rest by chance.
+        plan = [*chosen, *self._random.choices(chosen, k=max(0, self.uploads - len(chosen)))]
+        orders = [
+            (each, self._random.sample(_TARGETS, self._random.choice((1, 1, 2)))) for each in plan[: self.uploads]
+        ]
+        self._threads = [
+            threading.Thread(target=self._upload_all, args=(orders,), name="uploads"),
+            threading.Thread(target=self._look_on, name="downloads"),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def wait_for_uploads(self) -> None:
+        """Until each was acknowledged, however often it took."""
+        self._threads[0].join(180)
+        if self._threads[0].is_alive():
+            self.violations.append("I2: uploads aren't accepted any more")
+
+    def finish(self) -> None:
+        """Stop looking on."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def tasks(self) -> dict[int, dict[str, Any]]:
+        """All of the user's tasks, as an API says."""
+        found: dict[int, dict[str, Any]] = {}
+        after = 0
+        while True:
+            answer = self._get("/api/tasks", max=200, after=after).raise_for_status().json()
+            found |= {task["id"]: task for task in answer}
+            if len(answer) < 200:
+                return found
+            after = max(found)
+
+    def download(self, name: str) -> httpx.Response:
+        """A file, whole."""
+        return self._get(f"/api/files/{httpx.URL(path='/' + name).raw_path.decode()[1:]}")
+
+    def note_final(self, tasks: dict[int, dict[str, Any]]) -> None:
+        """I8: what is final stays as it is."""
+        for task_id, task in tasks.items():
+            before = self._final.get(task_id)
+            if before is not None and before != task["status"]:
+                self.violations.append(f"I8: task {task_id} was {before} and is {task['status']}")
+            if task["status"] in FINAL:
+                self._final[task_id] = task["status"]
+
+    def _get(self, path: str, **query: Any) -> httpx.Response:
+        url = self._random.choice(self.cluster.api_urls)
+        return httpx.get(url + path, params=query or None, headers=self.headers, timeout=30)
+
+    def _upload_all(self, orders: list[tuple[Sample, list[str]]]) -> None:
+        for sample, targets in orders:
+            while not self._stop.is_set() and not self._upload(sample, targets):
+                self.refused += 1
+                time.sleep(0.2)
+            time.sleep(0.1)
+
+    def _upload(self, sample: Sample, targets: list[str]) -> bool:
+        url = self._random.choice(self.cluster.api_urls)
+        try:
+            answer = httpx.post(
+                f"{url}/api/tasks",
+                headers=self.headers,
+                files={"fileName": (sample.name, sample.content)},
+                data={"newFormat": targets},
+                timeout=40,
+            )
+        except httpx.HTTPError:
+            return False
+        if answer.status_code != 202:
+            return False
+        given = answer.json()
+        ids = [task["id"] for task in given.get("tasks", [given])]
+        self.acknowledged.append(Acknowledged(ids, hashlib.sha256(sample.content).hexdigest(), sample.seconds))
+        return True
+
+    def _look_on(self) -> None:
+        while not self._stop.is_set():
+            try:
+                seen = self.tasks()
+                self.note_final(seen)
+                done = [task for task in seen.values() if task["status"] == "processed"]
+                if done:
+                    self._check_download(self._random.choice(done))
+            except (httpx.HTTPError, ValueError):
+                pass  # broken off: the client knows that it got nothing whole
+            time.sleep(0.1)
+
+    def _check_download(self, task: dict[str, Any]) -> None:
+        answer = self.download(task["resultName"])
+        if answer.status_code == 200 and hashlib.sha256(answer.content).hexdigest() != task["result"]["sha256"]:
+            self.violations.append(f"I3: task {task['id']}: a download of {len(answer.content)} bytes isn't the result")
