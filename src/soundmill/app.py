@@ -178,6 +178,7 @@ class App:
             self.board,
             self._task_rows,
             accounts,
+            self._task_rows,
             self.storage,
             self.workbench,
             self.doorbell,
@@ -310,7 +311,7 @@ def run_janitor(settings: Settings) -> None:
         if time.monotonic() - files_swept_at >= settings.file_sweep_interval:
             files_swept_at = time.monotonic()
             _tried(janitor.sweep_files)
-            _tried(janitor.sweep_tokens)
+            _tried(janitor.sweep_memory)
         stop.wait(settings.sweep_interval)
 
 

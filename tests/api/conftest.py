@@ -31,10 +31,13 @@ class User:
         rest["headers"] = {**self.headers, **rest.get("headers", {})}
         return self._client.open(path, method=method, buffered=True, **rest)  # read and closed at once
 
-    def upload(self, content: bytes = b"RIFF", name: str = "song.wav", **fields: Any) -> TestResponse:
+    def upload(
+        self, content: bytes = b"RIFF", name: str = "song.wav", headers: dict[str, str] | None = None, **fields: Any
+    ) -> TestResponse:
         form = {"newFormat": "mp3", **fields, "fileName": FileStorage(io.BytesIO(content), name)}
         boundary, body = encode_multipart(form)
-        return self.call("POST", "/api/tasks", data=body, content_type=f"multipart/form-data; boundary={boundary}")
+        kind = f"multipart/form-data; boundary={boundary}"
+        return self.call("POST", "/api/tasks", data=body, content_type=kind, headers=headers or {})
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -283,3 +284,44 @@ def stored_files(app: App) -> list[str]:
     return [
         str(path) for part in ("files", "incoming", "scratch") for path in (root / part).rglob("*") if path.is_file()
     ]
+
+
+def test_an_upload_with_a_key_is_accepted_once(ann: User, bob: User, app: App) -> None:
+    key = {"Idempotency-Key": "9e1f"}
+    first = ann.upload(b"some bytes", headers=key)
+    again = ann.upload(b"some bytes", headers=key)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.get_json()["id"] == first.get_json()["id"]
+    assert again.headers["Location"] == first.headers["Location"]
+    assert len(ann.call("GET", "/api/tasks").get_json()) == 1
+    assert len(stored_files(app)) == 1
+    assert bob.upload(b"some bytes", headers=key).get_json()["id"] != first.get_json()["id"]
+
+
+@pytest.mark.parametrize("other", [{"content": b"other bytes"}, {"newFormat": "flac"}, {"name": "b.wav"}])
+def test_a_key_is_for_one_request(ann: User, app: App, other: dict[str, Any]) -> None:
+    key = {"Idempotency-Key": "9e1f"}
+    ann.upload(headers=key)
+    answer = ann.upload(headers=key, **other)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "key_reused")
+    assert len(stored_files(app)) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel"])
+def test_a_bad_key_is_refused(ann: User, app: App, key: str) -> None:
+    assert ann.upload(headers={"Idempotency-Key": key}).status_code == 400
+    assert stored_files(app) == []
+
+
+def test_two_uploads_at_once_with_one_key_are_one(ann: User, app: App) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda number: ann.upload(headers={"Idempotency-Key": "k"}).get_json()["id"], range(8)))
+    assert len(set(made)) == 1
+    assert len(stored_files(app)) == 1
+
+
+def test_a_retry_with_a_key_takes_effect_once(ann: User) -> None:
+    task = ann.upload().get_json()["id"]
+    ann.call("POST", f"/api/tasks/{task}/cancel")
+    answers = [ann.call("POST", f"/api/tasks/{task}/retry", headers={"Idempotency-Key": "r"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]

@@ -25,6 +25,7 @@ _STATUSES: dict[type[errors.SoundmillError], HTTPStatus] = {
     errors.AlreadyTaken: HTTPStatus.CONFLICT,
     errors.WrongState: HTTPStatus.CONFLICT,
     errors.StaleAttempt: HTTPStatus.CONFLICT,
+    errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.TryLater: HTTPStatus.TOO_MANY_REQUESTS,

@@ -25,6 +25,7 @@ tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="Tasks")
 
 _DEFAULT_PAGE, _LARGEST_PAGE = 100, 1000
 _LONGEST_WAIT_SECONDS = 60
+_LONGEST_KEY = 255
 _FILE_FIELD = "fileName"
 _FORMAT_FIELD = "newFormat"
 
@@ -56,17 +57,18 @@ class WaitIn(Shape):
 @tasks.doc(
     summary="Upload a file and have it converted",
     description="multipart/form-data: `fileName` is the file; `newFormat`, once or several times; options as further fields. "
-    "With several formats the answer is `{tasks: […]}`.",
-    responses=[400, 401, 413, 429, 503, 507],
+    "With several formats the answer is `{tasks: […]}`. With an `Idempotency-Key` header it may be sent again safely.",
+    responses=[400, 401, 413, 422, 429, 503, 507],
 )
 @signed_in
 def submit(account: Account) -> Response:
     """Accepted means: the bytes and the tasks are safe."""
     needed = services()
+    key = idempotency_key()
     with received_form(needed.storage, _FILE_FIELD, needed.settings.upload_limit) as form:
         options = {name: value for name, value in form.fields.items() if name != _FORMAT_FIELD}
         orders = _orders(form.fields.getlist(_FORMAT_FIELD), options)
-        accepted = needed.tasks.submit(account.id, form.upload, form.file_name, orders)
+        accepted = needed.tasks.submit(account.id, form.upload, form.file_name, orders, key)
     return _accepted(accepted)
 
 
@@ -130,7 +132,7 @@ def remove(task_id: int, account: Account) -> str:
 @signed_in
 def retry(task_id: int, account: Account) -> TaskOut:
     """Waiting again."""
-    return task_out(services().tasks.retry(account.id, task_id))
+    return task_out(services().tasks.retry(account.id, task_id, idempotency_key()))
 
 
 @tasks.post("/<int:task_id>/cancel")
@@ -155,6 +157,14 @@ def wait(task_id: int, account: Account, given: WaitIn) -> TaskOut:
         needed.watcher.wait(task_id, timedelta(seconds=given.timeout))
         task = needed.tasks.get(account.id, task_id)
     return task_out(task)
+
+
+def idempotency_key() -> str | None:
+    """The request's, or ``None``. Raises ``InvalidRequest``."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (1 <= len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise InvalidRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters.")
+    return key
 
 
 def _orders(names: Iterable[str], options: Mapping[str, Any]) -> tuple[Order, ...]:

@@ -86,6 +86,12 @@ class StaleAttempt(SoundmillError):
     code = "stale_attempt"
 
 
+class KeyReused(SoundmillError):
+    """An idempotency key came with another request before."""
+
+    code = "key_reused"
+
+
 class TooLarge(SoundmillError):
     """More bytes than the service takes."""
 

@@ -13,6 +13,7 @@ from soundmill.service.ports import (
     AccountStore,
     Doorbell,
     FileIndex,
+    OnceMemory,
     Storage,
     Upkeep,
     Workbench,
@@ -20,6 +21,7 @@ from soundmill.service.ports import (
 
 _MOST_RINGS = 500
 _BATCH = 500
+_KEY_AGE = timedelta(days=1)
 
 _log = structlog.get_logger()
 
@@ -45,6 +47,7 @@ class Janitor:
         upkeep: Upkeep,
         index: FileIndex,
         accounts: AccountStore,
+        keys: OnceMemory,
         storage: Storage,
         workbench: Workbench,
         doorbell: Doorbell,
@@ -53,6 +56,7 @@ class Janitor:
         self._upkeep = upkeep
         self._index = index
         self._accounts = accounts
+        self._keys = keys
         self._storage = storage
         self._workbench = workbench
         self._doorbell = doorbell
@@ -98,6 +102,7 @@ class Janitor:
             _log.info("leftovers removed", files=swept)
         return swept
 
-    def sweep_tokens(self) -> None:
-        """Forget revocations that no longer matter."""
+    def sweep_memory(self) -> None:
+        """Forget revocations and idempotency keys that no longer matter."""
         self._accounts.forget_expired_tokens()
+        self._keys.forget_keys(_KEY_AGE)

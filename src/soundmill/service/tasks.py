@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import BinaryIO
@@ -14,6 +16,7 @@ from soundmill.service.ports import (
     Doorbell,
     FileIndex,
     Incoming,
+    Once,
     Order,
     PageRequest,
     Storage,
@@ -38,10 +41,12 @@ class Tasks:
         upload: Incoming,
         file_name: str,
         orders: tuple[Order, ...],
+        key: str | None = None,
     ) -> list[TaskView]:
         """Accept an upload: safe bytes first, then the rows, then the bell. One task an order.
 
-        Raises ``InvalidRequest``, ``NoRoom``, ``TryLater``; the upload is gone then.
+        ``key`` is the client's idempotency key: the same upload with it gives the first one's tasks again.
+        Raises ``InvalidRequest``, ``NoRoom``, ``TryLater``, ``KeyReused``; the upload is gone then.
         """
         if not 1 <= len(orders) <= MOST_ORDERS:
             raise InvalidRequest(f"Ask for 1 to {MOST_ORDERS} formats at a time.")
@@ -52,11 +57,17 @@ class Tasks:
         failpoint("after_store")
         # A crash here leaves a file without a row: the client got no answer, the janitor sweeps it.
         try:
-            accepted = self._store.submit(account_id, stored, clean_file_name(file_name), orders)
+            name = clean_file_name(file_name)
+            wanted = [[each.target.name, each.options.as_dict()] for each in orders]
+            once = _once(key, "submit", name, stored.sha256, wanted) if key else None
+            accepted = self._store.submit(account_id, stored, name, orders, once)
         except SoundmillError:
             # A clear refusal. Any other error may hide a commit whose answer was lost: then the bytes must stay.
             self._storage.delete(stored.key)
             raise
+        if accepted[0].source.key != stored.key:  # it was accepted before
+            self._storage.delete(stored.key)
+            return accepted
         # A crash here leaves due rows without a ring: workers look for due rows by themselves, or the janitor rings.
         self._doorbell.ring(tuple(task.id for task in accepted))
         failpoint("after_ring")
@@ -74,9 +85,9 @@ class Tasks:
         """Another format or other options, from any state; the old result is deleted. Raises ``NotFound``."""
         return self._restarted(account_id, task_id, order)
 
-    def retry(self, account_id: int, task_id: int) -> TaskView:
-        """Once more as it was. Raises ``NotFound``, or ``WrongState`` unless it failed or was cancelled."""
-        return self._restarted(account_id, task_id, None)
+    def retry(self, account_id: int, task_id: int, key: str | None = None) -> TaskView:
+        """Once more as it was. Raises ``NotFound``, or ``WrongState`` unless it failed or was cancelled; ``key`` as in :meth:`submit`."""
+        return self._restarted(account_id, task_id, None, _once(key, "retry", task_id) if key else None)
 
     def cancel(self, account_id: int, task_id: int) -> TaskView:
         """Stop it. Raises ``NotFound``, or ``WrongState`` when it ended otherwise."""
@@ -91,8 +102,8 @@ class Tasks:
         facts = self._index.find(account_id, name)
         return facts, self._storage.open(facts.key)
 
-    def _restarted(self, account_id: int, task_id: int, order: Order | None) -> TaskView:
-        task, dropped = self._store.restart(account_id, task_id, order)
+    def _restarted(self, account_id: int, task_id: int, order: Order | None, once: Once | None = None) -> TaskView:
+        task, dropped = self._store.restart(account_id, task_id, order, once)
         self._doorbell.ring((task.id,))
         self._drop(dropped)
         return task
@@ -102,3 +113,7 @@ class Tasks:
         for key in keys:
             with suppress(StorageError):
                 self._storage.delete(key)
+
+
+def _once(key: str, *asked: object) -> Once:
+    return Once(key, hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest())

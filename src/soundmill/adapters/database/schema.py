@@ -97,6 +97,16 @@ name_counters = Table(
     ),
 )
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False, doc="SHA-256 of what was asked for"),
+    Column("task_ids", JSON, nullable=False, doc="of the first request with this key"),
+    Column("created_at", Instant, nullable=False, index=True),
+)
+
 tasks = Table(
     "tasks",
     metadata,

@@ -20,10 +20,11 @@ from sqlalchemy import (
     update,
 )
 
-from soundmill.adapters.database.clock import now
+from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.names import add_file, free_name
-from soundmill.adapters.database.schema import files, tasks
+from soundmill.adapters.database.once import remember, remembered
+from soundmill.adapters.database.schema import files, idempotency_keys, tasks
 from soundmill.adapters.database.views import select_views, view
 from soundmill.failpoints import failpoint
 from soundmill.model.errors import NotFound, QueueFull, WrongState
@@ -36,14 +37,14 @@ from soundmill.model.tasks import (
     TaskStatus,
     TaskView,
 )
-from soundmill.service.ports import Order, PageRequest, StoredFile
+from soundmill.service.ports import Once, Order, PageRequest, StoredFile
 
 _UNKNOWN_BATCH = 500
 _COUNT_SECONDS = 1.0
 
 
 class DatabaseTasks:
-    """Implements :class:`~soundmill.service.ports.TaskStore`, ``FileIndex`` and ``Watch``.
+    """Implements :class:`~soundmill.service.ports.TaskStore`, ``FileIndex``, ``OnceMemory`` and ``Watch``.
 
     ``queue_cap`` is how many tasks may wait at a time, in all.
     """
@@ -55,9 +56,18 @@ class DatabaseTasks:
         self._counted, self._since = 0, 0
         self._counted_at = -_COUNT_SECONDS
 
-    def submit(self, account_id: int, upload: StoredFile, name: str, orders: tuple[Order, ...]) -> list[TaskView]:
+    def submit(
+        self,
+        account_id: int,
+        upload: StoredFile,
+        name: str,
+        orders: tuple[Order, ...],
+        once: Once | None = None,
+    ) -> list[TaskView]:
         """See the port. A crash before the commit leaves only an unnamed file in the storage, which the janitor sweeps."""
         with self._database.writing() as connection:
+            if once and (before := remembered(connection, account_id, once)):
+                return [_view(connection, account_id, task_id) for task_id in before]
             self._refuse_overflow(connection, len(orders))
             stored = {"key": upload.key, "size": upload.size, "sha256": upload.sha256}
             source_id, unique_name = add_file(connection, account_id, name, stored)
@@ -66,6 +76,8 @@ class DatabaseTasks:
                 _add_task(connection, account_id, source_id, unique_name, order, rank + place)
                 for place, order in enumerate(orders)
             ]
+            if once:
+                remember(connection, account_id, once, added)
             rows = connection.execute(select_views().where(tasks.c.id.in_(added)).order_by(tasks.c.id))
             accepted = [view(row) for row in rows]
             failpoint("before_submit_commit")
@@ -88,9 +100,13 @@ class DatabaseTasks:
         with self._database.reading() as connection:
             return [view(row) for row in connection.execute(wanted)]
 
-    def restart(self, account_id: int, task_id: int, order: Order | None) -> tuple[TaskView, list[str]]:
+    def restart(
+        self, account_id: int, task_id: int, order: Order | None, once: Once | None = None
+    ) -> tuple[TaskView, list[str]]:
         """See the port."""
         with self._database.writing() as connection:
+            if once and remembered(connection, account_id, once):
+                return _view(connection, account_id, task_id), []
             task = _locked(connection, account_id, task_id)
             if order is None and task.status not in RETRYABLE:
                 raise WrongState("Only a failed or cancelled task can be tried again.")
@@ -102,6 +118,8 @@ class DatabaseTasks:
                     "options": order.options.as_dict(),
                 }
                 _rename_result(connection, account_id, task, order)
+            if once:
+                remember(connection, account_id, once, [task_id])
             connection.execute(
                 update(tasks)
                 .where(tasks.c.id == task_id)
@@ -170,6 +188,11 @@ class DatabaseTasks:
                 batch = keys[start : start + _UNKNOWN_BATCH]
                 known.update(connection.execute(select(files.c.key).where(files.c.key.in_(batch))).scalars())
         return [key for key in keys if key not in known]
+
+    def forget_keys(self, older_than: timedelta) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < from_now(-older_than)))
 
     def final_among(self, task_ids: Collection[int]) -> set[int]:
         """See the port."""

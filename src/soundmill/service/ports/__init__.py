@@ -16,6 +16,8 @@ from soundmill.service.ports.conversion import Converter
 from soundmill.service.ports.storage import Incoming, Storage, StoredFile, Workbench
 from soundmill.service.ports.tasks import (
     FileIndex,
+    Once,
+    OnceMemory,
     Order,
     PageRequest,
     TaskStore,
@@ -30,6 +32,8 @@ __all__ = [
     "Doorbell",
     "FileIndex",
     "Incoming",
+    "Once",
+    "OnceMemory",
     "Order",
     "PageRequest",
     "Passwords",

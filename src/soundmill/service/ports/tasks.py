@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from soundmill.model.formats import TargetFormat
@@ -30,13 +31,29 @@ class PageRequest:
     status: TaskStatus | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A request that is to take effect once: the client's key, and the SHA-256 (hex) of what it asks for."""
+
+    key: str
+    fingerprint: str
+
+
 class TaskStore(Protocol):
     """The owner's view of tasks. Each method is one transaction; another account's task raises ``NotFound``."""
 
-    def submit(self, account_id: int, upload: StoredFile, name: str, orders: tuple[Order, ...]) -> list[TaskView]:
+    def submit(
+        self,
+        account_id: int,
+        upload: StoredFile,
+        name: str,
+        orders: tuple[Order, ...],
+        once: Once | None = None,
+    ) -> list[TaskView]:
         """Accept: the source's row and one due task an order, with unique names. All or nothing.
 
-        Raises ``QueueFull`` when the queue is at its cap.
+        When ``once`` was carried out before, its tasks are given again and nothing is added. Raises ``QueueFull`` when the queue
+        is at its cap, ``KeyReused`` when the key came with another request before, ``NotFound`` when its tasks were deleted since.
         """
         ...
 
@@ -48,11 +65,13 @@ class TaskStore(Protocol):
         """A page of tasks by id; costs the same however many there are."""
         ...
 
-    def restart(self, account_id: int, task_id: int, order: Order | None) -> tuple[TaskView, list[str]]:
+    def restart(
+        self, account_id: int, task_id: int, order: Order | None, once: Once | None = None
+    ) -> tuple[TaskView, list[str]]:
         """Due again with a fresh attempt; a running one is fenced off.
 
         With an ``order`` (PUT) from any state; without (retry) only from failed or cancelled, else ``WrongState``. Also gives
-        the storage keys that no row names any more.
+        the storage keys that no row names any more. ``once`` as for :meth:`submit`.
         """
         ...
 
@@ -74,6 +93,14 @@ class FileIndex(Protocol):
 
     def unknown(self, keys: Sequence[str]) -> list[str]:
         """Those of the storage's ``keys`` that no row names."""
+        ...
+
+
+class OnceMemory(Protocol):
+    """Remembers idempotency keys."""
+
+    def forget_keys(self, older_than: timedelta) -> None:
+        """Drop those that came so long ago."""
         ...
 
 
