@@ -24,7 +24,8 @@ from soundmill.model.conversion import ConversionError, Failure, FailureCode
 from tests.engine.conftest import Convert
 from tests.sounds import RATE, decoded, encoded, ffmpeg, jpeg, music, write
 
-TARGETS = ("mp3", "wav", "flac")
+SLOW = pytest.mark.slow
+TARGETS = ["mp3", pytest.param("wav", marks=SLOW), pytest.param("flac", marks=SLOW)]
 MODEST = Limits(wall=timedelta(seconds=60), cpu=timedelta(seconds=40))
 KINDS = ["mp3", "wav", "ogg", "opus", "flac", "m4a", "wma", "aac", "mka", "webm", "aiff", "mp4"]
 BARE = {"aac"}  # nothing in an ADTS file says how long it should be
@@ -277,7 +278,7 @@ def with_tags(path: Path, count: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["a.mp3", "a.ogg", pytest.param("a.m4a", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["a.mp3", *(pytest.param(each, marks=SLOW) for each in ("a.ogg", "a.m4a"))])
 def test_fifty_thousand_tags_cost_seconds_at_most(tmp_path: Path, convert: Convert, name: str) -> None:
     """FFmpeg alone would take 16 to 46 s of processor time."""
     heavy = with_tags(encoded(tmp_path, name, "-metadata", "title=a", samples=music(1.0)), 50_000)
@@ -325,7 +326,7 @@ BROKEN_COVERS = {
 
 
 @pytest.mark.parametrize("to", ["mp3", "wav", "m4a", "flac", "wma"])
-@pytest.mark.parametrize("source", ["a.mp3", "a.flac"])
+@pytest.mark.parametrize("source", ["a.mp3", pytest.param("a.flac", marks=SLOW)])
 @pytest.mark.parametrize("cover", BROKEN_COVERS)
 def test_a_broken_cover_never_fails_a_conversion(
     tmp_path: Path, convert: Convert, source: str, cover: str, to: str
@@ -335,8 +336,10 @@ def test_a_broken_cover_never_fails_a_conversion(
     assert carried != ("cover" in made.report.not_carried)
 
 
-@pytest.mark.parametrize("to", ["mp3", "wav", "m4a", "flac", "ogg", "wma", "opus"])
-@pytest.mark.parametrize("source", ["a.mp3", "a.flac"])
+@pytest.mark.parametrize(
+    "to", ["wav", "m4a", "flac", *(pytest.param(each, marks=SLOW) for each in ("mp3", "ogg", "wma", "opus"))]
+)
+@pytest.mark.parametrize("source", ["a.mp3", pytest.param("a.flac", marks=SLOW)])
 def test_a_huge_cover_is_carried_or_said_to_be_lost(tmp_path: Path, convert: Convert, source: str, to: str) -> None:
     size = 20_000_000 if source == "a.mp3" else 15_000_000  # FLAC's own limit is 16 MiB
     huge = jpeg(64)[:-2] + bytes(size) + b"\xff\xd9"

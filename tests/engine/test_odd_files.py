@@ -61,7 +61,7 @@ def test_tiny_files_keep_their_length(tmp_path: Path, convert: Convert, count: i
     check(convert(source, to), to, count, RATE)
 
 
-@pytest.mark.parametrize("to", ["mp3", "opus", "flac", *map(slow, ["wav", "ogg", "aac", "m4a", "wma"])])
+@pytest.mark.parametrize("to", ["mp3", "opus", *map(slow, ["flac", "wav", "ogg", "aac", "m4a", "wma"])])
 @pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (11_025, 2), (22_050, 1), (96_000, 2), (192_000, 2)])
 def test_every_sample_rate_converts(tmp_path: Path, convert: Convert, rate: int, channels: int, to: str) -> None:
     source = write(tmp_path / "a.wav", music(0.5, rate, channels), rate)
@@ -70,7 +70,7 @@ def test_every_sample_rate_converts(tmp_path: Path, convert: Convert, rate: int,
     assert probed(made.path, "channels")["channels"] == str(channels)
 
 
-@pytest.mark.parametrize("to", ["mp3", "wav", "m4a", *map(slow, ["flac", "ogg"])])
+@pytest.mark.parametrize("to", ["wav", "m4a", *map(slow, ["mp3", "flac", "ogg"])])
 @pytest.mark.parametrize(
     "codec",
     [
@@ -128,7 +128,7 @@ STRANGE_WAVES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("to", ["mp3", "flac", "m4a", slow("wav")])
+@pytest.mark.parametrize("to", ["flac", "m4a", *map(slow, ["mp3", "wav"])])
 @pytest.mark.parametrize("shape", STRANGE_WAVES)
 def test_strange_wave_files_convert_exactly(tmp_path: Path, convert: Convert, shape: str, to: str) -> None:
     data = pcm()
@@ -140,7 +140,7 @@ def test_strange_wave_files_convert_exactly(tmp_path: Path, convert: Convert, sh
         assert ffmpeg("-i", made.path, "-f", "s16le", "-") == data
 
 
-@pytest.mark.parametrize("to", ["mp3", "flac", "m4a", slow("wav")])
+@pytest.mark.parametrize("to", ["flac", "m4a", *map(slow, ["mp3", "wav"])])
 @pytest.mark.parametrize("how", ["pipe", "rf64", "w64", "caf", "au", "aiff", "aifc", "w64 24 bit"])
 def test_relatives_of_wave_convert_exactly(tmp_path: Path, convert: Convert, how: str, to: str) -> None:
     original = write(tmp_path / "original.wav", music(0.5))

@@ -153,7 +153,7 @@ def test_tags_are_carried_or_said_to_be_lost(
 
 @pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aac", "wav"])
 @pytest.mark.parametrize("mime", ["image/jpeg", "image/png"])
-@pytest.mark.parametrize("source", ["mp3", "m4a"])
+@pytest.mark.parametrize("source", ["mp3", pytest.param("m4a", marks=pytest.mark.slow)])
 def test_covers_are_carried_or_said_to_be_lost(
     tagged: Callable[[str, str], Path], convert: Convert, source: str, mime: str, to: str
 ) -> None:
@@ -166,7 +166,9 @@ def test_covers_are_carried_or_said_to_be_lost(
 
 
 @pytest.mark.parametrize("extension", ["ogg", "opus", "wma"])
-@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "m4a", "wma"])
+@pytest.mark.parametrize(
+    "to", ["mp3", "m4a", *(pytest.param(each, marks=pytest.mark.slow) for each in ("flac", "ogg", "wma"))]
+)
 def test_tags_survive_a_second_conversion(
     tagged: Callable[[str, str], Path], convert: Convert, extension: str, to: str
 ) -> None:
