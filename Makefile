@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup deps run test lint format check-deploy clean
+.PHONY: help setup deps run test test-slow chaos lint format check-deploy clean
 
 BIN := .venv/bin
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Create or renew the environment, with the tools for developing
 	@scripts/setup.sh all
@@ -17,7 +17,13 @@ run: ## Start the service at http://127.0.0.1:5000 (ARGS="--port 8080 --workers 
 	@exec $(BIN)/soundmill serve $(ARGS)
 
 test: deps lint ## Check everything: style, types, imports, tests (ARGS="-k storage")
-	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow" --cov --cov-report=term $(ARGS)
+
+test-slow: deps setup ## Check the large matrices of formats and files
+	$(BIN)/pytest -n auto --dist worksteal -m slow $(ARGS)
+
+chaos: deps setup ## Break a whole fleet in every way and check that nothing is lost (ARGS="Redis")
+	$(BIN)/python -W ignore -m tests.chaos $(ARGS)
 
 lint: setup ## Check style, types and who imports whom
 	$(BIN)/ruff check

@@ -49,7 +49,7 @@ from soundmill.service.sweep import Janitor, JanitorRule
 from soundmill.service.tasks import Tasks
 from soundmill.service.watch import Watcher
 from soundmill.service.work import Worker
-from soundmill.settings import Settings, read_settings
+from soundmill.settings import Settings, describe_settings, read_settings
 
 _IDLE_LOOK = timedelta(seconds=1)
 _SWEEP_FILES_SECONDS = 60
@@ -66,6 +66,7 @@ __all__ = [
     "MillConverter",
     "configure_logs",
     "conversion_limits",
+    "describe_settings",
     "load_settings",
     "open_mill",
     "run_janitor",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soundmill.model.errors import ConfigurationError
@@ -32,7 +34,7 @@ class Settings(BaseSettings):
     ] = Path("data")
     host: Annotated[str, Field(description="The address that the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Its port; 0 takes a free one.")] = 5000
-    workers: Annotated[int, Field(ge=0, description="Conversions at a time of `serve`; 0: one a core.")] = 0
+    workers: Annotated[int, Field(ge=0, description="Conversions at a time on this machine; 0: one a core.")] = 0
     database_url: Annotated[
         str,
         Field(description="postgresql+psycopg://… for a server; empty for SQLite in the data directory."),
@@ -73,7 +75,9 @@ class Settings(BaseSettings):
             description="At least 32 characters, the same for every API and worker of several machines; empty: the API has no worker routes."
         ),
     ] = SecretStr("")
-    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    log_level: Annotated[
+        str, Field(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error: what is logged.")
+    ] = "info"
 
     upload_limit: Annotated[int, Field(gt=0, description="Largest accepted file.")] = 10 * _GIGABYTE
     storage_reserve: Annotated[int, Field(ge=0, description="Free bytes that uploads leave on the disk.")] = 256 << 20
@@ -90,7 +94,7 @@ class Settings(BaseSettings):
     ] = "100/minute"
     limits_storage: Annotated[
         str,
-        Field(description="Where these are counted: memory:// (one process) or redis://…"),
+        Field(description="Where these are counted: memory:// (each API by itself) or redis://… (all together)."),
     ] = "memory://"
     proxy_hops: Annotated[
         int,
@@ -207,3 +211,30 @@ def read_settings(**overrides: object) -> Settings:
             f"SOUNDMILL_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()
         )
         raise ConfigurationError(f"Wrong settings: {wrong}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SettingFacts:
+    """One setting, for people: its variable, its default as text, and what it means."""
+
+    variable: str
+    default: str
+    meaning: str
+
+
+def describe_settings() -> list[SettingFacts]:
+    """Every setting, in the order in which they are declared."""
+    return [
+        SettingFacts(_variable(name, field), _shown(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _variable(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else _PREFIX + name.upper()
+
+
+def _shown(default: object) -> str:
+    plain = default.get_secret_value() if isinstance(default, SecretStr) else default
+    return str(plain).lower() if isinstance(plain, bool) else str(plain)

@@ -29,12 +29,16 @@ def nothing(cluster: Cluster) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root)."""
+    """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root).
+
+    ``twice``: each upload is sent to both APIs at once, with the same idempotency key.
+    """
 
     name: str
     strike: Callable[[Cluster], None] = nothing
     prepare: Callable[[Cluster], None] = nothing
     needs_disk: bool = False
+    twice: bool = False
 
 
 def children_of(part: Part, *, engine: bool) -> list[psutil.Process]:
@@ -232,6 +236,7 @@ FAULTS = (
     Fault("workers cut off from the API", cut_workers_from_api),
     Fault("workers cut off from Redis", cut_workers_from_redis),
     Fault("each message five times", repeat_messages),
+    Fault("each upload to both APIs at once", twice=True),
     Fault("disk full", fill_disk, needs_disk=True),
     Fault("storage read-only", make_read_only, needs_disk=True),
     *(Fault(f"{name}:{action}", prepare=arm(name, action)) for name in NAMES for action in ACTIONS),

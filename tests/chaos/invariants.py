@@ -50,6 +50,9 @@ def check(cluster: Cluster, load: Load) -> list[str]:
     for upload in load.acknowledged:
         for task_id in upload.task_ids:
             found += _check_task(load, tasks.get(task_id), task_id, upload.sha256, upload.seconds)
+    expected = {task_id for upload in load.acknowledged for task_id in upload.task_ids}
+    if extra := tasks.keys() - expected:
+        found.append(f"I1: tasks that nobody was told of: {sorted(extra)}")
     found += [
         f"I2: task {task['id']} failed without a reason"
         for task in tasks.values()

@@ -6,6 +6,7 @@ import hashlib
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -56,11 +57,15 @@ class Acknowledged:
 
 @dataclass
 class Load:
-    """One user's client: uploads, and looks on. Everything it saw is kept for the check."""
+    """One user's client: uploads, and looks on. Everything it saw is kept for the check.
+
+    Each upload has an idempotency key, and is sent again until it is acknowledged; with ``twice``, to both APIs at once.
+    """
 
     cluster: Cluster
     seed: int
     uploads: int
+    twice: bool = False
     acknowledged: list[Acknowledged] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     refused: int = 0
@@ -139,30 +144,40 @@ class Load:
         return httpx.get(url + path, params=query or None, headers=self.headers, timeout=30)
 
     def _upload_all(self, orders: list[tuple[Sample, list[str]]]) -> None:
-        for sample, targets in orders:
-            while not self._stop.is_set() and not self._upload(sample, targets):
+        for number, (sample, targets) in enumerate(orders):
+            while not self._stop.is_set() and not self._upload(f"upload {number}", sample, targets):
                 self.refused += 1
                 time.sleep(0.2)
             time.sleep(0.1)
 
-    def _upload(self, sample: Sample, targets: list[str]) -> bool:
-        url = self._random.choice(self.cluster.api_urls)
+    def _upload(self, key: str, sample: Sample, targets: list[str]) -> bool:
+        urls = self.cluster.api_urls
+        chosen = urls if self.twice else [self._random.choice(urls)]
+        with ThreadPoolExecutor(len(chosen)) as pool:
+            answers = list(pool.map(lambda url: self._upload_to(url, key, sample, targets), chosen))
+        accepted = [ids for ids in answers if ids]
+        if not accepted:
+            return False
+        if any(ids != accepted[0] for ids in accepted):
+            self.violations.append(f"I1: one key made {accepted}")
+        self.acknowledged.append(Acknowledged(accepted[0], hashlib.sha256(sample.content).hexdigest(), sample.seconds))
+        return True
+
+    def _upload_to(self, url: str, key: str, sample: Sample, targets: list[str]) -> list[int]:
         try:
             answer = httpx.post(
                 f"{url}/api/tasks",
-                headers=self.headers,
+                headers={**self.headers, "Idempotency-Key": key},
                 files={"fileName": (sample.name, sample.content)},
                 data={"newFormat": targets},
                 timeout=40,
             )
         except httpx.HTTPError:
-            return False
+            return []
         if answer.status_code != 202:
-            return False
+            return []
         given = answer.json()
-        ids = [task["id"] for task in given.get("tasks", [given])]
-        self.acknowledged.append(Acknowledged(ids, hashlib.sha256(sample.content).hexdigest(), sample.seconds))
-        return True
+        return [task["id"] for task in given.get("tasks", [given])]
 
     def _look_on(self) -> None:
         while not self._stop.is_set():

@@ -37,7 +37,7 @@ def run_fault(fault: Fault, seed: int = 1, hosts: Hosts | None = None) -> Outcom
     began = time.monotonic()
     with _disk(fault) as data, running_cluster(hosts, data) as cluster:
         fault.prepare(cluster)
-        load = Load(cluster, seed, UPLOADS)
+        load = Load(cluster, seed, UPLOADS, fault.twice)
         load.start()
         with _kept_alive(cluster):
             time.sleep(_BEFORE_THE_STRIKE_SECONDS)

@@ -10,6 +10,7 @@ from soundmill.cli.convert import convert
 from soundmill.cli.database import db
 from soundmill.cli.processes import api, janitor, worker
 from soundmill.cli.serve import serve
+from soundmill.cli.settings import settings
 
 __all__ = ["main"]
 
@@ -39,6 +40,6 @@ def _soundmill(
     pass
 
 
-for _command in (serve, convert, api, worker, janitor):
+for _command in (serve, convert, api, worker, janitor, settings):
     main.command()(_command)
 main.add_typer(db, name="db")

@@ -1,0 +1,23 @@
+"""The short part of ``make chaos``: a few faults of each kind."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.scenario import run_fault
+
+SHORT = (
+    "SIGKILL of a worker",
+    "SIGKILL of the APIs",
+    "Redis FLUSHALL",
+    "after_publish:kill",
+)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("fault", [each for each in FAULTS if each.name in SHORT], ids=lambda fault: fault.name)
+def test_nothing_is_lost(fault: Fault) -> None:
+    outcome = run_fault(fault, seed=7)
+    assert outcome.violations == ()
+    assert outcome.uploads == 12
