@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
-from soundmill.model.errors import NotFound, QueueFull, WrongState
+from soundmill.model.errors import KeyReused, NotFound, QueueFull, WrongState
 from soundmill.model.tasks import RetryRule, TaskStatus, TaskView
-from soundmill.service.ports import PageRequest
+from soundmill.service.ports import Once, PageRequest
 from tests.builders import REPORT, account, order, stored_file, submitted
 
 
@@ -207,3 +207,27 @@ def test_final_means_final_or_gone(tasks: DatabaseTasks, board: DatabaseBoard, o
 def test_a_task_reads_the_same_wherever_it_is_read(tasks: DatabaseTasks, owner: int) -> None:
     made: TaskView = submitted(tasks, owner)[0]
     assert tasks.get(owner, made.id) == made == tasks.page(owner, PageRequest(1))[0]
+
+
+def test_a_key_is_forgotten_after_a_while(tasks: DatabaseTasks, owner: int) -> None:
+    once = Once("key", "f" * 64)
+    first = tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once)
+    assert tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once) == first
+    tasks.forget_keys(timedelta(hours=1))
+    assert tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once) == first
+    tasks.forget_keys(timedelta(hours=-1))
+    assert tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once) != first
+
+
+def test_a_key_with_another_request_is_refused(tasks: DatabaseTasks, owner: int) -> None:
+    tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), Once("key", "f" * 64))
+    with pytest.raises(KeyReused):
+        tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), Once("key", "e" * 64))
+
+
+def test_a_key_whose_tasks_were_deleted_says_so(tasks: DatabaseTasks, owner: int) -> None:
+    once = Once("key", "f" * 64)
+    made = tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once)[0]
+    tasks.remove(owner, made.id)
+    with pytest.raises(NotFound):
+        tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once)
