@@ -13,6 +13,7 @@ has_browser() {
 missing=()
 type -P ffmpeg >/dev/null && type -P ffprobe >/dev/null || missing+=(ffmpeg)
 type -P flac >/dev/null || missing+=(flac)
+type -P ip >/dev/null || missing+=(iproute2)
 has_browser || missing+=(chromium)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
