@@ -17,6 +17,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -41,6 +42,7 @@ from soundmill.service.ports import Once, Order, PageRequest, StoredFile
 
 _UNKNOWN_BATCH = 500
 _COUNT_SECONDS = 1.0
+_LARGEST_ID = (1 << 63) - 1
 
 
 class DatabaseTasks:
@@ -91,12 +93,10 @@ class DatabaseTasks:
 
     def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
         """See the port. Keyset paging: the index finds the cursor, no row before it is read."""
-        wanted = select_views().where(tasks.c.account_id == account_id).limit(request.size)
-        if request.status is not None:
-            wanted = wanted.where(tasks.c.status == request.status)
-        if request.after is not None:
-            wanted = wanted.where(tasks.c.id < request.after if request.descending else tasks.c.id > request.after)
-        wanted = wanted.order_by(tasks.c.id.desc() if request.descending else tasks.c.id)
+        bounds = _beyond(account_id, request, is_sqlite=self._database.is_sqlite)
+        wanted = select_views().where(*bounds).limit(request.size)
+        columns = _page_columns(request)
+        wanted = wanted.order_by(*(column.desc() for column in columns) if request.descending else columns)
         with self._database.reading() as connection:
             return [view(row) for row in connection.execute(wanted)]
 
@@ -218,6 +218,28 @@ class DatabaseTasks:
                 self._counted = connection.execute(waiting).scalar_one()
                 self._counted_at, self._since = time.monotonic(), 0
             return self._counted + self._since
+
+
+def _page_columns(request: PageRequest) -> list[Any]:
+    by_status = [] if request.status is None else [tasks.c.status]
+    return [tasks.c.account_id, *by_status, tasks.c.id]
+
+
+def _beyond(account_id: int, request: PageRequest, *, is_sqlite: bool) -> tuple[Any, ...]:
+    """What bounds a page, so that the index of :func:`_page_columns` finds its first row.
+
+    With an equality PostgreSQL may walk the primary key instead, past all other accounts' tasks; with ranges over rows SQLite uses
+    only their first column.
+    """
+    columns = _page_columns(request)
+    prefix = [account_id] if request.status is None else [account_id, request.status.value]
+    end = request.after if request.after is not None else (_LARGEST_ID if request.descending else 0)
+    if is_sqlite:
+        same = (column == value for column, value in zip(columns, prefix, strict=False))
+        return (*same, tasks.c.id < end if request.descending else tasks.c.id > end)
+    inside, last = tuple_(*columns), tuple_(*prefix, end)
+    bound, mine = tuple_(*columns[:-1]), tuple_(*prefix)
+    return (inside < last, bound >= mine) if request.descending else (inside > last, bound <= mine)
 
 
 _FRESH: dict[str, Any] = {
