@@ -31,6 +31,7 @@ from soundmill.adapters.database import (
     DatabaseAccounts,
     DatabaseBoard,
     DatabaseTasks,
+    sqlite_url,
     upgrade,
 )
 from soundmill.adapters.doorbell import QUEUE, START_CONVERSION, CeleryDoorbell, FifoDoorbell, celery_application
@@ -97,7 +98,11 @@ class App:
     @cached_property
     def database(self) -> Database:
         """The database of the accounts and tasks."""
-        return Database(self.settings.effective_database_url, connections=self.settings.api_threads)
+        path = self.settings.sqlite_path
+        if path is None:
+            return Database(self.settings.database_url, connections=self.settings.database_connections)
+        # A connection is a file here, not a process of a server.
+        return Database(sqlite_url(path), connections=self.settings.api_threads)
 
     @cached_property
     def storage(self) -> DirectoryStorage:
@@ -133,7 +138,12 @@ class App:
     @cached_property
     def board(self) -> DatabaseBoard:
         """The task board, in the database."""
-        retries = RetryRule(self.settings.most_tries, timedelta(seconds=self.settings.retry_pause))
+        retries = RetryRule(
+            self.settings.most_tries,
+            timedelta(seconds=self.settings.retry_pause),
+            storage_pause=timedelta(seconds=self.settings.storage_pause),
+            storage_patience=timedelta(seconds=self.settings.storage_patience),
+        )
         return DatabaseBoard(self.database, lease=timedelta(seconds=self.settings.lease), retries=retries)
 
     @cached_property
@@ -200,7 +210,8 @@ class App:
         """A worker with its own warm engine. Raises ``ConfigurationError`` where conversions can't be confined."""
         # The engine's process starts before anything else is open: it inherits nothing of the database.
         with open_mill(self.settings) as mill:
-            owner = f"{socket.gethostname()[:64]}:{os.getpid()}"
+            # A container that is started again often has the same process id: what an owner holds must not be another's.
+            owner = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(4)}"
             yield Worker(
                 owner, self._workers_board, self.workbench, MillConverter(mill, conversion_limits(self.settings))
             )

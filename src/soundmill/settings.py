@@ -39,6 +39,9 @@ class Settings(BaseSettings):
         str,
         Field(description="postgresql+psycopg://… for a server; empty for SQLite in the data directory."),
     ] = ""
+    database_connections: Annotated[
+        int, Field(gt=0, description="Connections to PostgreSQL that one API keeps at the most.")
+    ] = 20
     secret: Annotated[
         SecretStr,
         Field(
@@ -111,6 +114,12 @@ class Settings(BaseSettings):
     ] = 30
     most_tries: Annotated[int, Field(gt=0, description="How often a conversion is tried.")] = 3
     retry_pause: Annotated[float, Field(ge=0, description="Before the second try; doubles each time.")] = 5
+    storage_pause: Annotated[
+        float, Field(ge=0, description="A conversion that a full or missing storage stopped is tried again after this.")
+    ] = 15
+    storage_patience: Annotated[float, Field(ge=0, description="How old its task may get by that before it fails.")] = (
+        86400
+    )
     sweep_interval: Annotated[
         float,
         Field(gt=0, description="How often the janitor looks for expired leases."),
@@ -164,9 +173,9 @@ class Settings(BaseSettings):
         return self.api_url or (f"http://{_host(self.api_instance_ip)}:{self.port}" if self.api_instance_ip else "")
 
     @property
-    def effective_database_url(self) -> str:
-        """What SQLAlchemy connects to."""
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'soundmill.db'}"
+    def sqlite_path(self) -> Path | None:
+        """The database's file; ``None`` for a server."""
+        return None if self.database_url else self.data_dir.resolve() / "soundmill.db"
 
 
 class _NamedFiles(PydanticBaseSettingsSource):

@@ -10,7 +10,7 @@ from flask import request
 
 from soundmill.api.authentication import caller, signed_in
 from soundmill.api.services import services
-from soundmill.api.shapes import Shape
+from soundmill.api.shapes import Shape, Text
 from soundmill.model.credentials import PASSWORD_RULES
 from soundmill.service.ports import Account
 
@@ -20,17 +20,17 @@ accounts = APIBlueprint("accounts", __name__, url_prefix="/api", tag="Accounts")
 class SignUpIn(Shape):
     """A request for an account. The two passwords must agree."""
 
-    username: str
-    password1: str
-    password2: str
-    email: str
+    username: Text
+    password1: Text
+    password2: Text
+    email: Text
 
 
 class LoginIn(Shape):
     """A name or e-mail address, and the password."""
 
-    username: str
-    password: str
+    username: Text
+    password: Text
 
 
 class AccountOut(Shape):

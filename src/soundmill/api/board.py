@@ -12,9 +12,9 @@ from flask import Response, jsonify, make_response, request
 from pydantic import Field
 
 from soundmill.api.services import services
-from soundmill.api.shapes import Shape
-from soundmill.model.conversion import Failure, FailureCode
-from soundmill.model.errors import NotAuthenticated, StaleAttempt
+from soundmill.api.shapes import LARGEST_NUMBER, Shape
+from soundmill.model.conversion import LONGEST_MESSAGE, Failure, FailureCode
+from soundmill.model.errors import InvalidRequest, NotAuthenticated, StaleAttempt
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Assignment, Attempt
 from soundmill.service.ports import StoredFile
@@ -24,6 +24,7 @@ board = APIBlueprint("board", __name__, url_prefix="/api", tag="Workers")
 _worker_secret = HTTPTokenAuth(
     scheme="Bearer", security_scheme_name="workerSecret", description="The worker secret, not a token."
 )
+_LARGEST_WORD_BYTES = 16 << 20
 _OWNER_PATTERN = r"^[\x21-\x7e]+$"
 
 
@@ -36,7 +37,7 @@ class ClaimIn(Shape):
 class WordIn(Shape):
     """What every word of a worker carries."""
 
-    attempt: int = Field(ge=1)
+    attempt: int = Field(ge=1, le=LARGEST_NUMBER)
 
 
 class ProgressIn(WordIn):
@@ -64,7 +65,7 @@ class FailedIn(WordIn):
     """Why there is no result."""
 
     code: FailureCode
-    message: str = Field(min_length=1, max_length=2000)
+    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
     retryable: bool = False
 
 
@@ -78,6 +79,7 @@ def from_a_worker(view: Callable[..., Any]) -> Callable[..., Any]:
         # An API without a secret has no workers that speak HTTP: nobody may.
         if not (secret and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), secret.encode())):
             raise NotAuthenticated("This is for workers, with the worker secret.")
+        request.max_content_length = _LARGEST_WORD_BYTES
         return view(*arguments, **named)
 
     vars(checked)["_spec"] = {**vars(view).get("_spec", {}), "auth": _worker_secret, "roles": []}
@@ -123,7 +125,11 @@ def progress(task_id: int, given: ProgressIn) -> Response:
 def processed(task_id: int, given: ProcessedIn) -> Response:
     """The task is over."""
     stored = StoredFile(given.result.key, given.result.size, given.result.sha256)
-    services().board.processed(Attempt(task_id, given.attempt), stored, ConversionReport.from_dict(given.report))
+    try:
+        report = ConversionReport.from_dict(given.report)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidRequest("This is no report of a conversion.") from error
+    services().board.processed(Attempt(task_id, given.attempt), stored, report)
     return jsonify(status="processed")
 
 

@@ -30,6 +30,8 @@ _STATUSES: dict[type[errors.SoundmillError], HTTPStatus] = {
     errors.NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.TryLater: HTTPStatus.TOO_MANY_REQUESTS,
     errors.QueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Unreachable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -68,6 +70,9 @@ def _of_ours(error: errors.SoundmillError) -> Response:
         _log.error("unexpected error", exc_info=error, detail=error.detail_for_log)
         return _internal()
     headers = {}
+    if isinstance(error, errors.Unreachable):
+        _log.error("not served", detail=error.detail_for_log or error.message)
+        headers["Retry-After"] = "5"
     if isinstance(error, errors.TryLater):
         headers["Retry-After"] = str(max(1, round(error.retry_after.total_seconds())))
     if status is HTTPStatus.UNAUTHORIZED:

@@ -14,7 +14,7 @@ from pydantic import Field
 from soundmill.api.authentication import signed_in
 from soundmill.api.multipart import received_form
 from soundmill.api.services import services
-from soundmill.api.shapes import Shape, TaskOut, task_out
+from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_out
 from soundmill.model.errors import InvalidRequest
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
@@ -35,7 +35,7 @@ class PageIn(Shape):
 
     max: int = Field(_DEFAULT_PAGE, ge=0)
     order: int = Field(0, ge=0, le=1)
-    after: int | None = None
+    after: int | None = Field(None, ge=0, le=LARGEST_NUMBER)
     status: TaskStatus | None = None
 
 

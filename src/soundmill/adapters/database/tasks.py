@@ -23,13 +23,13 @@ from sqlalchemy import (
 
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
-from soundmill.adapters.database.names import add_file, free_name
+from soundmill.adapters.database.names import add_file, free_name, lock_account
 from soundmill.adapters.database.once import remember, remembered
 from soundmill.adapters.database.schema import files, idempotency_keys, tasks
 from soundmill.adapters.database.views import select_views, view
 from soundmill.failpoints import failpoint
 from soundmill.model.errors import NotFound, QueueFull, WrongState
-from soundmill.model.names import with_extension
+from soundmill.model.names import split_extension, with_extension
 from soundmill.model.tasks import (
     CANCELLABLE,
     FINAL,
@@ -68,6 +68,7 @@ class DatabaseTasks:
     ) -> list[TaskView]:
         """See the port. A crash before the commit leaves only an unnamed file in the storage, which the janitor sweeps."""
         with self._database.writing() as connection:
+            lock_account(connection, account_id)
             if once and (before := remembered(connection, account_id, once)):
                 return [_view(connection, account_id, task_id) for task_id in before]
             self._refuse_overflow(connection, len(orders))
@@ -105,6 +106,7 @@ class DatabaseTasks:
     ) -> tuple[TaskView, list[str]]:
         """See the port."""
         with self._database.writing() as connection:
+            lock_account(connection, account_id)
             if once and remembered(connection, account_id, once):
                 return _view(connection, account_id, task_id), []
             task = _locked(connection, account_id, task_id)
@@ -156,6 +158,7 @@ class DatabaseTasks:
     def remove(self, account_id: int, task_id: int) -> list[str]:
         """See the port. Storage keys are deleted after the commit: a crash between leaves files that the janitor sweeps."""
         with self._database.writing() as connection:
+            lock_account(connection, account_id)
             task = _locked(connection, account_id, task_id)
             connection.execute(delete(tasks).where(tasks.c.id == task_id))
             unused = ~exists().where(tasks.c.source_id == files.c.id)
@@ -318,8 +321,10 @@ def _unpublish(connection: Connection, result_id: int) -> list[str]:
 
 
 def _rename_result(connection: Connection, account_id: int, task: Row[Any], order: Order) -> None:
-    if task.new_format == order.target.name:
-        return
-    source_name = connection.execute(select(files.c.name).where(files.c.id == task.source_id)).scalar_one()
-    name = free_name(connection, account_id, with_extension(source_name, order.target.extension))
+    names = select(files.c.id, files.c.name).where(files.c.id.in_((task.source_id, task.result_id)))
+    name_of = {row.id: row.name for row in connection.execute(names)}
+    wanted = with_extension(name_of[task.source_id], order.target.extension)
+    if split_extension(name_of[task.result_id])[1] == split_extension(wanted)[1]:
+        return  # M4A and ALAC share an extension
+    name = free_name(connection, account_id, wanted)
     connection.execute(update(files).where(files.c.id == task.result_id).values(name=name))
