@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -16,6 +16,7 @@ from soundmill.model.errors import ConfigurationError
 
 _GIGABYTE = 1 << 30
 _PREFIX = "SOUNDMILL_"
+_SHORTEST_SECRET = 32
 
 
 class Settings(BaseSettings):
@@ -93,7 +94,9 @@ class Settings(BaseSettings):
     login_limit: Annotated[str, Field(description="Logins to one account from one address.")] = "10/minute"
     login_limit_wide: Annotated[
         str,
-        Field(description="Logins to one account from anywhere, and to any account from one address."),
+        Field(
+            description="Logins to one account from anywhere; from one address: logins to any account, and sign-ups."
+        ),
     ] = "100/minute"
     limits_storage: Annotated[
         str,
@@ -148,6 +151,14 @@ class Settings(BaseSettings):
         bool,
         Field(description="Convert although the kernel can't confine a conversion fully."),
     ] = False
+
+    @field_validator("secret", "worker_secret")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if text and len(text) < _SHORTEST_SECRET:
+            raise ValueError(f"it needs at least {_SHORTEST_SECRET} characters")
+        return SecretStr(text)
 
     @classmethod
     def settings_customise_sources(

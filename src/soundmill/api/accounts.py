@@ -50,11 +50,13 @@ class TokenOut(Shape):
 
 @accounts.post("/auth/signup")
 @accounts.output(AccountOut, 201)
-@accounts.doc(summary="Sign up", description=PASSWORD_RULES, responses=[400, 409])
+@accounts.doc(summary="Sign up", description=PASSWORD_RULES, responses=[400, 409, 429])
 @accounts.input(SignUpIn, location="json_or_form", arg_name="given")
 def sign_up(given: SignUpIn) -> Account:
     """A new account."""
-    return services().accounts.sign_up(given.username, given.password1, given.password2, given.email)
+    return services().accounts.sign_up(
+        given.username, given.password1, given.password2, given.email, request.remote_addr or ""
+    )
 
 
 @accounts.post("/auth/login")

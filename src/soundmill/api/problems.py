@@ -25,6 +25,7 @@ _STATUSES: dict[type[errors.SoundmillError], HTTPStatus] = {
     errors.AlreadyTaken: HTTPStatus.CONFLICT,
     errors.WrongState: HTTPStatus.CONFLICT,
     errors.StaleAttempt: HTTPStatus.CONFLICT,
+    errors.WrongStorage: HTTPStatus.PRECONDITION_FAILED,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
@@ -95,6 +96,8 @@ def _of_http(error: HTTPError) -> Response:
 
 
 def _of_a_defect(error: Exception) -> Response:
+    if isinstance(error, RecursionError):
+        return problem(HTTPStatus.BAD_REQUEST, "invalid_request", "This is nested too deeply.")
     _log.error("unhandled error", exc_info=error)
     return _internal()
 

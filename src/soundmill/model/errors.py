@@ -92,6 +92,12 @@ class KeyReused(SoundmillError):
     code = "key_reused"
 
 
+class WrongStorage(SoundmillError):
+    """A worker sees other files than the API."""
+
+    code = "wrong_storage"
+
+
 class TooLarge(SoundmillError):
     """More bytes than the service takes."""
 

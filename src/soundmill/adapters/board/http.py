@@ -37,7 +37,8 @@ class HttpBoard:
 
     ``patience`` is how long a claim and a final word are repeated while the API doesn't answer; then ``Unreachable`` is raised. An
     unanswered progress is given up at once, for another follows: the lease lasts longer than the pause between them.
-    Raises ``ConfigurationError`` when the API refuses the secret, ``Refused`` when it will never take what it was told.
+    ``storage`` is the identity of the storage that this worker sees.
+    Raises ``ConfigurationError`` when the API refuses the secret or has another storage, ``Refused`` when it will never take what it was told.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class HttpBoard:
         api_url: str,
         secret: str,
         *,
+        storage: str | None = None,
         patience: timedelta = PATIENCE,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self._storage = storage
         self._patience = patience
         self._client = httpx.Client(
             base_url=api_url,
@@ -63,7 +66,7 @@ class HttpBoard:
         claimant = f"{owner}#{uuid.uuid4().hex}"
         path = "/api/board/claim" if task_id is None else f"/api/tasks/{task_id}/claim"
         try:
-            given = self._said(path, {"owner": claimant})
+            given = self._said(path, {"owner": claimant, "storage": self._storage})
         except StaleAttempt:  # 409: that task isn't due
             return None
         if given is None:
@@ -129,6 +132,10 @@ class HttpBoard:
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
             raise ConfigurationError(
                 "The API refuses this worker: SOUNDMILL_WORKER_SECRET must be the same there and here."
+            )
+        if answer.status_code == HTTPStatus.PRECONDITION_FAILED:
+            raise ConfigurationError(
+                "The API works with another storage: SOUNDMILL_DATA_DIR must be the same directory there and here."
             )
         if answer.status_code == HTTPStatus.CONFLICT:
             raise StaleAttempt(answer.json()["detail"])
