@@ -34,6 +34,7 @@ import matplotlib.pyplot as plt
 
 SIZES = (100, 1_000, 10_000, 100_000)
 ROUNDS = 200
+PAGE = 100
 RESULTS = Path(__file__).with_name("results")
 _ACCOUNTS = 50
 _BATCH = 5_000
@@ -80,6 +81,8 @@ def _by_size(database: Database) -> Series:
         DatabaseAccounts(database).add(f"user{number}", f"user{number}@example.org", "hash").id
         for number in range(_ACCOUNTS)
     ]
+    reader = DatabaseAccounts(database).add("reader", "reader@example.org", "hash").id
+    _fill(database, [reader], PAGE)
     waiting = 0
     for size in SIZES:
         _fill(database, accounts, size - waiting)
@@ -92,7 +95,7 @@ def _by_size(database: Database) -> Series:
         # As many are claimed as were submitted: the size stays what it is.
         found["claim"].append(_median(lambda number, size=size: board.claim(f"{size}-{number}")))  # type: ignore[misc]
         found["first page of the list"].append(
-            _median(lambda number: store.page(accounts[number % _ACCOUNTS], PageRequest(100, descending=True)))
+            _median(lambda number: store.page(reader, PageRequest(PAGE, descending=True)))
         )
     return found
 
@@ -114,12 +117,13 @@ def _fill(database: Database, accounts: list[int], count: int) -> None:
             ids = [
                 connection.execute(
                     insert(files).returning(files.c.id, sort_by_parameter_order=True),
-                    [_file(accounts[row % _ACCOUNTS], f"{kind}-{count}-{row}", kind) for row in rows],
+                    [_file(accounts[row % len(accounts)], f"{kind}-{count}-{row}", kind) for row in rows],
                 ).scalars()
                 for kind in ("source", "result")
             ]
             made = [
-                _task(accounts[row % _ACCOUNTS], row // _ACCOUNTS, *pair) for row, *pair in zip(rows, *ids, strict=True)
+                _task(accounts[row % len(accounts)], row // len(accounts), *pair)
+                for row, *pair in zip(rows, *ids, strict=True)
             ]
             connection.execute(insert(tasks), made)
     with database.writing() as connection:
