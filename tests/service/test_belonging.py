@@ -49,6 +49,12 @@ def test_files_of_another_database_are_noticed(tmp_path: Path, belonging: Belong
     other.dispose()
 
 
+def test_a_database_without_tables_is_a_new_one(tmp_path: Path) -> None:
+    empty = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    assert DatabaseIdentity(empty).get() is None
+    empty.dispose()
+
+
 def test_a_crash_before_the_mark_is_made_good(database: Database, belonging: Belonging) -> None:
     identity, is_marked = DatabaseIdentity(database).choose()
     assert not is_marked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, inspect, select, update
 
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.schema import storages
@@ -19,6 +19,8 @@ class DatabaseIdentity:
     def get(self) -> tuple[str, bool] | None:
         """See the port."""
         with self._database.reading() as connection:
+            if not inspect(connection).has_table(storages.name):
+                return None  # nobody has prepared this database yet
             row = connection.execute(select(storages)).first()
         return None if row is None else (row.identity, row.is_marked)
 
