@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup deps run test test-slow chaos bench-queue lint format check-deploy clean
+.PHONY: help setup deps run test test-slow chaos bench-queue loadtest lint format check-deploy clean
 
 BIN := .venv/bin
 
@@ -27,6 +27,10 @@ chaos: deps setup ## Break a whole fleet in every way and check that nothing is 
 
 bench-queue: deps setup ## Measure what the queue costs, up to 100,000 waiting tasks
 	$(BIN)/python -W ignore -m benchmarks.queue
+
+loadtest: deps setup ## Load a fleet of our own with Apache Benchmark and write docs/reports (ARGS="--url http://…")
+	@type ab >/dev/null || { echo "This needs ab: apt install apache2-utils" >&2; exit 1; }
+	$(BIN)/python -W ignore -m loadtest $(ARGS)
 
 lint: setup ## Check style, types and who imports whom
 	$(BIN)/ruff check
