@@ -12,14 +12,17 @@ import soundfile
 from av.audio.frame import AudioFrame
 
 from soundmill import __version__
+from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
-from soundmill.engine.encode import open_encoder
+from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
 from soundmill.engine.job import Job
 from soundmill.engine.plan import Plan, Sound, copy_plan, make_plan
 from soundmill.engine.remux import NotCopyable, copy_sound
 from soundmill.engine.reshape import Reshaper
+from soundmill.engine.seams import Unstitchable
 from soundmill.engine.source import Source, open_source
+from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
 from soundmill.engine.tags import About, missing, read_about
 from soundmill.engine.verify import Verified, verify
 from soundmill.model.conversion import ConversionError, FailureCode
@@ -30,17 +33,21 @@ _REPORT_SECONDS = 0.25
 _ENCODING_SHARE = 0.95
 
 
-def convert(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
+def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = None) -> ConversionReport:
     """Convert ``job.source`` into ``job.result_path``, by copying where that is enough, and verify it. ``on_progress`` gets 0 to 1, a few times a second.
 
-    Raises ``ConversionError``; a result that is there then is worth nothing.
+    A ``crew`` encodes what is long, piece by piece side by side. Raises ``ConversionError``; a result that is there then is worth nothing.
     """
     with open_source(job.source) as source:
         about = read_about(job.source, source.container, source.stream)
         copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
-        if copying is None:
+        report = None
+        if copying is not None:
+            report = _copied(job, source, about, copying, on_progress)
+        elif crew is None:
             return _encoded(job, source, about, on_progress)
-        report = _copied(job, source, about, copying, on_progress)
+        else:
+            report = _split(job, source, about, on_progress, crew)
     if report is not None:
         return report
     with open_source(job.source) as source:
@@ -74,13 +81,30 @@ def _copied(
     return _report(plan, about, sound_facts(job.source, source, decoding, about), verified)
 
 
-def _encoded(job: Job, source: Source, about: About, on_progress: Callable[[float], None]) -> ConversionReport:
+def _split(
+    job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew
+) -> ConversionReport | None:
+    """Nothing where the pieces don't fit together."""
+    try:
+        return _encoded(job, source, about, on_progress, crew)
+    except Unstitchable:
+        return None
+
+
+def _encoded(
+    job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None = None
+) -> ConversionReport:
     decoding = Decoding(source, job.limits.decoded)
     frames = decoding.frames(_progress(source, on_progress))
     first = next(frames)
     plan = make_plan(_sound(source, first), job.target, job.options)
+    is_long = (source.expected_seconds or 0) >= SHORTEST_SPLIT_SECONDS
     try:
-        encoded_samples = _encode(job, plan, about, chain([first], frames))
+        if crew is not None and is_long and can_be_split(plan):
+            encoder: Encoder = SplitEncoder(job.result_path, plan, about, crew)
+        else:
+            encoder = open_encoder(job.result_path, plan, about)
+        encoded_samples = _encode(encoder, plan, chain([first], frames))
     except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
         raise _encoding_error(error) from error
     source_facts = sound_facts(job.source, source, decoding, about)
@@ -97,9 +121,8 @@ def _report(plan: Plan, about: About, source: SoundFacts, verified: Verified) ->
     )
 
 
-def _encode(job: Job, plan: Plan, about: About, frames: Iterator[AudioFrame]) -> int:
+def _encode(encoder: Encoder, plan: Plan, frames: Iterator[AudioFrame]) -> int:
     """Gives how many samples a channel went into the encoder."""
-    encoder = open_encoder(job.result_path, plan, about)
     try:
         reshaper = Reshaper(plan, encoder.frame_samples)
         for frame in frames:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
@@ -72,14 +73,19 @@ def add_encoded_sound(container: OutputContainer, plan: Plan) -> AudioStream:
     stream = container.add_stream(plan.encoder, rate=plan.sample_rate)
     if not isinstance(stream, AudioStream):
         raise TypeError(f"{plan.encoder} doesn't encode sound")
-    stream.codec_context.layout = plan.channel_layout
-    stream.codec_context.format = plan.sample_format
-    stream.codec_context.thread_count = 1
-    if plan.bit_rate is not None:
-        stream.codec_context.bit_rate = plan.bit_rate
-    if plan.quality is not None:
-        stream.codec_context.qscale = True
-        stream.codec_context.global_quality = round(plan.quality * _QSCALE_UNIT)
-    if plan.raw_bits is not None:
-        stream.codec_context.bits_per_raw_sample = plan.raw_bits
+    apply_settings(stream.codec_context, plan)
     return stream
+
+
+def apply_settings(context: AudioCodecContext, plan: Plan) -> None:
+    """Tell an encoder that isn't open yet what ``plan`` says; its rate aside."""
+    context.layout = plan.channel_layout
+    context.format = plan.sample_format
+    context.thread_count = 1
+    if plan.bit_rate is not None:
+        context.bit_rate = plan.bit_rate
+    if plan.quality is not None:
+        context.qscale = True
+        context.global_quality = round(plan.quality * _QSCALE_UNIT)
+    if plan.raw_bits is not None:
+        context.bits_per_raw_sample = plan.raw_bits

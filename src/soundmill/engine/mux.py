@@ -46,7 +46,7 @@ class Muxer:
             self._container.close()
             raise
 
-    def add(self, packet: Packet[AudioStream]) -> None:
+    def add(self, packet: Packet[Stream] | Packet[AudioStream]) -> None:
         """Write one packet of :attr:`stream`. It is empty afterwards."""
         self._container.mux_one(packet)
 
