@@ -28,6 +28,9 @@ from soundmill.model.conversion import ConversionError, FailureCode
 # A minute of MP3 at 64 kbit/s, six seconds of a CD. Forking a crew costs some milliseconds, which small files needn't pay.
 _SMALLEST_BYTES = 480_000
 
+# Decoding is serial: more have nothing to do. Each takes two descriptors.
+_MOST_ENCODERS = 16
+
 
 def is_worth_a_crew(job: Job) -> bool:
     """By what can be known before the file is looked into: that takes being confined, and then it is too late to fork."""
@@ -50,8 +53,8 @@ class Crew:
 
     @classmethod
     def fork(cls, count: int, limits: Limits) -> Self:
-        """``count`` encoders. The calling process must have one thread, and not be confined yet."""
-        return cls([_fork(limits, count) for _ in range(count)])
+        """``count`` encoders, sixteen at most. The calling process must have one thread, and not be confined yet."""
+        return cls([_fork(limits, count) for _ in range(min(count, _MOST_ENCODERS))])
 
     def __len__(self) -> int:
         return len(self._members)
