@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from soundmill.engine import Converted, Job, Limits, Mill
 from soundmill.engine.flac import coded_number
 from soundmill.engine.pieces import CodedPacket
-from soundmill.engine.seams import Run, Unstitchable, join_aac, join_anywhere, join_layer_three
+from soundmill.engine.plan import Sound, make_plan
+from soundmill.engine.seams import Run, Unstitchable, join_aac, join_anywhere, join_layer_three, join_opus
+from soundmill.engine.split import can_be_split
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
@@ -132,7 +134,7 @@ LOSSY: list[tuple[str, dict[str, float]]] = [
     ("mp3", {"bit_rate": 320_000}),
     ("mp3", {"bit_rate": 64_000}),
     ("opus", {}),
-    ("opus", {"bit_rate": 24_000}),
+    ("opus", {"bit_rate": 80_000}),
     ("webm", {}),
     ("m4a", {}),
     ("aac", {"bit_rate": 96_000}),
@@ -276,9 +278,36 @@ def packets(count: int, data: bytes = b"\0" * 8) -> list[CodedPacket]:
 
 
 def test_runs_that_do_not_overlap_are_refused() -> None:
-    for join in (join_anywhere, join_aac, join_layer_three):
+    for join in (join_anywhere, join_aac, join_layer_three, join_opus):
         with pytest.raises(Unstitchable):
             join(Run(0, packets(10)), Run(20, packets(10)), 20)
+
+
+def test_opus_is_joined_where_all_is_celt_of_one_form() -> None:
+    silk, celt, narrow = bytes([0x48]), bytes([0xF8]), bytes([0xD8])
+    before = Run(0, [*packets(6, silk), *packets(10, celt)])
+    after = Run(2, [*packets(6, narrow), *packets(8, celt)])
+    assert join_opus(before, after, 4) == 9
+    with pytest.raises(Unstitchable):
+        join_opus(Run(0, packets(9, silk)), Run(0, packets(9, silk)), 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "is_split"),
+    [
+        ("flac", {}, True),
+        ("mp3", {"quality": 4}, True),
+        ("opus", {}, True),
+        ("opus", {"bit_rate": 64_000}, False),  # SILK
+        ("wma", {}, False),
+        ("wav", {}, False),
+    ],
+)
+def test_codecs_are_split_where_their_packets_can_be_joined(
+    name: str, options: dict[str, float], is_split: bool
+) -> None:
+    sound = Sound("pcm_s16le", 44_100, 2, "stereo", "s16")
+    assert can_be_split(make_plan(sound, FORMATS[name], ConversionOptions(**options))) is is_split  # type: ignore[arg-type]
 
 
 def test_aac_frames_with_other_windows_are_passed_over() -> None:

@@ -16,6 +16,9 @@ class Unstitchable(Exception):
     """There is no place where the two fit together: the sound must be encoded in one piece."""
 
 
+_FIRST_CELT = 16  # of the 32 configurations
+
+
 @dataclass(slots=True)
 class Run:
     """Packets in a row; ``first`` is the number of the first one in the whole sound."""
@@ -73,6 +76,15 @@ def join_aac(before: Run, after: Run, wanted: int) -> int:
         if windows[0] is not None and windows[1] is not None and windows[:2] == windows[2:]:
             return number
     raise Unstitchable(f"no frames from {wanted} to {before.end} have the same windows")
+
+
+def join_opus(before: Run, after: Run, wanted: int) -> int:
+    """Opus: frames around the seam must be of the same configuration, and CELT's (RFC 6716, section 3.1, table 2)."""
+    for number in range(max(wanted, after.first + 1), min(before.end, after.end)):
+        forms = {run[at].data[0] for run in (before, after) for at in (number - 1, number)}
+        if len(forms) == 1 and forms.pop() >> 3 >= _FIRST_CELT:
+            return number
+    raise Unstitchable(f"no packets from {wanted} to {before.end} are all of CELT")
 
 
 def _frame(run: Run, number: int) -> LayerThreeFrame:
