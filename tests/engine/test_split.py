@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ from soundmill.engine.split import can_be_split
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
-from tests.sounds import Samples, decoded, ffmpeg, music, write
+from tests.sounds import Samples, decoded, encoded, ffmpeg, music, write
 
 SECONDS = 65
 ENCODERS = 2
@@ -263,6 +265,48 @@ def test_short_files_need_no_crew(own_mill: Mill, tmp_path: Path) -> None:
 
     own_mill.convert(Job(source, tmp_path / "work", FORMATS["wma"], encoders=ENCODERS), tick)
     assert max(seen, default=0) <= 1
+
+
+def test_a_source_that_changes_its_form_midway_is_encoded_in_one_piece(mill: Mill, tmp_path: Path) -> None:
+    links = [
+        encoded(tmp_path, f"{rate}.oga", "-c:a", "flac", samples=music(40.0, rate), rate=rate)
+        for rate in (44_100, 48_000)
+    ]
+    source = tmp_path / "chained.oga"
+    source.write_bytes(b"".join(each.read_bytes() for each in links))
+    results = []
+    for encoders in (1, ENCODERS):
+        (directory := tmp_path / str(encoders)).mkdir()
+        job = Job(source, directory, FORMATS["mp3"], encoders=encoders)
+        results.append(mill.convert(job, lambda fraction: True).path.read_bytes())
+    assert results[0] == results[1]
+
+
+@pytest.mark.slow
+def test_memory_does_not_depend_on_the_length(own_mill: Mill, tmp_path: Path) -> None:
+    def peak_bytes(minutes: int) -> int:
+        (directory := tmp_path / str(minutes)).mkdir()
+        source = tmp_path / f"{minutes}.flac"
+        source_of(minutes, source)
+        peak = 0
+
+        def tick(fraction: float) -> bool:
+            nonlocal peak
+            with suppress(psutil.NoSuchProcess):
+                peak = max(peak, sum(each.memory_full_info().uss for each in below(own_mill)))
+            return True
+
+        own_mill.convert(Job(source, directory, FORMATS["mp3"], encoders=ENCODERS), tick)
+        return peak
+
+    assert peak_bytes(30) <= 1.25 * peak_bytes(5)
+
+
+def source_of(minutes: int, path: Path) -> Path:
+    with soundfile.SoundFile(path, "w", 44_100, 2, "PCM_16") as file:
+        for number in range(minutes * 6):
+            file.write(music(10.0, seed=number))
+    return path
 
 
 @given(st.integers(0, (1 << 31) - 1))

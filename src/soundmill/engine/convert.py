@@ -130,10 +130,11 @@ def _encode(encoder: Encoder, plan: Plan, frames: Iterator[AudioFrame]) -> int:
                 encoder.encode(ready)
         for ready in reshaper.flush():
             encoder.encode(ready)
+        encoder.finish()
     except BaseException:
+        # Closed now, and not when it is forgotten: another try may be writing to the same path by then.
         encoder.abandon()
         raise
-    encoder.finish()
     return reshaper.sample_count
 
 

@@ -17,7 +17,7 @@ from soundmill.engine.flac import StreamInfo
 from soundmill.engine.mux import Muxer
 from soundmill.engine.pieces import CodedPacket, Piece, pcm
 from soundmill.engine.plan import Plan
-from soundmill.engine.seams import Join, Run, join_aac, join_anywhere, join_layer_three, join_opus
+from soundmill.engine.seams import Join, Run, Unstitchable, join_aac, join_anywhere, join_layer_three, join_opus
 from soundmill.engine.tags import About
 
 SHORTEST_SPLIT_SECONDS = 45
@@ -87,6 +87,8 @@ class SplitEncoder:
 
     def encode(self, frame: AudioFrame) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
+        if self._last_samples not in (0, self.frame_samples):
+            raise Unstitchable("a shorter frame in the middle: the source changed its form")
         data = pcm(frame)
         if self._stream_info:
             self._stream_info.add_sound(data, frame.samples)
@@ -126,9 +128,10 @@ class SplitEncoder:
         last_samples = self._last_samples if is_last else self.frame_samples
         self._joined.expect(self._first, self._start)
         self._crew.give(Piece(self._first, self.frame_samples, last_samples, is_last, frames), self._joined.add)
+        self._write(self._joined.ready())
         while self._joined.waiting > _PIECES_AHEAD * len(self._crew):
             self._crew.wait(self._joined.add)
-        self._write(self._joined.ready())
+            self._write(self._joined.ready())
 
     def _forget_before(self, number: int) -> None:
         number = max(self._first, number)
