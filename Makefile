@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup deps run test test-slow chaos bench-engine lint format check-deploy clean
+.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine lint format check-deploy clean
 
 BIN := .venv/bin
 
@@ -24,6 +24,9 @@ test-slow: deps setup ## Check the large matrices of formats and files
 
 chaos: deps setup ## Break a whole fleet in every way and check that nothing is lost (ARGS="Redis")
 	$(BIN)/python -W ignore -m tests.chaos $(ARGS)
+
+bench-queue: deps setup ## Measure what the queue costs, up to 100,000 waiting tasks
+	$(BIN)/python -W ignore -m benchmarks.queue
 
 bench-engine: deps setup ## Measure the engine beside the machine's ffmpeg (ARGS="--only songs --pairs 3")
 	$(BIN)/python -m benchmarks.engine $(ARGS)

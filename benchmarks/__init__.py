@@ -1,1 +1,1 @@
-"""Measurements that anybody can repeat: ``make bench-…``. They print figures and judge nothing."""
+"""Speed, measured: ratios of things run side by side, never asserted. Each module is a command: ``python -m benchmarks.queue``."""

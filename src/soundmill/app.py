@@ -1,7 +1,7 @@
 """The one place where settings choose adapters and everything is wired.
 
 :class:`App` makes each part when it is first asked for, so that a worker never opens what only the API needs. The programs
-themselves are :func:`run_worker` and :func:`run_janitor` here, and :func:`soundmill.api.server.run_api` for the API.
+themselves are in :mod:`soundmill.daemons`, :mod:`soundmill.fleet` and :mod:`soundmill.web.server`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import hmac
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,19 +28,22 @@ from soundmill.adapters.database import (
     Database,
     DatabaseAccounts,
     DatabaseBoard,
+    DatabaseIdentity,
     DatabaseTasks,
+    sqlite_url,
     upgrade,
 )
 from soundmill.adapters.doorbell import QUEUE, START_CONVERSION, CeleryDoorbell, FifoDoorbell, celery_application
-from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle
-from soundmill.adapters.storage import DirectoryStorage, DirectoryWorkbench
+from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle, kept_secret
+from soundmill.adapters.storage import DirectoryMark, DirectoryStorage, DirectoryWorkbench
 from soundmill.engine import Job, Limits, Mill, idle_cores
-from soundmill.model.errors import ConfigurationError, Unreachable
+from soundmill.model.errors import ConfigurationError, NoRoom, Unreachable
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import RetryRule
 from soundmill.service.accounts import Accounts
+from soundmill.service.belonging import Belonging
 from soundmill.service.health import Health
 from soundmill.service.ports import Board, Doorbell, QueueGauge
 from soundmill.service.sweep import Janitor, JanitorRule
@@ -51,9 +52,8 @@ from soundmill.service.watch import Watcher
 from soundmill.service.work import Worker
 from soundmill.settings import Settings, describe_settings, read_settings
 
-_IDLE_LOOK = timedelta(seconds=1)
+_STORAGE_LOOK_SECONDS = 0.5
 _SWEEP_FILES_SECONDS = 60
-_SHORTEST_SECRET = 32
 
 BATCH_QUEUE = QUEUE
 
@@ -64,13 +64,12 @@ __all__ = [
     "START_CONVERSION",
     "App",
     "MillConverter",
+    "Settings",
     "configure_logs",
     "conversion_limits",
     "describe_settings",
     "load_settings",
     "open_mill",
-    "run_janitor",
-    "run_worker",
 ]
 
 
@@ -85,24 +84,67 @@ class App:
 
         Raises ``ConfigurationError``.
         """
-        self.storage.check()
+        with suppress(NoRoom):  # downloads work, and deleting makes room
+            self.storage.check()
         self._derived_key("check")
         self.upgrade_database()
+        self.belonging.establish()
+        self.database.dispose()
 
     def upgrade_database(self) -> None:
         """Apply the migrations that are missing; several may do so at once. Raises ``Unreachable`` without a database."""
         upgrade(self.database)
-        self.database.dispose()
 
     @cached_property
     def database(self) -> Database:
         """The database of the accounts and tasks."""
-        return Database(self.settings.effective_database_url, connections=self.settings.api_threads)
+        path = self.settings.sqlite_path
+        if path is None:
+            return Database(self.settings.database_url, connections=self.settings.database_connections)
+        # A connection is a file here, not a process of a server.
+        return Database(sqlite_url(path), connections=self.settings.api_threads)
 
     @cached_property
     def storage(self) -> DirectoryStorage:
         """The files, as the API sees them."""
         return DirectoryStorage(self.settings.data_dir, reserve_bytes=self.settings.storage_reserve)
+
+    @cached_property
+    def belonging(self) -> Belonging:
+        """Do the database and the files belong together?"""
+        return Belonging(DatabaseIdentity(self.database), self._mark)
+
+    @cached_property
+    def storage_identity(self) -> str:
+        """Of the storage of this database. Raises ``ConfigurationError``."""
+        return self.belonging.check()
+
+    def await_storage(self) -> None:
+        """Return when the storage is there and is the right one: it may be mounted, or prepared by the API, after we start."""
+        complaint = ""
+        while (trouble := self._storage_trouble()) is not None:
+            if trouble != complaint:
+                complaint = trouble
+                _log.warning("waiting for the storage", detail=trouble)
+            time.sleep(_STORAGE_LOOK_SECONDS)
+
+    def _storage_trouble(self) -> str | None:
+        try:
+            if not self._speaks_http:
+                self.belonging.check()
+            elif self._mark.read() is None:
+                return f"{self._mark.place} isn't the API's storage. Is it mounted?"
+        except (ConfigurationError, Unreachable) as error:
+            return error.message
+        return None
+
+    @property
+    def _speaks_http(self) -> bool:
+        return bool(self.settings.effective_api_url)
+
+    @cached_property
+    def _mark(self) -> DirectoryMark:
+        return DirectoryMark(self.settings.data_dir)
 
     @cached_property
     def workbench(self) -> DirectoryWorkbench:
@@ -133,7 +175,12 @@ class App:
     @cached_property
     def board(self) -> DatabaseBoard:
         """The task board, in the database."""
-        retries = RetryRule(self.settings.most_tries, timedelta(seconds=self.settings.retry_pause))
+        retries = RetryRule(
+            self.settings.most_tries,
+            timedelta(seconds=self.settings.retry_pause),
+            storage_pause=timedelta(seconds=self.settings.storage_pause),
+            storage_patience=timedelta(seconds=self.settings.storage_patience),
+        )
         return DatabaseBoard(self.database, lease=timedelta(seconds=self.settings.lease), retries=retries)
 
     @cached_property
@@ -157,14 +204,20 @@ class App:
     @cached_property
     def watcher(self) -> Watcher:
         """Waits for tasks."""
-        return Watcher(self._task_rows)
+        return Watcher(self._task_rows, most=max(1, self.settings.api_threads // 2))
 
     @cached_property
     def health(self) -> Health:
         """Tries each part that the API needs."""
         # Without the broker uploads are accepted and downloads work all the same: no reason to send clients away.
-        useful = {"broker": self._broker_doorbell.check} if self.settings.effective_broker_url else {}
-        return Health({"database": self.database.check, "storage": self.storage.check}, useful)
+        useful = {"disk": self.storage.check}
+        if self.settings.effective_broker_url:
+            useful["broker"] = self._broker_doorbell.check
+        return Health({"database": self.database.check, "storage": self._check_storage}, useful)
+
+    def _check_storage(self) -> None:
+        with suppress(NoRoom):
+            self.storage.check()
 
     @property
     def queue(self) -> QueueGauge:
@@ -183,6 +236,7 @@ class App:
             self.storage,
             self.workbench,
             self.doorbell,
+            self.belonging,
             JanitorRule(
                 ring_after=timedelta(seconds=self.settings.ring_after),
                 orphan_age=timedelta(seconds=self.settings.orphan_age),
@@ -200,19 +254,20 @@ class App:
         """A worker with its own warm engine. Raises ``ConfigurationError`` where conversions can't be confined."""
         # The engine's process starts before anything else is open: it inherits nothing of the database.
         with open_mill(self.settings) as mill:
-            owner = f"{socket.gethostname()[:64]}:{os.getpid()}"
+            # A container that is started again often has the same process id: what an owner holds must not be another's.
+            owner = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(4)}"
             yield Worker(
                 owner, self._workers_board, self.workbench, MillConverter(mill, conversion_limits(self.settings))
             )
 
     @cached_property
     def _workers_board(self) -> Board:
-        if not self.settings.effective_api_url:
+        if not self._speaks_http:
             return self.board
         secret = self.settings.worker_secret.get_secret_value()
-        if len(secret) < _SHORTEST_SECRET:
-            raise ConfigurationError(f"SOUNDMILL_WORKER_SECRET needs at least {_SHORTEST_SECRET} characters.")
-        return HttpBoard(self.settings.effective_api_url, secret)
+        if not secret:
+            raise ConfigurationError("Say the worker secret, the same as the API's: SOUNDMILL_WORKER_SECRET.")
+        return HttpBoard(self.settings.effective_api_url, secret, storage=self._mark.read())
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:
@@ -224,10 +279,7 @@ class App:
     @cached_property
     def _secret(self) -> bytes:
         given = self.settings.secret.get_secret_value()
-        secret = given.encode() if given else _kept_secret(self.settings.data_dir / "secret")
-        if len(secret) < _SHORTEST_SECRET:
-            raise ConfigurationError(f"SOUNDMILL_SECRET needs at least {_SHORTEST_SECRET} characters.")
-        return secret
+        return given.encode() if given else kept_secret(self.settings.data_dir / "secret")
 
 
 class MillConverter:
@@ -273,60 +325,6 @@ def conversion_limits(settings: Settings) -> Limits:
     )
 
 
-def run_worker(settings: Settings) -> None:
-    """Take due work from the database of this machine until SIGTERM, then drain."""
-    configure_logs(settings)
-    app = App(settings)
-    with app.worker() as worker, _signal_pipe() as woken:
-
-        def drain(number: int, frame: object) -> None:
-            worker.drain(timedelta(seconds=settings.drain_seconds))
-
-        signal.signal(signal.SIGTERM, drain)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
-        _log.info("worker ready")
-        while not worker.draining:
-            if not _worked(worker):
-                app.local_doorbell.wait(_IDLE_LOOK, woken)
-
-
-def _worked(worker: Worker) -> bool:
-    try:
-        return worker.work()
-    except Unreachable as error:
-        _log.warning("no task taken: the API doesn't answer", detail=error.detail_for_log)
-        return False
-
-
-def run_janitor(settings: Settings) -> None:
-    """Sweep until SIGTERM. A database, broker or storage that fails is asked again at the next round."""
-    configure_logs(settings)
-    app = App(settings)
-    app.upgrade_database()
-    janitor = app.janitor
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    files_swept_at = time.monotonic() - settings.file_sweep_interval
-    while not stop.is_set():
-        _tried(janitor.sweep_leases)
-        _tried(janitor.sweep_rings)
-        if time.monotonic() - files_swept_at >= settings.file_sweep_interval:
-            files_swept_at = time.monotonic()
-            _tried(janitor.sweep_files)
-            _tried(janitor.sweep_memory)
-        stop.wait(settings.sweep_interval)
-
-
-def _tried(sweep: Callable[[], object]) -> None:
-    try:
-        sweep()
-    except Unreachable as error:
-        _log.warning(error.message, detail=error.detail_for_log)
-    except Exception:  # noqa: BLE001 - the janitor makes everything else good again: nothing may end it for long
-        _log.exception("a sweep failed")
-
-
 def configure_logs(settings: Settings) -> None:
     """One line an event, to standard error, with the time and the level."""
     structlog.configure(
@@ -340,42 +338,3 @@ def configure_logs(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
-
-
-@contextmanager
-def _signal_pipe() -> Iterator[int]:
-    """A descriptor that becomes readable when a signal arrives, so that a wait can't miss it."""
-    readable, writable = os.pipe()
-    os.set_blocking(readable, False)
-    os.set_blocking(writable, False)
-    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
-    try:
-        yield readable
-    finally:
-        signal.set_wakeup_fd(-1)
-        os.close(readable)
-        os.close(writable)
-
-
-def _kept_secret(path: Path) -> bytes:
-    """The secret of this installation, made at the first start. Readable for its owner only."""
-    if not path.exists():
-        with suppress(FileExistsError):
-            _write_whole(path, secrets.token_hex(32).encode())
-    try:
-        return path.read_bytes().strip()
-    except OSError as error:
-        raise ConfigurationError(f"Can't read the secret {path}: {error.strerror}.") from error
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(descriptor)
-    try:
-        os.link(temporary, path)  # unlike a rename it never replaces what another process just made
-    finally:
-        temporary.unlink()

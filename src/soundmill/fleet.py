@@ -37,8 +37,11 @@ class _Child:
         self._open = ExitStack()
         self._worker: Worker | None = None
         self._is_busy = False
+        self._is_draining = False
 
     def work(self) -> None:
+        if self._is_draining:
+            return  # the janitor rings again, for others
         self._is_busy = True
         try:
             self._ready_worker().work()
@@ -64,6 +67,7 @@ class _Child:
         return self._worker
 
     def _drain(self) -> None:
+        self._is_draining = True
         if self._worker is not None:
             self._worker.drain(timedelta(seconds=_settings.drain_seconds))
 
@@ -96,6 +100,7 @@ def _prepare(**given: Any) -> None:
         open_mill(_settings).close()
     except ConfigurationError as error:
         raise SystemExit(f"soundmill: {error.message}") from error
+    App(_settings).await_storage()
 
 
 @worker_process_init.connect

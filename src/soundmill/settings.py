@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -16,6 +16,7 @@ from soundmill.model.errors import ConfigurationError
 
 _GIGABYTE = 1 << 30
 _PREFIX = "SOUNDMILL_"
+_SHORTEST_SECRET = 32
 
 
 class Settings(BaseSettings):
@@ -39,6 +40,9 @@ class Settings(BaseSettings):
         str,
         Field(description="postgresql+psycopg://… for a server; empty for SQLite in the data directory."),
     ] = ""
+    database_connections: Annotated[
+        int, Field(gt=0, description="Connections to PostgreSQL that one API keeps at the most.")
+    ] = 20
     secret: Annotated[
         SecretStr,
         Field(
@@ -90,7 +94,9 @@ class Settings(BaseSettings):
     login_limit: Annotated[str, Field(description="Logins to one account from one address.")] = "10/minute"
     login_limit_wide: Annotated[
         str,
-        Field(description="Logins to one account from anywhere, and to any account from one address."),
+        Field(
+            description="Logins to one account from anywhere; from one address: logins to any account, and sign-ups."
+        ),
     ] = "100/minute"
     limits_storage: Annotated[
         str,
@@ -111,6 +117,12 @@ class Settings(BaseSettings):
     ] = 30
     most_tries: Annotated[int, Field(gt=0, description="How often a conversion is tried.")] = 3
     retry_pause: Annotated[float, Field(ge=0, description="Before the second try; doubles each time.")] = 5
+    storage_pause: Annotated[
+        float, Field(ge=0, description="A conversion that a full or missing storage stopped is tried again after this.")
+    ] = 15
+    storage_patience: Annotated[float, Field(ge=0, description="How old its task may get by that before it fails.")] = (
+        86400
+    )
     sweep_interval: Annotated[
         float,
         Field(gt=0, description="How often the janitor looks for expired leases."),
@@ -140,6 +152,14 @@ class Settings(BaseSettings):
         Field(description="Convert although the kernel can't confine a conversion fully."),
     ] = False
 
+    @field_validator("secret", "worker_secret")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if text and len(text) < _SHORTEST_SECRET:
+            raise ValueError(f"it needs at least {_SHORTEST_SECRET} characters")
+        return SecretStr(text)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -164,9 +184,9 @@ class Settings(BaseSettings):
         return self.api_url or (f"http://{_host(self.api_instance_ip)}:{self.port}" if self.api_instance_ip else "")
 
     @property
-    def effective_database_url(self) -> str:
-        """What SQLAlchemy connects to."""
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'soundmill.db'}"
+    def sqlite_path(self) -> Path | None:
+        """The database's file; ``None`` for a server."""
+        return None if self.database_url else self.data_dir.resolve() / "soundmill.db"
 
 
 class _NamedFiles(PydanticBaseSettingsSource):

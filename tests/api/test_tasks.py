@@ -257,6 +257,11 @@ def test_health_tells_the_truth(client: FlaskClient, app: App, monkeypatch: pyte
     assert client.get("/health/live").status_code == 200
     assert client.get("/health/ready").status_code == 200
     monkeypatch.setattr(app.storage, "_reserve_bytes", 1 << 60)
+    full = client.get("/health/ready")
+    assert (full.status_code, full.get_json()["status"]) == (200, "degraded")
+    assert "disk" in full.get_json()["troubles"]
+    monkeypatch.setattr(app.storage, "_reserve_bytes", 0)
+    (app.settings.data_dir / "incoming").rename(app.settings.data_dir / "gone")
     unwell = client.get("/health/ready")
     assert unwell.status_code == 503
     assert list(unwell.get_json()["troubles"]) == ["storage"]

@@ -33,6 +33,7 @@ SETTINGS = {
     # More than a stalled API takes from its rename to its commit: what is swept earlier would be an acknowledged upload.
     "SOUNDMILL_ORPHAN_AGE": "20",
     "SOUNDMILL_SCRATCH_AGE": "3",
+    "SOUNDMILL_STORAGE_PAUSE": "0.5",
     "SOUNDMILL_RING_AFTER": "1",
     "SOUNDMILL_DRAIN_SECONDS": "5",
     "SOUNDMILL_STORAGE_RESERVE": "0",

@@ -26,10 +26,9 @@ def settle(load: Load) -> dict[int, dict[str, Any]]:
 
     def final() -> dict[int, dict[str, Any]] | None:
         try:
-            tasks = load.tasks()
+            tasks = load.observe()
         except httpx.HTTPError:
             return None  # an API is just being started again
-        load.note_final(tasks)
         return tasks if all(task["status"] in FINAL for task in tasks.values()) else None
 
     try:
@@ -59,7 +58,7 @@ def check(cluster: Cluster, load: Load) -> list[str]:
         if task["status"] == "failed" and not (task["error"] or {}).get("message")
     ]
     found += _check_storage(cluster)
-    load.note_final(load.tasks())
+    load.observe()
     try:
         cluster.stop()
     except subprocess.TimeoutExpired as error:

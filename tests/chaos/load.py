@@ -73,6 +73,7 @@ class Load:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - a load, no secret
         self._final: dict[int, str] = {}
+        self._observing = threading.Lock()
         self._stop = threading.Event()
         self._token = ""
         self._threads: list[threading.Thread] = []
@@ -130,14 +131,17 @@ class Load:
         """A file, whole."""
         return self._get(f"/api/files/{httpx.URL(path='/' + name).raw_path.decode()[1:]}")
 
-    def note_final(self, tasks: dict[int, dict[str, Any]]) -> None:
-        """I8: what is final stays as it is."""
-        for task_id, task in tasks.items():
-            before = self._final.get(task_id)
-            if before is not None and before != task["status"]:
-                self.violations.append(f"I8: task {task_id} was {before} and is {task['status']}")
-            if task["status"] in FINAL:
-                self._final[task_id] = task["status"]
+    def observe(self) -> dict[int, dict[str, Any]]:
+        """The tasks, compared with what was seen before. I8: what is final stays as it is."""
+        with self._observing:  # answers are compared in the order in which they were asked for
+            tasks = self.tasks()
+            for task_id, task in tasks.items():
+                before = self._final.get(task_id)
+                if before is not None and before != task["status"]:
+                    self.violations.append(f"I8: task {task_id} was {before} and is {task['status']}")
+                if task["status"] in FINAL:
+                    self._final[task_id] = task["status"]
+            return tasks
 
     def _get(self, path: str, **query: Any) -> httpx.Response:
         url = self._random.choice(self.cluster.api_urls)
@@ -182,9 +186,7 @@ class Load:
     def _look_on(self) -> None:
         while not self._stop.is_set():
             try:
-                seen = self.tasks()
-                self.note_final(seen)
-                done = [task for task in seen.values() if task["status"] == "processed"]
+                done = [task for task in self.observe().values() if task["status"] == "processed"]
                 if done:
                     self._check_download(self._random.choice(done))
             except (httpx.HTTPError, ValueError):

@@ -81,7 +81,7 @@ def test_a_revoked_token_stays_revoked_until_it_would_have_expired(
 
 def test_from_sign_up_to_log_out(store: DatabaseAccounts) -> None:
     service = accounts(store)
-    made = service.sign_up("Ann", GOOD, GOOD, "ann@example.org")
+    made = service.sign_up("Ann", GOOD, GOOD, "ann@example.org", "192.0.2.1")
     token = service.log_in("ann", GOOD, "10.0.0.1")
     assert service.authenticate(token.text) == (made, token)
     service.log_out(token)
@@ -91,7 +91,7 @@ def test_from_sign_up_to_log_out(store: DatabaseAccounts) -> None:
 
 def test_an_expired_or_altered_token_is_refused(store: DatabaseAccounts) -> None:
     service = accounts(store, lifetime=timedelta(seconds=-1))
-    service.sign_up("Ann", GOOD, GOOD, "ann@example.org")
+    service.sign_up("Ann", GOOD, GOOD, "ann@example.org", "192.0.2.1")
     expired = service.log_in("Ann", GOOD, "10.0.0.1").text
     header, _, signature = expired.split(".")
     unsigned = "eyJhbGciOiJub25lIn0"
@@ -110,7 +110,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(
     store: DatabaseAccounts,
 ) -> None:
     service = accounts(store)
-    service.sign_up("Ann", GOOD, GOOD, "ann@example.org")
+    service.sign_up("Ann", GOOD, GOOD, "ann@example.org", "192.0.2.1")
     answers = set()
     for name in ("Ann", "Nobody"):
         with pytest.raises(NotAuthenticated) as refused:
@@ -121,7 +121,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(
 
 def test_logins_are_limited_per_account_and_address(store: DatabaseAccounts) -> None:
     service = accounts(store)
-    service.sign_up("Ann", GOOD, GOOD, "ann@example.org")
+    service.sign_up("Ann", GOOD, GOOD, "ann@example.org", "192.0.2.1")
     for _ in range(3):
         with pytest.raises(NotAuthenticated):
             service.log_in("Ann", "wrong password", "10.0.0.1")
@@ -154,5 +154,5 @@ def test_a_bad_sign_up_names_its_field(
     field: str,
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        accounts(store).sign_up(username, password1, password2, email)
+        accounts(store).sign_up(username, password1, password2, email, "192.0.2.1")
     assert [each.field for each in refused.value.fields] == [field]

@@ -330,3 +330,22 @@ def test_the_state_of_the_queue(desk: Desk) -> None:
     state = desk.upkeep.queue_state()
     assert (state.waiting, state.running) == (2, 1)
     assert state.oldest >= timedelta(0)
+
+
+def test_claims_repeated_at_once_take_one_task(database: Database) -> None:
+    desk = Desk(database)
+    submitted(desk.tasks, desk.owner, *["mp3"] * 40)
+    with ThreadPoolExecutor(6) as pool:
+        for number in range(5):
+            claims = list(pool.map(lambda _, owner=f"worker-{number}": desk.board.claim(owner), range(6)))
+            # Under contention one may come back empty-handed, as between different workers.
+            assert len({claim.attempt for claim in claims if claim is not None}) == 1
+
+
+def test_janitors_at_once_count_each_lost_lease_once(database: Database) -> None:
+    desk = Desk(database, lease=OVER)
+    made = submitted(desk.tasks, desk.owner, *["mp3"] * 20)
+    for _ in made:
+        desk.claim()
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda _: desk.upkeep.expire_leases(), range(8))) == 20

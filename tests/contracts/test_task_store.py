@@ -231,3 +231,25 @@ def test_a_key_whose_tasks_were_deleted_says_so(tasks: DatabaseTasks, owner: int
     tasks.remove(owner, made.id)
     with pytest.raises(NotFound):
         tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once)
+
+
+def test_a_source_goes_with_the_last_of_its_tasks_also_when_all_go_at_once(tasks: DatabaseTasks, owner: int) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(10):
+            made = submitted(tasks, owner, "mp3", "ogg", "flac", "wav")
+            dropped = [key for keys in pool.map(lambda task: tasks.remove(owner, task.id), made) for key in keys]
+            assert dropped == [made[0].source.key]
+
+
+def test_changes_and_retries_at_once_do_not_wait_for_each_other_for_ever(tasks: DatabaseTasks, owner: int) -> None:
+    made = submitted(tasks, owner, "mp3", "ogg")
+
+    def change(number: int) -> None:
+        task = made[number % 2]
+        if number % 3:
+            tasks.restart(owner, task.id, order("flac" if number % 2 else "wav"))
+        else:
+            tasks.restart(owner, task.id, order("opus"), Once(f"key {number}", "f" * 64))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(change, range(60)))

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseBoard, DatabaseTasks
-from soundmill.adapters.storage import DirectoryStorage, DirectoryWorkbench
-from soundmill.model.errors import Unreachable
+from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseBoard, DatabaseIdentity, DatabaseTasks
+from soundmill.adapters.storage import DirectoryMark, DirectoryStorage, DirectoryWorkbench
+from soundmill.model.errors import ConfigurationError, Unreachable
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus
+from soundmill.service.belonging import Belonging
 from soundmill.service.ports import StoredFile
 from soundmill.service.sweep import Janitor, JanitorRule
 from tests.builders import account, order
@@ -51,8 +52,10 @@ class Place:
         self.doorbell = CountingDoorbell()
         accounts = DatabaseAccounts(database)
         self.owner = account(database)
+        belonging = Belonging(DatabaseIdentity(database), DirectoryMark(root))
+        belonging.establish()
         self.janitor = Janitor(
-            self.board, self.tasks, accounts, self.tasks, self.storage, self.workbench, self.doorbell, rule
+            self.board, self.tasks, accounts, self.tasks, self.storage, self.workbench, self.doorbell, belonging, rule
         )
 
     def stored(self) -> StoredFile:
@@ -129,6 +132,14 @@ def test_files_without_a_row_go_and_those_with_one_stay(hasty: Place) -> None:
     assert orphan.key not in kept
     assert not any((hasty.root / "incoming").iterdir())
     assert hasty.tasks.get(hasty.owner, task_id).source.key in kept
+
+
+def test_a_janitor_of_another_database_touches_nothing(hasty: Place, tmp_path: Path) -> None:
+    hasty.stored()
+    (hasty.root / "storage-id").write_text("0" * 32)
+    with pytest.raises(ConfigurationError):
+        hasty.janitor.sweep_files()
+    assert len(hasty.files()) == 1
 
 
 def test_what_is_young_stays(place: Place) -> None:

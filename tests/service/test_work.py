@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,7 +40,7 @@ class Mine:
     root: Path
 
     def __post_init__(self) -> None:
-        retries = RetryRule(most_tries=3, first_pause=timedelta(0))
+        retries = RetryRule(most_tries=3, first_pause=timedelta(0), storage_pause=timedelta(0))
         self.tasks = DatabaseTasks(self.database, queue_cap=1000)
         self.board = DatabaseBoard(self.database, lease=timedelta(minutes=1), retries=retries)
         self.storage = DirectoryStorage(self.root / "data")
@@ -153,21 +153,26 @@ def test_a_draining_worker_gives_its_task_back_uncounted(mine: Mine, long: bytes
     assert mine.see(task).status is TaskStatus.PROCESSED
 
 
-def test_a_draining_worker_may_finish_within_its_grace(mine: Mine, short: bytes) -> None:
+def test_a_draining_worker_may_finish_what_it_has_and_takes_nothing_more(mine: Mine, short: bytes, long: bytes) -> None:
+    long_task = mine.submit(long)
     task = mine.submit(short)
-    mine.worker.drain(timedelta(minutes=1))
+    with mine.working():
+        until(lambda: not mine.scratch_is_empty())
+        mine.worker.drain(timedelta(minutes=1))
+    assert mine.see(long_task).status is TaskStatus.PROCESSED
+    assert not mine.worker.work()
+    assert mine.see(task).status is TaskStatus.UPLOADED
+
+
+def test_a_source_that_can_not_be_seen_is_waited_for(mine: Mine, short: bytes) -> None:
+    task = mine.submit(short)
+    path = mine.root / "data" / "files" / task.source.key[:2] / task.source.key
+    path.rename(mine.root / "away")
     assert mine.worker.work()
+    assert (mine.see(task).status, mine.see(task).attempts) == (TaskStatus.UPLOADED, 0)
+    (mine.root / "away").rename(path)
+    assert mine.another_worker().work()
     assert mine.see(task).status is TaskStatus.PROCESSED
-
-
-def test_a_source_that_is_gone_is_said_and_not_tried_again(mine: Mine, short: bytes) -> None:
-    task = mine.submit(short)
-    assert task.source.key is not None
-    mine.storage.delete(task.source.key)
-    assert mine.worker.work()
-    seen = mine.see(task)
-    assert (seen.status, seen.error_code) == (TaskStatus.FAILED, "storage")
-    assert "no longer in the storage" in (seen.error_message or "")
 
 
 class FullDisk(DirectoryWorkbench):
@@ -177,16 +182,45 @@ class FullDisk(DirectoryWorkbench):
         raise NoRoom("The storage is full. Free some space, or try again later.")
 
 
-def test_a_full_disk_is_tried_again_and_then_said(mine: Mine, short: bytes) -> None:
+def test_a_full_disk_is_waited_out_and_is_nobodys_try(mine: Mine, short: bytes) -> None:
     task = mine.submit(short)
+    for _ in range(5):
+        assert mine.another_worker(FullDisk(mine.root / "data")).work()
+        assert (mine.see(task).status, mine.see(task).attempts) == (TaskStatus.UPLOADED, 0)
+    assert mine.worker.work()
+    assert mine.see(task).status is TaskStatus.PROCESSED
+
+
+def test_a_worker_rests_after_trouble_with_the_storage(mine: Mine, short: bytes) -> None:
+    first, second = mine.submit(short), mine.submit(short)
     cramped = mine.another_worker(FullDisk(mine.root / "data"))
     assert cramped.work()
-    assert mine.see(task).status is TaskStatus.UPLOADED
-    assert cramped.work()
-    assert cramped.work()
-    seen = mine.see(task)
-    assert (seen.status, seen.error_code) == (TaskStatus.FAILED, "storage")
-    assert "full" in (seen.error_message or "")
-    mine.tasks.restart(mine.owner, task.id, None)
-    assert mine.worker.work()
+    assert not cramped.work()
+    assert {mine.see(each).status for each in (first, second)} == {TaskStatus.UPLOADED}
+
+
+class SlowDisk(DirectoryWorkbench):
+    """Publishing takes longer than a lease."""
+
+    def publish(self, attempt: Attempt, result: Path) -> StoredFile:
+        until(lambda: self.lease_was_renewed(attempt))
+        return super().publish(attempt, result)
+
+    lease_was_renewed: Callable[[Attempt], bool]
+
+
+def test_a_lease_is_renewed_while_a_large_result_is_published(mine: Mine, short: bytes) -> None:
+    task = mine.submit(short)
+    slow = SlowDisk(mine.root / "data")
+    renewals = 0
+    renew = mine.board.progress
+
+    def counted(attempt: Attempt, fraction: float) -> None:
+        nonlocal renewals
+        renewals += 1
+        renew(attempt, fraction)
+
+    mine.board.progress = counted  # type: ignore[method-assign]
+    slow.lease_was_renewed = lambda attempt: renewals >= 3
+    assert mine.another_worker(slow).work()
     assert mine.see(task).status is TaskStatus.PROCESSED

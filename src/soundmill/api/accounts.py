@@ -10,7 +10,7 @@ from flask import request
 
 from soundmill.api.authentication import caller, signed_in
 from soundmill.api.services import services
-from soundmill.api.shapes import Shape
+from soundmill.api.shapes import Shape, Text
 from soundmill.model.credentials import PASSWORD_RULES
 from soundmill.service.ports import Account
 
@@ -20,17 +20,17 @@ accounts = APIBlueprint("accounts", __name__, url_prefix="/api", tag="Accounts")
 class SignUpIn(Shape):
     """A request for an account. The two passwords must agree."""
 
-    username: str
-    password1: str
-    password2: str
-    email: str
+    username: Text
+    password1: Text
+    password2: Text
+    email: Text
 
 
 class LoginIn(Shape):
     """A name or e-mail address, and the password."""
 
-    username: str
-    password: str
+    username: Text
+    password: Text
 
 
 class AccountOut(Shape):
@@ -50,11 +50,13 @@ class TokenOut(Shape):
 
 @accounts.post("/auth/signup")
 @accounts.output(AccountOut, 201)
-@accounts.doc(summary="Sign up", description=PASSWORD_RULES, responses=[400, 409])
+@accounts.doc(summary="Sign up", description=PASSWORD_RULES, responses=[400, 409, 429])
 @accounts.input(SignUpIn, location="json_or_form", arg_name="given")
 def sign_up(given: SignUpIn) -> Account:
     """A new account."""
-    return services().accounts.sign_up(given.username, given.password1, given.password2, given.email)
+    return services().accounts.sign_up(
+        given.username, given.password1, given.password2, given.email, request.remote_addr or ""
+    )
 
 
 @accounts.post("/auth/login")

@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import APIFlask
 from flask import Blueprint
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from soundmill import __version__
 from soundmill.api import problems
@@ -17,6 +18,7 @@ from soundmill.api.formats import formats
 from soundmill.api.health import health
 from soundmill.api.metrics import metrics
 from soundmill.api.services import attach
+from soundmill.api.shapes import LARGEST_NUMBER
 from soundmill.api.tasks import tasks
 from soundmill.app import App
 
@@ -38,6 +40,7 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
+    app.url_map.converters["id"] = _Id
     attach(app, wired)
     problems.install(app)
     for blueprint in (accounts, tasks, files, formats, board, health, metrics):
@@ -48,6 +51,13 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.spec_processor(_describe_upload)
     return app
+
+
+class _Id(IntegerConverter):
+    """A row's number. A larger one than a database holds is no address: 404."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=LARGEST_NUMBER)
 
 
 def _describe_upload(spec: Any) -> Any:

@@ -51,7 +51,7 @@ def csrf_token(token: Token) -> str:
 
 def _check_csrf(token: Token) -> None:
     # Another site can make a browser send the cookie, but can neither read this value nor set a header of that name.
-    if not hmac.compare_digest(request.headers.get(CSRF_HEADER, ""), csrf_token(token)):
+    if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_token(token).encode()):
         raise NotAuthenticated(f"The session's cookie needs the {CSRF_HEADER} header too.")
 
 

@@ -12,9 +12,9 @@ from flask import Response, jsonify, make_response, request
 from pydantic import Field
 
 from soundmill.api.services import services
-from soundmill.api.shapes import Shape
-from soundmill.model.conversion import Failure, FailureCode
-from soundmill.model.errors import NotAuthenticated, StaleAttempt
+from soundmill.api.shapes import LARGEST_NUMBER, Shape
+from soundmill.model.conversion import LONGEST_MESSAGE, Failure, FailureCode
+from soundmill.model.errors import InvalidRequest, NotAuthenticated, StaleAttempt, WrongStorage
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Assignment, Attempt
 from soundmill.service.ports import StoredFile
@@ -24,19 +24,21 @@ board = APIBlueprint("board", __name__, url_prefix="/api", tag="Workers")
 _worker_secret = HTTPTokenAuth(
     scheme="Bearer", security_scheme_name="workerSecret", description="The worker secret, not a token."
 )
+_LARGEST_WORD_BYTES = 16 << 20
 _OWNER_PATTERN = r"^[\x21-\x7e]+$"
 
 
 class ClaimIn(Shape):
-    """Who claims. The same claimant gets the same task again while it holds it."""
+    """Who claims, and the identity of the storage that it sees. The same claimant gets the same task again while it holds it."""
 
     owner: str = Field(min_length=1, max_length=128, pattern=_OWNER_PATTERN)
+    storage: str | None = None
 
 
 class WordIn(Shape):
     """What every word of a worker carries."""
 
-    attempt: int = Field(ge=1)
+    attempt: int = Field(ge=1, le=LARGEST_NUMBER)
 
 
 class ProgressIn(WordIn):
@@ -64,7 +66,7 @@ class FailedIn(WordIn):
     """Why there is no result."""
 
     code: FailureCode
-    message: str = Field(min_length=1, max_length=2000)
+    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
     retryable: bool = False
 
 
@@ -78,6 +80,7 @@ def from_a_worker(view: Callable[..., Any]) -> Callable[..., Any]:
         # An API without a secret has no workers that speak HTTP: nobody may.
         if not (secret and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), secret.encode())):
             raise NotAuthenticated("This is for workers, with the worker secret.")
+        request.max_content_length = _LARGEST_WORD_BYTES
         return view(*arguments, **named)
 
     vars(checked)["_spec"] = {**vars(view).get("_spec", {}), "auth": _worker_secret, "roles": []}
@@ -85,28 +88,32 @@ def from_a_worker(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @board.post("/board/claim")
-@board.doc(summary="Take the next due task", responses={200: "the assignment", 204: "nothing is due"})
+@board.doc(
+    summary="Take the next due task", responses={200: "the assignment", 204: "nothing is due", 412: "another storage"}
+)
 @from_a_worker
 @board.input(ClaimIn, arg_name="given")
 def claim_next(given: ClaimIn) -> Response:
     """The fair queue decides which."""
+    _refuse_strange_storage(given)
     assignment = services().board.claim(given.owner)
     return make_response("", 204) if assignment is None else jsonify(_assignment(assignment))
 
 
-@board.post("/tasks/<int:task_id>/claim")
-@board.doc(summary="Take this task", responses={200: "the assignment", 409: "it isn't due"})
+@board.post("/tasks/<id:task_id>/claim")
+@board.doc(summary="Take this task", responses={200: "the assignment", 409: "it isn't due", 412: "another storage"})
 @from_a_worker
 @board.input(ClaimIn, arg_name="given")
 def claim(task_id: int, given: ClaimIn) -> Response:
     """If it is due."""
+    _refuse_strange_storage(given)
     assignment = services().board.claim(given.owner, task_id)
     if assignment is None:
         raise StaleAttempt(f"Task {task_id} isn't due.")
     return jsonify(_assignment(assignment))
 
 
-@board.post("/tasks/<int:task_id>/progress")
+@board.post("/tasks/<id:task_id>/progress")
 @board.doc(summary="Renew the lease", responses={200: "go on", 409: "stop: the task is somebody else's, or nobody's"})
 @from_a_worker
 @board.input(ProgressIn, arg_name="given")
@@ -116,18 +123,22 @@ def progress(task_id: int, given: ProgressIn) -> Response:
     return jsonify(goOn=True)
 
 
-@board.post("/tasks/<int:task_id>/processed")
+@board.post("/tasks/<id:task_id>/processed")
 @board.doc(summary="The result is verified and published", responses={200: "it is the task's", 409: "it isn't wanted"})
 @from_a_worker
 @board.input(ProcessedIn, arg_name="given")
 def processed(task_id: int, given: ProcessedIn) -> Response:
     """The task is over."""
     stored = StoredFile(given.result.key, given.result.size, given.result.sha256)
-    services().board.processed(Attempt(task_id, given.attempt), stored, ConversionReport.from_dict(given.report))
+    try:
+        report = ConversionReport.from_dict(given.report)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidRequest("This is no report of a conversion.") from error
+    services().board.processed(Attempt(task_id, given.attempt), stored, report)
     return jsonify(status="processed")
 
 
-@board.post("/tasks/<int:task_id>/failed")
+@board.post("/tasks/<id:task_id>/failed")
 @board.doc(summary="The attempt ended without a result", responses={200: "noted", 409: "nobody wants to know"})
 @from_a_worker
 @board.input(FailedIn, arg_name="given")
@@ -138,7 +149,7 @@ def failed(task_id: int, given: FailedIn) -> Response:
     return jsonify(status="noted")
 
 
-@board.post("/tasks/<int:task_id>/released")
+@board.post("/tasks/<id:task_id>/released")
 @board.doc(summary="Give the task back undone", responses={200: "due again", 409: "it wasn't yours any more"})
 @from_a_worker
 @board.input(WordIn, arg_name="given")
@@ -146,6 +157,11 @@ def released(task_id: int, given: WordIn) -> Response:
     """Due at once, and the attempt doesn't count."""
     services().board.release(Attempt(task_id, given.attempt))
     return jsonify(status="noted")
+
+
+def _refuse_strange_storage(given: ClaimIn) -> None:
+    if given.storage is not None and given.storage != services().storage_identity:
+        raise WrongStorage("This worker sees another storage.")
 
 
 def _assignment(assignment: Assignment) -> dict[str, Any]:

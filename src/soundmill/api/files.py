@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import re
+from http import HTTPStatus
 from urllib.parse import quote
 
 from apiflask import APIBlueprint
 from flask import Response, request
-from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.exceptions import PreconditionFailed, RequestedRangeNotSatisfiable
 from werkzeug.http import dump_options_header
 from werkzeug.wsgi import FileWrapper
 
 from soundmill.api.authentication import signed_in
 from soundmill.api.services import services
+from soundmill.api.shapes import storable
+from soundmill.model.errors import NotFound
 from soundmill.model.tasks import FileFacts
 from soundmill.service.ports import Account
 
 files = APIBlueprint("files", __name__, url_prefix="/api/files", tag="Files")
 
+# One range of bytes. Other units, several ranges and what is malformed may be ignored (RFC 9110, sections 14.1 and 14.2).
+_RANGE = re.compile(r"bytes=(?:(?P<first>\d{1,18})-(?P<last>\d{1,18})?|-(?P<suffix>\d{1,18}))", re.ASCII)
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -30,7 +36,10 @@ _CHUNK_BYTES = 256 * 1024
 @signed_in
 def download(filename: str, account: Account) -> Response:
     """A file by its unique name."""
-    facts, stream = services().tasks.open_file(account.id, filename)
+    try:
+        facts, stream = services().tasks.open_file(account.id, storable(filename))
+    except ValueError as error:
+        raise NotFound("There is no such file.") from error
     answer = Response(FileWrapper(stream, _CHUNK_BYTES), mimetype=_mime_type(facts.name), direct_passthrough=True)
     answer.call_on_close(stream.close)
     answer.content_length = facts.size
@@ -44,13 +53,19 @@ def download(filename: str, account: Account) -> Response:
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; media-src 'self'"
     environment = dict(request.environ)
-    if "," in environment.get("HTTP_RANGE", ""):
-        del environment["HTTP_RANGE"]  # several ranges: a server may answer with the whole
+    wanted = _RANGE.fullmatch(environment.pop("HTTP_RANGE", "").strip())
+    if wanted and request.method == "GET":
+        # A suffix longer than the file is the file (section 14.1.2).
+        suffix = min(int(wanted["suffix"]), facts.size) if wanted["suffix"] else ""
+        environment["HTTP_RANGE"] = f"bytes={wanted['first'] or ''}-{wanted['last'] or suffix}"
     try:
         answer.make_conditional(environment, accept_ranges=True, complete_length=facts.size)
     except RequestedRangeNotSatisfiable:
         stream.close()
         raise
+    if answer.status_code == HTTPStatus.PRECONDITION_FAILED:
+        stream.close()
+        raise PreconditionFailed("The file has changed.")
     return answer
 
 

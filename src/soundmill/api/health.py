@@ -22,7 +22,7 @@ def live() -> Response:
 @health.get("/ready")
 @health.doc(
     summary="Database and storage work",
-    description="`degraded` means that uploads and downloads work, and conversions wait: the broker doesn't answer.",
+    description="`degraded` means that downloads work: the disk is full, so uploads are refused; or the broker doesn't answer, so conversions wait.",
     responses={200: "ready, or degraded", 503: "what doesn't work"},
 )
 def ready() -> Response:

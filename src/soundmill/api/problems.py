@@ -25,11 +25,14 @@ _STATUSES: dict[type[errors.SoundmillError], HTTPStatus] = {
     errors.AlreadyTaken: HTTPStatus.CONFLICT,
     errors.WrongState: HTTPStatus.CONFLICT,
     errors.StaleAttempt: HTTPStatus.CONFLICT,
+    errors.WrongStorage: HTTPStatus.PRECONDITION_FAILED,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.TryLater: HTTPStatus.TOO_MANY_REQUESTS,
     errors.QueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Unreachable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -68,6 +71,9 @@ def _of_ours(error: errors.SoundmillError) -> Response:
         _log.error("unexpected error", exc_info=error, detail=error.detail_for_log)
         return _internal()
     headers = {}
+    if isinstance(error, errors.Unreachable):
+        _log.error("not served", detail=error.detail_for_log or error.message)
+        headers["Retry-After"] = "5"
     if isinstance(error, errors.TryLater):
         headers["Retry-After"] = str(max(1, round(error.retry_after.total_seconds())))
     if status is HTTPStatus.UNAUTHORIZED:
@@ -90,6 +96,8 @@ def _of_http(error: HTTPError) -> Response:
 
 
 def _of_a_defect(error: Exception) -> Response:
+    if isinstance(error, RecursionError):
+        return problem(HTTPStatus.BAD_REQUEST, "invalid_request", "This is nested too deeply.")
     _log.error("unhandled error", exc_info=error)
     return _internal()
 

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from soundmill.model.formats import TargetFormat
 from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
+
+LARGEST_NUMBER = (1 << 63) - 1
+"""Of a database's column: what is larger names nothing."""
 
 
 class Shape(BaseModel):
     """A JSON object with camelCase names."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+
+
+def storable(text: str) -> str:
+    """``text`` itself. Raises ``ValueError`` for what UTF-8 or a database can't hold: NUL, and halves of surrogate pairs."""
+    if "\0" in text or (not text.isprintable() and any("\ud800" <= each <= "\udfff" for each in text)):
+        raise ValueError("This has characters that are none.")
+    return text
+
+
+Text = Annotated[str, AfterValidator(storable)]
+"""What a client may call something."""
 
 
 class SoundOut(Shape):

@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, make_response, request, url_for
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from soundmill.api.authentication import signed_in
 from soundmill.api.multipart import received_form
 from soundmill.api.services import services
-from soundmill.api.shapes import Shape, TaskOut, task_out
+from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_out
 from soundmill.model.errors import InvalidRequest
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
@@ -35,12 +35,14 @@ class PageIn(Shape):
 
     max: int = Field(_DEFAULT_PAGE, ge=0)
     order: int = Field(0, ge=0, le=1)
-    after: int | None = None
+    after: int | None = Field(None, ge=0, le=LARGEST_NUMBER)
     status: TaskStatus | None = None
 
 
 class ChangeIn(Shape):
-    """Another target format, with its options."""
+    """Another target format, with its options: in ``options``, or as further fields."""
+
+    model_config = ConfigDict(extra="allow")
 
     new_format: str
     options: dict[str, Any] = Field(default_factory=dict)
@@ -92,7 +94,7 @@ def list_tasks(account: Account, given: PageIn) -> Response:
     return answer
 
 
-@tasks.get("/<int:task_id>")
+@tasks.get("/<id:task_id>")
 @tasks.output(TaskOut)
 @tasks.doc(summary="One task", responses=[404])
 @signed_in
@@ -101,7 +103,7 @@ def show(task_id: int, account: Account) -> TaskOut:
     return task_out(services().tasks.get(account.id, task_id))
 
 
-@tasks.put("/<int:task_id>")
+@tasks.put("/<id:task_id>")
 @tasks.output(TaskOut)
 @tasks.doc(summary="Convert anew into another format", responses=[400, 404])
 @signed_in
@@ -109,11 +111,11 @@ def show(task_id: int, account: Account) -> TaskOut:
 def change(task_id: int, account: Account, given: ChangeIn) -> TaskOut:
     """The old result is deleted; a running conversion is stopped."""
     target = target_format(given.new_format)
-    order = Order(target, parse_options(target, given.options))
+    order = Order(target, parse_options(target, {**(given.model_extra or {}), **given.options}))
     return task_out(services().tasks.convert_anew(account.id, task_id, order))
 
 
-@tasks.delete("/<int:task_id>")
+@tasks.delete("/<id:task_id>")
 @tasks.output({}, 204)
 @tasks.doc(
     summary="Delete a task, its result, and its source when no other task uses it",
@@ -126,7 +128,7 @@ def remove(task_id: int, account: Account) -> str:
     return ""
 
 
-@tasks.post("/<int:task_id>/retry")
+@tasks.post("/<id:task_id>/retry")
 @tasks.output(TaskOut, 202)
 @tasks.doc(summary="Try a failed or cancelled task again", responses=[404, 409])
 @signed_in
@@ -135,7 +137,7 @@ def retry(task_id: int, account: Account) -> TaskOut:
     return task_out(services().tasks.retry(account.id, task_id, idempotency_key()))
 
 
-@tasks.post("/<int:task_id>/cancel")
+@tasks.post("/<id:task_id>/cancel")
 @tasks.output(TaskOut, 202)
 @tasks.doc(summary="Cancel a waiting or running task", responses=[404, 409])
 @signed_in
@@ -144,7 +146,7 @@ def cancel(task_id: int, account: Account) -> TaskOut:
     return task_out(services().tasks.cancel(account.id, task_id))
 
 
-@tasks.get("/<int:task_id>/wait")
+@tasks.get("/<id:task_id>/wait")
 @tasks.output(TaskOut)
 @tasks.doc(summary="Wait until the task is final", responses=[404])
 @signed_in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -150,4 +151,16 @@ def _publish(made: Path, result: Path, *, overwrite: bool) -> None:
     if overwrite:
         made.replace(result)
     else:
-        result.hardlink_to(made)  # unlike a rename it never replaces what somebody made meanwhile
+        _move_to_free_name(made, result)
+
+
+def _move_to_free_name(made: Path, result: Path) -> None:
+    """Unlike a rename it never replaces what somebody made meanwhile."""
+    try:
+        result.hardlink_to(made)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        # No hard links here (exFAT): the name is taken first, then filled.
+        os.close(os.open(result, os.O_CREAT | os.O_EXCL))
+        made.replace(result)

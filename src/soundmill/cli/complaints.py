@@ -8,17 +8,21 @@ from contextlib import contextmanager
 
 import typer
 
-from soundmill.model.errors import SoundmillError
+from soundmill.model.errors import NoRoom, SoundmillError, StorageError, Unreachable
 
 CANNOT_START = 2
 """Exit status when the program can't work as it is set up: starting it again won't help."""
+TRY_AGAIN = 1
+"""Exit status when something that the program needs is away just now."""
+
+_PASSING = (Unreachable, StorageError, NoRoom)
 
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Turn our errors into one line on standard error and exit status 2."""
+    """Turn our errors into one line on standard error and exit status 2, or 1 for what may pass by itself."""
     try:
         yield
     except SoundmillError as error:
         print(f"soundmill: {' '.join(error.message.split())}", file=sys.stderr)
-        raise typer.Exit(CANNOT_START) from error
+        raise typer.Exit(TRY_AGAIN if isinstance(error, _PASSING) else CANNOT_START) from error

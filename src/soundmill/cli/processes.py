@@ -43,7 +43,8 @@ def worker(data_dir: DataDir = None) -> None:
     """Convert what is due: one task at a time on one machine, or one a core when there is a broker."""
     die_with_supervisor()
     with told_in_one_line():
-        from soundmill.app import load_settings, run_worker
+        from soundmill.app import load_settings
+        from soundmill.daemons import run_worker
 
         if data_dir is not None:
             os.environ["SOUNDMILL_DATA_DIR"] = str(data_dir)
@@ -60,6 +61,7 @@ def janitor(data_dir: DataDir = None) -> None:
     """Make good what crashes left behind: lost tasks, leftover files."""
     die_with_supervisor()
     with told_in_one_line():
-        from soundmill.app import load_settings, run_janitor
+        from soundmill.app import load_settings
+        from soundmill.daemons import run_janitor
 
         run_janitor(load_settings(data_dir=data_dir))

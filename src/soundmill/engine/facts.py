@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 from soundmill.engine.decode import Decoding
@@ -9,6 +11,7 @@ from soundmill.engine.source import Source
 from soundmill.engine.tags import About
 from soundmill.model.sound import SoundFacts
 
+_MOST_SHOWN_TAGS, _LONGEST_SHOWN_TAG = 100, 2000
 _DECODER_SUFFIXES = ("float", "fixed")
 
 
@@ -33,10 +36,15 @@ def sound_facts(path: Path, source: Source, decoding: Decoding, about: About) ->
         sample_count=decoding.sample_count,
         bit_rate=_bit_rate(path, source, seconds),
         bit_depth=source.stream.codec_context.bits_per_raw_sample or None,
-        tags=dict(about.tags),
+        tags=_shown(about.tags),
         has_cover=about.cover is not None,
         chapter_count=len(about.chapters),
     )
+
+
+def _shown(tags: Mapping[str, str]) -> dict[str, str]:
+    """For people and their lists, not for the result, which has them whole: a file may hold megabytes of them."""
+    return {name: text[:_LONGEST_SHOWN_TAG] for name, text in islice(tags.items(), _MOST_SHOWN_TAGS)}
 
 
 def _bit_rate(path: Path, source: Source, seconds: float) -> int | None:

@@ -42,10 +42,10 @@ def main(descriptor: int, parent: int) -> None:
     adopt_orphans()
     _load_everything()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    with socket.socket(fileno=descriptor) as control:
+    # The other end may close before it is spoken to, or with something of ours unread: as good an end as any.
+    with socket.socket(fileno=descriptor) as control, suppress(ConnectionError):
         control.sendall(b'{"ready": true}\n')
-        # The other end may close with something of ours unread: that is a reset, and as good an end as any.
-        with control.makefile("rb") as lines, suppress(ConnectionResetError):
+        with control.makefile("rb") as lines:
             for line in lines:
                 message = json.loads(line)
                 if "job" in message:

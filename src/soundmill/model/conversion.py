@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from soundmill.model.errors import SoundmillError
 
+LONGEST_MESSAGE = 2000
+"""In characters."""
+
 
 class FailureCode(StrEnum):
     """Stable codes of failed conversions."""
@@ -54,8 +57,10 @@ class ConversionError(SoundmillError):
         retryable: bool = False,
         detail_for_log: str = "",
     ) -> None:
-        super().__init__(message, detail_for_log=detail_for_log)
-        self.failure = Failure(failure_code, message, retryable)
+        # FFmpeg's names of codecs and tags may be in it, which come from the file: no database takes a NUL.
+        sentence = message.replace("\0", "")[:LONGEST_MESSAGE]
+        super().__init__(sentence, detail_for_log=detail_for_log)
+        self.failure = Failure(failure_code, sentence, retryable)
 
 
 class ConversionStopped(SoundmillError):

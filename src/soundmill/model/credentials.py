@@ -11,6 +11,8 @@ from soundmill.model.errors import FieldError, InvalidRequest
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 256
 LONGEST_USERNAME = 150
+LONGEST_KEY = 450
+"""Of a name's or address's key: one character may become eighteen."""
 PASSWORD_RULES = (
     f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, at least 4 different ones, is not one of the most "
     "common, and is neither your name nor your e-mail address."
@@ -24,6 +26,11 @@ trustno1 letmein1 welcome1 admin123 administrator changeme starwars computer wha
 87654321 asdfghjk zxcvbnm1
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
+
+
+def name_key(name: str) -> str:
+    """What makes two names or addresses the same: compatibility forms and case don't count."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +65,13 @@ def check_sign_up(username: str, password1: str, password2: str, email: str) -> 
 def _username_complaint(name: str) -> str | None:
     if not 1 <= len(name) <= LONGEST_USERNAME:
         return f"A name has 1 to {LONGEST_USERNAME} characters."
-    if "@" in name:
+    # Compared are compatibility forms (NFKC): a full-width “＠” is one too.
+    if "@" in name_key(name):
         return "A name has no “@”: one could take it for an e-mail address."
     if any(unicodedata.category(each).startswith("C") for each in name):
         return "A name has no control or invisible characters."
+    if len(name_key(name)) > LONGEST_KEY:
+        return f"A name has 1 to {LONGEST_USERNAME} characters."
     return None
 
 

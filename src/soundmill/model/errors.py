@@ -92,6 +92,12 @@ class KeyReused(SoundmillError):
     code = "key_reused"
 
 
+class WrongStorage(SoundmillError):
+    """A worker sees other files than the API."""
+
+    code = "wrong_storage"
+
+
 class TooLarge(SoundmillError):
     """More bytes than the service takes."""
 
@@ -120,10 +126,22 @@ class QueueFull(TryLater):
     code = "queue_full"
 
 
+class Busy(TryLater):
+    """Too many requests at once; nothing was accepted."""
+
+    code = "busy"
+
+
 class StorageError(SoundmillError):
     """The storage didn't do what it was asked: missing file, I/O error."""
 
     code = "storage_error"
+
+
+class Refused(SoundmillError):
+    """Another part of the service won't ever take what it was told."""
+
+    code = "refused"
 
 
 class Unreachable(SoundmillError):

@@ -50,21 +50,35 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """After a failed try: the pause before the next, or ``None`` for the end; and whether the try counts."""
+
+    pause: timedelta | None
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RetryRule:
-    """How often a task is tried and how long the pauses are: ``first_pause`` doubles with every try."""
+    """How often a task is tried and how long the pauses are: ``first_pause`` doubles with every try.
+
+    A full disk or a storage that is away is nobody's try: it is waited out, ``storage_pause`` by ``storage_pause``, until the task is
+    ``storage_patience`` old.
+    """
 
     most_tries: int = 3
     first_pause: timedelta = timedelta(seconds=5)
     longest_pause: timedelta = timedelta(minutes=10)
+    storage_pause: timedelta = timedelta(seconds=15)
+    storage_patience: timedelta = timedelta(days=1)
 
-    def pause_after(self, tries: int) -> timedelta:
-        """How long to wait after ``tries`` failed ones (1 or more)."""
+    def after(self, failure: Failure, tries: int, age: timedelta) -> Verdict:
+        """What becomes of a task of that ``age`` whose try number ``tries`` (1 or more) ended with ``failure``."""
+        if failure.retryable and failure.code is FailureCode.STORAGE:
+            return Verdict(None if age >= self.storage_patience else self.storage_pause, counts=False)
+        if not failure.retryable or tries >= self.most_tries:
+            return Verdict(None)
         doubled = self.first_pause * (1 << min(tries - 1, 20))
-        return min(doubled, self.longest_pause)
-
-    def gives_up(self, failure: Failure, tries: int) -> bool:
-        """True when ``failure`` of try number ``tries`` is the task's end."""
-        return not failure.retryable or tries >= self.most_tries
+        return Verdict(min(doubled, self.longest_pause))
 
 
 def lost_worker(tries: int) -> Failure:

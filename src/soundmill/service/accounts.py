@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from soundmill.model.credentials import check_sign_up
+import hashlib
+
+from soundmill.model.credentials import LONGEST_KEY, check_sign_up, name_key
 from soundmill.model.errors import NotAuthenticated
 from soundmill.service.ports import (
     Account,
@@ -36,9 +38,11 @@ class Accounts:
         self._narrow = narrow
         self._wide = wide
 
-    def sign_up(self, username: str, password1: str, password2: str, email: str) -> Account:
-        """A new account. Raises ``InvalidRequest`` with a message a field, or ``AlreadyTaken``."""
+    def sign_up(self, username: str, password1: str, password2: str, email: str, address: str) -> Account:
+        """A new account. Raises ``InvalidRequest`` with a message a field, ``AlreadyTaken``, or ``TryLater``."""
         wanted = check_sign_up(username, password1, password2, email)
+        self._store.refuse_taken(wanted.username, wanted.email)
+        self._wide.hit(f"sign-up from {address}")  # each costs a hash, and that is dear on purpose
         return self._store.add(wanted.username, wanted.email, self._passwords.hash(wanted.password))
 
     def log_in(self, username: str, password: str, address: str) -> Token:
@@ -46,10 +50,11 @@ class Accounts:
 
         Raises ``NotAuthenticated``, the same for an unknown name and a wrong password, or ``TryLater``.
         """
-        name = username.strip().casefold()
+        name = hashlib.sha256(name_key(username).encode()).hexdigest()  # of one length, whatever is sent
+        self._wide.hit(f"address {address}")
         self._narrow.hit(f"{name} from {address}")
-        self._wide.hit(f"account {name}", f"address {address}")
-        found = self._store.find(username)
+        self._wide.hit(f"account {name}")
+        found = None if len(username) > LONGEST_KEY else self._store.find(username)
         account, password_hash = found or (None, None)
         if not self._passwords.verify(password, password_hash) or account is None or password_hash is None:
             raise NotAuthenticated("The name or the password is wrong.")

@@ -9,6 +9,7 @@ from itertools import batched
 import structlog
 
 from soundmill.failpoints import failpoint
+from soundmill.service.belonging import Belonging
 from soundmill.service.ports import (
     AccountStore,
     Doorbell,
@@ -51,6 +52,7 @@ class Janitor:
         storage: Storage,
         workbench: Workbench,
         doorbell: Doorbell,
+        belonging: Belonging,
         rule: JanitorRule | None = None,
     ) -> None:
         self._upkeep = upkeep
@@ -60,6 +62,7 @@ class Janitor:
         self._storage = storage
         self._workbench = workbench
         self._doorbell = doorbell
+        self._belonging = belonging
         self._rule = rule or JanitorRule()
 
     def sweep_leases(self) -> int:
@@ -88,7 +91,11 @@ class Janitor:
         return missing
 
     def sweep_files(self) -> int:
-        """Remove what no row stands for: work directories, broken-off uploads, files without a row. Gives how many."""
+        """Remove what no row stands for: work directories, broken-off uploads, files without a row. Gives how many.
+
+        Raises ``ConfigurationError`` when the rows are of other files than these.
+        """
+        self._belonging.check()
         swept = self._storage.sweep_incoming(self._rule.orphan_age)
         for attempt in self._workbench.scratches(self._rule.scratch_age):
             if not self._upkeep.is_live(attempt):

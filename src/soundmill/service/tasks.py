@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from soundmill.failpoints import failpoint
-from soundmill.model.errors import InvalidRequest, SoundmillError, StorageError
+from soundmill.model.errors import InvalidRequest, SoundmillError, StorageError, Unreachable
 from soundmill.model.names import clean_file_name
 from soundmill.model.tasks import FileFacts, TaskView
 from soundmill.service.ports import (
@@ -61,8 +61,10 @@ class Tasks:
             wanted = [[each.target.name, each.options.as_dict()] for each in orders]
             once = _once(key, "submit", name, stored.sha256, wanted) if key else None
             accepted = self._store.submit(account_id, stored, name, orders, once)
+        except Unreachable:
+            raise  # the commit's answer may be what was lost: the bytes must stay, as with any error that isn't ours
         except SoundmillError:
-            # A clear refusal. Any other error may hide a commit whose answer was lost: then the bytes must stay.
+            # A clear refusal.
             self._storage.delete(stored.key)
             raise
         if accepted[0].source.key != stored.key:  # it was accepted before

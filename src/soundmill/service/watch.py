@@ -15,20 +15,24 @@ _ROUND_SECONDS = 0.05
 class Watcher:
     """Lets many threads wait for tasks at the price of one query each 50 ms, and of none while nobody waits.
 
-    Of the waiting threads one does the looking for all; when it leaves, another takes over.
+    Of the waiting threads one does the looking for all; when it leaves, another takes over. More than ``most`` don't wait at a time:
+    who waits holds a thread of the server, and others want to be served too.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, most: int) -> None:
         self._watch = watch
+        self._most = most
         self._news = threading.Condition()
         self._awaited: Counter[int] = Counter()
         self._final: set[int] = set()
         self._somebody_looks = False
 
     def wait(self, task_id: int, timeout: timedelta) -> bool:
-        """True as soon as the task is final (or gone), False when the time is over."""
+        """True as soon as the task is final (or gone), False when the time is over, or at once when too many wait already."""
         until = time.monotonic() + timeout.total_seconds()
         with self._news:
+            if self._awaited.total() >= self._most:
+                return False
             self._awaited[task_id] += 1
             try:
                 while task_id not in self._final:

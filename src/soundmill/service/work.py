@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
@@ -15,18 +17,23 @@ from soundmill.model.conversion import (
     Failure,
     FailureCode,
 )
-from soundmill.model.errors import NoRoom, NotFound, StaleAttempt, StorageError
+from soundmill.model.errors import NoRoom, NotFound, Refused, StaleAttempt, StorageError
 from soundmill.model.formats import target_format
 from soundmill.model.tasks import Assignment, Attempt
 from soundmill.service.ports import Board, Converter, Workbench
 
 _REPORT_SECONDS = 0.4
+_RENEW_SECONDS = 1.0
+_REST_SECONDS = 5.0
 
 _log = structlog.get_logger()
 
 
 class Worker:
-    """Does one task at a time; single-threaded but for :meth:`drain`, which a signal handler may call."""
+    """Does one task at a time; :meth:`drain` may be called by a signal handler or from another thread.
+
+    After trouble with the storage it rests for some seconds, so as not to run through the queue.
+    """
 
     def __init__(self, owner: str, board: Board, workbench: Workbench, converter: Converter) -> None:
         self._owner = owner
@@ -34,6 +41,7 @@ class Worker:
         self._workbench = workbench
         self._converter = converter
         self._give_up_at: float | None = None
+        self._rests_until = 0.0
 
     @property
     def draining(self) -> bool:
@@ -47,6 +55,8 @@ class Worker:
 
     def work(self) -> bool:
         """Take the next due task, if any, and see it to its end. Gives whether there was one."""
+        if self.draining or time.monotonic() < self._rests_until:
+            return False
         assignment = self._board.claim(self._owner)
         if assignment is None:
             return False
@@ -70,11 +80,12 @@ class Worker:
                 detail=error.detail_for_log or error.message,
             )
             self._say_failed(attempt, error.failure)
-        except NotFound:
-            log.exception("the source is missing")
-            gone = Failure(FailureCode.STORAGE, "The uploaded file is no longer in the storage.")
-            self._say_failed(attempt, gone)
-        except (StorageError, NoRoom) as error:
+        except Refused as error:
+            log.error("the API refuses the report", detail=error.detail_for_log)
+            self._say_failed(attempt, Failure(FailureCode.INTERNAL, "The result could not be recorded."))
+        except (StorageError, NoRoom, NotFound) as error:
+            # Not the task's fault, and the next one would fare no better.
+            self._rests_until = time.monotonic() + _REST_SECONDS
             log.exception("the storage failed")
             self._say_failed(attempt, Failure(FailureCode.STORAGE, error.message, retryable=True))
         return True
@@ -96,7 +107,8 @@ class Worker:
             # The last word before publishing: a fenced attempt leaves nothing in the storage.
             self._board.progress(attempt, 1.0)
             failpoint("before_publish")
-            stored = self._workbench.publish(attempt, result)
+            with _kept_alive(self._board, attempt):
+                stored = self._workbench.publish(attempt, result)
             failpoint("after_publish")
             # A crash here leaves a file without a row, and a task that is due again when its lease ends.
             self._board.processed(attempt, stored, report)
@@ -114,6 +126,8 @@ class Worker:
                 task=attempt.task_id,
                 attempt=attempt.number,
             )
+        except Refused as error:
+            _log.error("the API refuses to hear of a failure", task=attempt.task_id, detail=error.detail_for_log)
 
     def _say_released(self, attempt: Attempt) -> None:
         try:
@@ -124,6 +138,29 @@ class Worker:
                 task=attempt.task_id,
                 attempt=attempt.number,
             )
+
+
+@contextmanager
+def _kept_alive(board: Board, attempt: Attempt) -> Iterator[None]:
+    """Renew the lease meanwhile: hashing and fsyncing gigabytes takes longer than a lease and can't be interrupted for a word."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(_RENEW_SECONDS):
+            try:
+                board.progress(attempt, 1.0)
+            except StaleAttempt:
+                return  # the board says so again when the result is to be made the task's
+            except Exception:  # noqa: BLE001 - an unanswered renewal is followed by another
+                _log.exception("the lease isn't renewed", task=attempt.task_id, attempt=attempt.number)
+
+    renewing = threading.Thread(target=renew, name="lease")
+    renewing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewing.join()
 
 
 class _Reporter:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from soundmill.api.authentication import SESSION_COOKIE, caller, csrf_token
 from soundmill.api.services import services
+from soundmill.api.shapes import storable
 from soundmill.model.errors import InvalidRequest, NotAuthenticated
 from soundmill.service.ports import Account, Token
 
@@ -39,6 +40,10 @@ def log_in() -> Response:
     name, password = (given.get(field) if isinstance(given, dict) else None for field in ("username", "password"))
     if not isinstance(name, str) or not isinstance(password, str):
         raise InvalidRequest("Give your name and your password.")
+    try:
+        storable(name + password)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from error
     accounts = services().accounts
     token = accounts.log_in(name, password, request.remote_addr or "")
     account, _ = accounts.authenticate(token.text)

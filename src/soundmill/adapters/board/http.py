@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from soundmill import __version__
 from soundmill.model.conversion import Failure
-from soundmill.model.errors import ConfigurationError, StaleAttempt, Unreachable
+from soundmill.model.errors import ConfigurationError, Refused, StaleAttempt, Unreachable
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
 from soundmill.model.sound import ConversionReport
@@ -26,6 +26,9 @@ PATIENCE = timedelta(minutes=5)
 _TIMEOUT = httpx.Timeout(20, connect=5)
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
 
+# 404: an API of the version before, or a proxy that is just being set up.
+_PASSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
 _log = structlog.get_logger()
 
 
@@ -34,7 +37,8 @@ class HttpBoard:
 
     ``patience`` is how long a claim and a final word are repeated while the API doesn't answer; then ``Unreachable`` is raised. An
     unanswered progress is given up at once, for another follows: the lease lasts longer than the pause between them.
-    Raises ``ConfigurationError`` when the API refuses the secret.
+    ``storage`` is the identity of the storage that this worker sees.
+    Raises ``ConfigurationError`` when the API refuses the secret or has another storage, ``Refused`` when it will never take what it was told.
     """
 
     def __init__(
@@ -42,9 +46,11 @@ class HttpBoard:
         api_url: str,
         secret: str,
         *,
+        storage: str | None = None,
         patience: timedelta = PATIENCE,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self._storage = storage
         self._patience = patience
         self._client = httpx.Client(
             base_url=api_url,
@@ -60,7 +66,7 @@ class HttpBoard:
         claimant = f"{owner}#{uuid.uuid4().hex}"
         path = "/api/board/claim" if task_id is None else f"/api/tasks/{task_id}/claim"
         try:
-            given = self._said(path, {"owner": claimant})
+            given = self._said(path, {"owner": claimant, "storage": self._storage})
         except StaleAttempt:  # 409: that task isn't due
             return None
         if given is None:
@@ -127,10 +133,16 @@ class HttpBoard:
             raise ConfigurationError(
                 "The API refuses this worker: SOUNDMILL_WORKER_SECRET must be the same there and here."
             )
+        if answer.status_code == HTTPStatus.PRECONDITION_FAILED:
+            raise ConfigurationError(
+                "The API works with another storage: SOUNDMILL_DATA_DIR must be the same directory there and here."
+            )
         if answer.status_code == HTTPStatus.CONFLICT:
             raise StaleAttempt(answer.json()["detail"])
-        # A refusal that isn't one of ours (a proxy without a backend, an API in the middle of an upgrade) may pass too.
-        raise _unreachable(f"{answer.status_code} for {path}: {answer.text[:200]}")
+        detail = f"{answer.status_code} for {path}: {answer.text[:200]}"
+        if answer.is_client_error and answer.status_code not in _PASSING:
+            raise Refused("The API refuses this.", detail_for_log=detail)
+        raise _unreachable(detail)
 
 
 def _unreachable(detail: str) -> Unreachable:

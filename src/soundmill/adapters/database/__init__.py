@@ -2,8 +2,17 @@
 
 from soundmill.adapters.database.accounts import DatabaseAccounts
 from soundmill.adapters.database.board import DatabaseBoard
-from soundmill.adapters.database.connection import Database
+from soundmill.adapters.database.connection import Database, sqlite_url
+from soundmill.adapters.database.identity import DatabaseIdentity
 from soundmill.adapters.database.migrate import upgrade
 from soundmill.adapters.database.tasks import DatabaseTasks
 
-__all__ = ["Database", "DatabaseAccounts", "DatabaseBoard", "DatabaseTasks", "upgrade"]
+__all__ = [
+    "Database",
+    "DatabaseAccounts",
+    "DatabaseBoard",
+    "DatabaseIdentity",
+    "DatabaseTasks",
+    "sqlite_url",
+    "upgrade",
+]

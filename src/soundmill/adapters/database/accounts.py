@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 
-from sqlalchemy import Row, delete, exists, insert, or_, select, update
+from sqlalchemy import Row, delete, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from soundmill.adapters.database.clock import now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.schema import accounts, revoked_tokens
+from soundmill.model.credentials import name_key
 from soundmill.model.errors import AlreadyTaken, FieldError
 from soundmill.service.ports import Account
 
@@ -26,25 +26,27 @@ class DatabaseAccounts:
         """See the port. Two at once with one name: the unique constraint decides."""
         row = {
             "username": username,
-            "username_key": _key(username),
+            "username_key": name_key(username),
             "email": email,
-            "email_key": _key(email),
+            "email_key": name_key(email),
             "password_hash": password_hash,
             "created_at": now(),
         }
-        self._refuse_taken(username, email)
+        self.refuse_taken(username, email)
         try:
             with self._database.writing() as connection:
                 added = connection.execute(insert(accounts).values(row).returning(accounts.c.id)).scalar_one()
         except IntegrityError:
-            self._refuse_taken(username, email)
+            self.refuse_taken(username, email)
             raise
         return Account(added, username, email)
 
     def find(self, username_or_email: str) -> tuple[Account, str] | None:
         """See the port."""
-        key = _key(username_or_email)
-        wanted = select(accounts).where(or_(accounts.c.username_key == key, accounts.c.email_key == key))
+        key = name_key(username_or_email)
+        # A name has no “@”: so no name can stand before somebody's address.
+        column = accounts.c.email_key if "@" in key else accounts.c.username_key
+        wanted = select(accounts).where(column == key)
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
         return None if row is None else (_account(row), row.password_hash)
@@ -73,9 +75,10 @@ class DatabaseAccounts:
         with self._database.writing() as connection:
             connection.execute(delete(revoked_tokens).where(revoked_tokens.c.expires_at < now()))
 
-    def _refuse_taken(self, username: str, email: str) -> None:
-        names = select(accounts.c.id).where(accounts.c.username_key == _key(username))
-        addresses = select(accounts.c.id).where(accounts.c.email_key == _key(email))
+    def refuse_taken(self, username: str, email: str) -> None:
+        """See the port."""
+        names = select(accounts.c.id).where(accounts.c.username_key == name_key(username))
+        addresses = select(accounts.c.id).where(accounts.c.email_key == name_key(email))
         with self._database.reading() as connection:
             taken = [
                 FieldError(field, message)
@@ -91,11 +94,6 @@ class DatabaseAccounts:
             ]
         if taken:
             raise AlreadyTaken(" ".join(each.message for each in taken), tuple(taken))
-
-
-def _key(name: str) -> str:
-    """What makes two names the same: compatibility forms and case don't count."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def _account(row: Row[tuple[object, ...]]) -> Account:

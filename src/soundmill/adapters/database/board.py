@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, select, true, update
 
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
@@ -39,29 +39,29 @@ class DatabaseBoard:
 
     def claim(self, owner: str, task_id: int | None = None) -> Assignment | None:
         """See the port. Idle workers only read: on SQLite they would else queue for the write lock."""
-        first = select(tasks.c.id).where(_due).order_by(tasks.c.rank, tasks.c.id).limit(1)
-        held = select(tasks.c.id).where(tasks.c.status == TaskStatus.PROCESSING, tasks.c.lease_owner == owner).limit(1)
-        if task_id is not None:
-            first, held = first.where(tasks.c.id == task_id), held.where(tasks.c.id == task_id)
+        only = true() if task_id is None else tasks.c.id == task_id
+        held = select(tasks.c.id).where(only, *_held_by(owner)).limit(1)
+        free = select(tasks.c.id).where(only, _due).order_by(tasks.c.rank, tasks.c.id).limit(1)
         with self._database.reading() as connection:
-            repeated = connection.execute(held).scalar()
-            if repeated is None and connection.execute(first).first() is None:
+            if connection.execute(held).first() is None and connection.execute(free).first() is None:
                 return None
         lease = {"lease_owner": owner, "lease_until": from_now(self._lease)}
-        if repeated is not None:
-            taken = update(tasks).where(tasks.c.id == held.scalar_subquery()).values(lease)
-        else:
-            fresh = {
-                "status": TaskStatus.PROCESSING,
-                "attempt": tasks.c.attempt + 1,
-                "tries": tasks.c.tries + 1,
-                "progress": 0.0,
-                "started_at": now(),
-            }
-            free = first.with_for_update(skip_locked=True).scalar_subquery()
-            taken = update(tasks).where(tasks.c.id == free).values(lease | fresh)
+        fresh = {
+            "status": TaskStatus.PROCESSING,
+            "attempt": tasks.c.attempt + 1,
+            "tries": tasks.c.tries + 1,
+            "progress": 0.0,
+            "started_at": now(),
+        }
+        again = update(tasks).where(tasks.c.id == held.scalar_subquery(), *_held_by(owner)).values(lease)
+        unlocked = free.with_for_update(skip_locked=True).scalar_subquery()
+        taken = update(tasks).where(tasks.c.id == unlocked).values(lease | fresh)
         with self._database.writing() as connection:
-            task = connection.execute(taken.returning(tasks)).first()
+            # A repeated claim waits for the first, which may still be on its way, and then finds what that took.
+            self._database.lock(connection, f"claim of {owner}")
+            task = (
+                connection.execute(again.returning(tasks)).first() or connection.execute(taken.returning(tasks)).first()
+            )
             if task is None:
                 return None
             source_key = connection.execute(select(files.c.key).where(files.c.id == task.source_id)).scalar_one()
@@ -120,14 +120,16 @@ class DatabaseBoard:
                 "error_message": failure.message,
                 **_NO_LEASE,
             }
-            if self._retries.gives_up(failure, task.tries):
+            waited = connection.execute(select(now())).scalar_one() - task.created_at
+            verdict = self._retries.after(failure, task.tries, waited)
+            if verdict.pause is None:
                 changes |= {"status": TaskStatus.FAILED, "finished_at": now()}
             else:
-                pause = self._retries.pause_after(task.tries)
                 changes |= {
                     "status": TaskStatus.UPLOADED,
                     "progress": 0.0,
-                    "due_at": from_now(pause),
+                    "due_at": from_now(verdict.pause),
+                    "tries": task.tries if verdict.counts else task.tries - 1,
                 }
             _speak(connection, attempt, changes)
 
@@ -166,9 +168,14 @@ class DatabaseBoard:
             **_NO_LEASE,
         }
         with self._database.writing() as connection:
-            ended = connection.execute(update(tasks).where(expired, tasks.c.tries >= most).values(last))
-            rescued = connection.execute(update(tasks).where(expired).values(again))
-            return ended.rowcount + rescued.rowcount
+            # What another janitor, or a word of its worker, is just changing is left to them.
+            lost = list(
+                connection.execute(select(tasks.c.id).where(expired).with_for_update(skip_locked=True)).scalars()
+            )
+            mine = tasks.c.id.in_(lost)
+            connection.execute(update(tasks).where(mine, tasks.c.tries < most).values(again))
+            connection.execute(update(tasks).where(mine, tasks.c.tries >= most).values(last))
+            return len(lost)
 
     def due(self, for_at_least: timedelta, at_most: int) -> int:
         """See the port."""
@@ -194,6 +201,10 @@ class DatabaseBoard:
         live = select(tasks.c.id).where(_is_current(attempt), tasks.c.status == TaskStatus.PROCESSING)
         with self._database.reading() as connection:
             return connection.execute(live).first() is not None
+
+
+def _held_by(owner: str) -> tuple[Any, Any]:
+    return tasks.c.status == TaskStatus.PROCESSING, tasks.c.lease_owner == owner
 
 
 def _is_current(attempt: Attempt) -> Any:

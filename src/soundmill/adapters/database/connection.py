@@ -5,28 +5,41 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from soundmill.model.errors import Busy, Unreachable
+
 _BUSY_MILLISECONDS = 15_000
+_POOL_SECONDS = 10
+
+
+def sqlite_url(path: Path) -> URL:
+    """The address of an SQLite file, whatever characters its name has."""
+    return URL.create("sqlite", database=str(path))
 
 
 class Database:
     """Hands out transactions. Thread-safe; must not cross a fork.
 
     ``url`` is SQLAlchemy's: ``sqlite:////path/soundmill.db`` or ``postgresql+psycopg://…``. ``connections`` is how many may be
-    open at a time.
+    open at a time; who waits longer than ten seconds for one gets ``Busy``. ``Unreachable`` is raised when the database doesn't answer.
     """
 
-    def __init__(self, url: str, *, connections: int = 20) -> None:
+    def __init__(self, url: str | URL, *, connections: int = 20) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = create_engine(
             self.url,
             pool_size=connections,
-            max_overflow=connections,
+            max_overflow=0,
+            pool_timeout=_POOL_SECONDS,
             pool_pre_ping=not self.is_sqlite,
         )
         # SQLite lets one write at a time and makes the others poll; within a process a lock is fairer and quicker.
@@ -38,16 +51,21 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and changes nothing."""
-        with self._engine.connect() as connection, connection.begin():
+        with _our_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that commits at the end, or rolls back when an error leaves it."""
-        with self._writing, self._engine.connect() as connection:
+        with _our_errors(), self._writing, self._engine.connect() as connection:
             connection.execution_options(soundmill_writes=True)
             with connection.begin():
                 yield connection
+
+    def lock(self, connection: Connection, name: str) -> None:
+        """Let nobody else hold ``name`` until the transaction ends. On SQLite the only writer holds it already."""
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
     def check(self) -> None:
         """Prove that it answers; raises what the driver raises."""
@@ -57,6 +75,16 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Busy("Too much is going on. Try again in a moment.", timedelta(seconds=1)) from error
+    except (OperationalError, InterfaceError) as error:
+        raise Unreachable("The database doesn't answer.", detail_for_log=str(error.orig)) from error
 
 
 def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:

@@ -13,6 +13,11 @@ from soundmill.adapters.database.schema import accounts, files, name_counters
 from soundmill.model.names import numbered
 
 
+def lock_account(connection: Connection, account_id: int) -> None:
+    """Whatever an owner changes begins here: the account before its tasks before its files, so that no two wait for each other."""
+    connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+
+
 def add_file(connection: Connection, account_id: int, wanted: str, values: Mapping[str, Any]) -> tuple[int, str]:
     """A row for a file under ``wanted`` or the next free number of it. Gives its id and name."""
     name = free_name(connection, account_id, wanted)
@@ -27,7 +32,7 @@ def free_name(connection: Connection, account_id: int, wanted: str) -> str:
     The account's row stays locked until the transaction ends, so that two uploads at once don't get one name. The counter
     makes the thousandth ``song.mp3`` cost what the second does.
     """
-    connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+    lock_account(connection, account_id)
     name = wanted
     while _is_taken(connection, account_id, name):
         name = numbered(wanted, _next_number(connection, account_id, wanted))

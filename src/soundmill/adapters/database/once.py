@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, select
 
 from soundmill.adapters.database.clock import now
-from soundmill.adapters.database.schema import accounts, idempotency_keys
+from soundmill.adapters.database.names import lock_account
+from soundmill.adapters.database.schema import idempotency_keys
 from soundmill.model.errors import KeyReused
 from soundmill.service.ports import Once
 
@@ -15,7 +16,7 @@ def remembered(connection: Connection, account_id: int, once: Once) -> list[int]
 
     The account's row stays locked until the transaction ends: of two requests at once the second waits, and finds the first.
     """
-    connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+    lock_account(connection, account_id)
     mine = (idempotency_keys.c.account_id == account_id) & (idempotency_keys.c.key == once.key)
     found = connection.execute(select(idempotency_keys).where(mine)).first()
     if found is None:

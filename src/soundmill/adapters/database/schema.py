@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -105,6 +106,13 @@ idempotency_keys = Table(
     Column("fingerprint", String(64), nullable=False, doc="SHA-256 of what was asked for"),
     Column("task_ids", JSON, nullable=False, doc="of the first request with this key"),
     Column("created_at", Instant, nullable=False, index=True),
+)
+
+storages = Table(
+    "storages",
+    metadata,
+    Column("identity", String(32), primary_key=True, doc="of the one storage that the files lie in"),
+    Column("is_marked", Boolean, nullable=False, doc="its directory has a file that says so"),
 )
 
 tasks = Table(

@@ -17,18 +17,19 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    tuple_,
     update,
 )
 
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
-from soundmill.adapters.database.names import add_file, free_name
+from soundmill.adapters.database.names import add_file, free_name, lock_account
 from soundmill.adapters.database.once import remember, remembered
 from soundmill.adapters.database.schema import files, idempotency_keys, tasks
 from soundmill.adapters.database.views import select_views, view
 from soundmill.failpoints import failpoint
 from soundmill.model.errors import NotFound, QueueFull, WrongState
-from soundmill.model.names import with_extension
+from soundmill.model.names import split_extension, with_extension
 from soundmill.model.tasks import (
     CANCELLABLE,
     FINAL,
@@ -41,6 +42,7 @@ from soundmill.service.ports import Once, Order, PageRequest, StoredFile
 
 _UNKNOWN_BATCH = 500
 _COUNT_SECONDS = 1.0
+_LARGEST_ID = (1 << 63) - 1
 
 
 class DatabaseTasks:
@@ -66,6 +68,7 @@ class DatabaseTasks:
     ) -> list[TaskView]:
         """See the port. A crash before the commit leaves only an unnamed file in the storage, which the janitor sweeps."""
         with self._database.writing() as connection:
+            lock_account(connection, account_id)
             if once and (before := remembered(connection, account_id, once)):
                 return [_view(connection, account_id, task_id) for task_id in before]
             self._refuse_overflow(connection, len(orders))
@@ -91,12 +94,10 @@ class DatabaseTasks:
 
     def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
         """See the port. Keyset paging: the index finds the cursor, no row before it is read."""
-        wanted = select_views().where(tasks.c.account_id == account_id).limit(request.size)
-        if request.status is not None:
-            wanted = wanted.where(tasks.c.status == request.status)
-        if request.after is not None:
-            wanted = wanted.where(tasks.c.id < request.after if request.descending else tasks.c.id > request.after)
-        wanted = wanted.order_by(tasks.c.id.desc() if request.descending else tasks.c.id)
+        bounds = _beyond(account_id, request, is_sqlite=self._database.is_sqlite)
+        wanted = select_views().where(*bounds).limit(request.size)
+        columns = _page_columns(request)
+        wanted = wanted.order_by(*(column.desc() for column in columns) if request.descending else columns)
         with self._database.reading() as connection:
             return [view(row) for row in connection.execute(wanted)]
 
@@ -105,6 +106,7 @@ class DatabaseTasks:
     ) -> tuple[TaskView, list[str]]:
         """See the port."""
         with self._database.writing() as connection:
+            lock_account(connection, account_id)
             if once and remembered(connection, account_id, once):
                 return _view(connection, account_id, task_id), []
             task = _locked(connection, account_id, task_id)
@@ -156,6 +158,7 @@ class DatabaseTasks:
     def remove(self, account_id: int, task_id: int) -> list[str]:
         """See the port. Storage keys are deleted after the commit: a crash between leaves files that the janitor sweeps."""
         with self._database.writing() as connection:
+            lock_account(connection, account_id)
             task = _locked(connection, account_id, task_id)
             connection.execute(delete(tasks).where(tasks.c.id == task_id))
             unused = ~exists().where(tasks.c.source_id == files.c.id)
@@ -218,6 +221,28 @@ class DatabaseTasks:
                 self._counted = connection.execute(waiting).scalar_one()
                 self._counted_at, self._since = time.monotonic(), 0
             return self._counted + self._since
+
+
+def _page_columns(request: PageRequest) -> list[Any]:
+    by_status = [] if request.status is None else [tasks.c.status]
+    return [tasks.c.account_id, *by_status, tasks.c.id]
+
+
+def _beyond(account_id: int, request: PageRequest, *, is_sqlite: bool) -> tuple[Any, ...]:
+    """What bounds a page, so that the index of :func:`_page_columns` finds its first row.
+
+    With an equality PostgreSQL may walk the primary key instead, past all other accounts' tasks; with ranges over rows SQLite uses
+    only their first column.
+    """
+    columns = _page_columns(request)
+    prefix = [account_id] if request.status is None else [account_id, request.status.value]
+    end = request.after if request.after is not None else (_LARGEST_ID if request.descending else 0)
+    if is_sqlite:
+        same = (column == value for column, value in zip(columns, prefix, strict=False))
+        return (*same, tasks.c.id < end if request.descending else tasks.c.id > end)
+    inside, last = tuple_(*columns), tuple_(*prefix, end)
+    bound, mine = tuple_(*columns[:-1]), tuple_(*prefix)
+    return (inside < last, bound >= mine) if request.descending else (inside > last, bound <= mine)
 
 
 _FRESH: dict[str, Any] = {
@@ -296,8 +321,10 @@ def _unpublish(connection: Connection, result_id: int) -> list[str]:
 
 
 def _rename_result(connection: Connection, account_id: int, task: Row[Any], order: Order) -> None:
-    if task.new_format == order.target.name:
-        return
-    source_name = connection.execute(select(files.c.name).where(files.c.id == task.source_id)).scalar_one()
-    name = free_name(connection, account_id, with_extension(source_name, order.target.extension))
+    names = select(files.c.id, files.c.name).where(files.c.id.in_((task.source_id, task.result_id)))
+    name_of = {row.id: row.name for row in connection.execute(names)}
+    wanted = with_extension(name_of[task.source_id], order.target.extension)
+    if split_extension(name_of[task.result_id])[1] == split_extension(wanted)[1]:
+        return  # M4A and ALAC share an extension
+    name = free_name(connection, account_id, wanted)
     connection.execute(update(files).where(files.c.id == task.result_id).values(name=name))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
+import structlog
 from limits import parse
-from limits.storage import storage_from_string
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
 from soundmill.model.errors import TryLater
+
+_log = structlog.get_logger()
 
 
 class WindowThrottle:
@@ -20,13 +24,21 @@ class WindowThrottle:
 
     def __init__(self, limit: str, storage: str = "memory://") -> None:
         self._limit = parse(limit)
-        self._window = MovingWindowRateLimiter(storage_from_string(storage))
+        self._shared = MovingWindowRateLimiter(storage_from_string(storage, wrap_exceptions=True))
+        self._own = MovingWindowRateLimiter(MemoryStorage())
 
     def hit(self, *keys: str) -> None:
-        """See the port."""
+        """See the port. While the shared storage is away each process counts for itself: people can still log in."""
+        try:
+            self._hit(self._shared, keys)
+        except StorageError as error:
+            _log.warning("limits are counted by each process for itself", detail=str(error))
+            self._hit(self._own, keys)
+
+    def _hit(self, window: MovingWindowRateLimiter, keys: tuple[str, ...]) -> None:
         for key in keys:
-            if not self._window.hit(self._limit, key):
-                resets_at = self._window.get_window_stats(self._limit, key).reset_time
+            if not window.hit(self._limit, key):
+                resets_at = window.get_window_stats(self._limit, key).reset_time
                 pause = timedelta(seconds=max(1, round(resets_at - time.time())))
                 seconds = int(pause.total_seconds())
                 raise TryLater(f"Too many attempts. Try again in {seconds} seconds.", pause)

@@ -55,7 +55,8 @@ class DirectoryStorage:
             oldest_new = disk_now(self._layout.incoming) - older_than.total_seconds()
             with os.scandir(self._layout.files) as groups:
                 for group in groups:
-                    yield from _written_before(Path(group.path), oldest_new)
+                    if group.is_dir(follow_symlinks=False):
+                        yield from _written_before(Path(group.path), oldest_new)
 
     def sweep_incoming(self, older_than: timedelta) -> int:
         """See the port."""

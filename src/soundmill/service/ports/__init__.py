@@ -13,7 +13,7 @@ from soundmill.service.ports.accounts import (
 )
 from soundmill.service.ports.board import Board, Doorbell, QueueGauge, QueueState, Upkeep, Wake
 from soundmill.service.ports.conversion import Converter
-from soundmill.service.ports.storage import Incoming, Storage, StoredFile, Workbench
+from soundmill.service.ports.storage import Incoming, Storage, StorageMark, StorageRecord, StoredFile, Workbench
 from soundmill.service.ports.tasks import (
     FileIndex,
     Once,
@@ -40,6 +40,8 @@ __all__ = [
     "QueueGauge",
     "QueueState",
     "Storage",
+    "StorageMark",
+    "StorageRecord",
     "StoredFile",
     "TaskStore",
     "Throttle",

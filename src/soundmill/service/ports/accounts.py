@@ -23,6 +23,10 @@ class AccountStore(Protocol):
         """A new account. Raises ``AlreadyTaken`` naming the field, compared without regard to case."""
         ...
 
+    def refuse_taken(self, username: str, email: str) -> None:
+        """Raise ``AlreadyTaken`` as :meth:`add` would now."""
+        ...
+
     def find(self, username_or_email: str) -> tuple[Account, str] | None:
         """The account and its password hash, by name or e-mail without regard to case."""
         ...

@@ -68,6 +68,39 @@ class Storage(Protocol):
         ...
 
 
+class StorageMark(Protocol):
+    """The storage's own word of which one it is."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        ...
+
+    def read(self) -> str | None:
+        """Its identity (32 hex digits), or ``None`` while it has none. Raises ``ConfigurationError`` when it can't be read."""
+        ...
+
+    def write(self, identity: str) -> None:
+        """Mark it; of several at once the first wins."""
+        ...
+
+
+class StorageRecord(Protocol):
+    """The database's word of which storage its rows speak of."""
+
+    def get(self) -> tuple[str, bool] | None:
+        """The identity, and whether the storage was marked with it; ``None`` in a database that is new."""
+        ...
+
+    def choose(self) -> tuple[str, bool]:
+        """As :meth:`get`, with a new identity when there is none; of several at once the first wins."""
+        ...
+
+    def note_marked(self) -> None:
+        """From now on a storage without the mark is the wrong one."""
+        ...
+
+
 class Workbench(Protocol):
     """What a worker needs of the storage: the source as a local file, a place to work, a way to publish."""
 

@@ -1,0 +1,200 @@
+"""What the queue costs: submit, claim and list against the number of waiting tasks, and how soon a worker begins.
+
+``make bench-queue`` writes ``benchmarks/results/queue.md`` and ``queue.svg``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import matplotlib as mpl
+from sqlalchemy import insert, text
+
+from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseBoard, DatabaseTasks, upgrade
+from soundmill.adapters.database.schema import files, tasks
+from soundmill.model.tasks import RetryRule, TaskStatus
+from soundmill.service.ports import PageRequest
+from tests.builders import order, stored_file
+from tests.chaos.cluster import running_cluster
+from tests.servers import postgresql
+from tests.sounds import music, write
+
+mpl.use("svg")
+import matplotlib.pyplot as plt
+
+SIZES = (100, 1_000, 10_000, 100_000)
+ROUNDS = 200
+PAGE = 100
+RESULTS = Path(__file__).with_name("results")
+_ACCOUNTS = 50
+_BATCH = 5_000
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+type Series = dict[str, list[float]]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    RESULTS.mkdir(exist_ok=True)
+    lines = [
+        "# What the queue costs",
+        "",
+        f"{os.cpu_count()} cores, Python {platform.python_version()}. Median milliseconds of {ROUNDS} calls each, in one run.",
+        "",
+        "| database | call | " + " | ".join(f"{size:,} waiting" for size in SIZES) + " | ratio last : first |",
+        "| --- | --- |" + " --- |" * (len(SIZES) + 1),
+    ]
+    figure, axes = plt.subplots(figsize=(7, 4))
+    for name, open_database in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
+        with open_database() as database:
+            for call, milliseconds in _by_size(database).items():
+                shown = " | ".join(f"{each:.2f}" for each in milliseconds)
+                lines.append(f"| {name} | {call} | {shown} | {milliseconds[-1] / milliseconds[0]:.2f} |")
+                axes.plot(SIZES, milliseconds, marker="o", label=f"{name}: {call}")
+    lines += ["", *_latency()]
+    axes.set(xscale="log", xlabel="waiting tasks", ylabel="median ms", ylim=(0, None))
+    axes.legend(fontsize="small")
+    axes.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "queue.svg", metadata={"Date": None})
+    page = "\n".join([*lines, "", "![Milliseconds against waiting tasks](queue.svg)", ""])
+    (RESULTS / "queue.md").write_text(page)
+    sys.stdout.write(page)
+
+
+def _by_size(database: Database) -> Series:
+    found: Series = {"submit": [], "claim": [], "first page of the list": []}
+    upgrade(database)
+    store = DatabaseTasks(database, queue_cap=10_000_000)
+    board = DatabaseBoard(database, lease=timedelta(hours=1), retries=RetryRule())
+    accounts = [
+        DatabaseAccounts(database).add(f"user{number}", f"user{number}@example.org", "hash").id
+        for number in range(_ACCOUNTS)
+    ]
+    reader = DatabaseAccounts(database).add("reader", "reader@example.org", "hash").id
+    _fill(database, [reader], PAGE)
+    waiting = 0
+    for size in SIZES:
+        _fill(database, accounts, size - waiting)
+        waiting = size
+        found["submit"].append(
+            _median(
+                lambda number: store.submit(accounts[number % _ACCOUNTS], stored_file(), "song.wav", (order("mp3"),))
+            )
+        )
+        # As many are claimed as were submitted: the size stays what it is.
+        found["claim"].append(_median(lambda number, size=size: board.claim(f"{size}-{number}")))  # type: ignore[misc]
+        found["first page of the list"].append(
+            _median(lambda number: store.page(reader, PageRequest(PAGE, descending=True)))
+        )
+    return found
+
+
+def _median(call: Callable[[int], object]) -> float:
+    taken = []
+    for number in range(ROUNDS):
+        began = time.perf_counter()
+        call(number)
+        taken.append(time.perf_counter() - began)
+    return 1000 * statistics.median(taken)
+
+
+def _fill(database: Database, accounts: list[int], count: int) -> None:
+    """Waiting tasks of many accounts, in bulk."""
+    for start in range(0, count, _BATCH):
+        rows = range(start, min(count, start + _BATCH))
+        with database.writing() as connection:
+            ids = [
+                connection.execute(
+                    insert(files).returning(files.c.id, sort_by_parameter_order=True),
+                    [_file(accounts[row % len(accounts)], f"{kind}-{count}-{row}", kind) for row in rows],
+                ).scalars()
+                for kind in ("source", "result")
+            ]
+            made = [
+                _task(accounts[row % len(accounts)], row // len(accounts), *pair)
+                for row, *pair in zip(rows, *ids, strict=True)
+            ]
+            connection.execute(insert(tasks), made)
+    with database.writing() as connection:
+        connection.execute(text("ANALYZE"))
+
+
+def _file(account: int, name: str, kind: str) -> dict[str, object]:
+    key = stored_file().key if kind == "source" else None
+    return {"account_id": account, "name": name, "key": key, "size": 1, "sha256": "0" * 64, "created_at": _EPOCH}
+
+
+def _task(account: int, rank: int, source: int, result: int) -> dict[str, object]:
+    return {
+        "account_id": account,
+        "source_id": source,
+        "result_id": result,
+        "new_format": "mp3",
+        "options": {},
+        "status": TaskStatus.UPLOADED,
+        "progress": 0.0,
+        "attempt": 0,
+        "tries": 0,
+        "rank": rank,
+        "due_at": _EPOCH,
+        "not_carried": [],
+        "created_at": _EPOCH,
+    }
+
+
+def _latency() -> list[str]:
+    """How long after its commit a task begins, in an idle fleet."""
+    with tempfile.TemporaryDirectory() as name, running_cluster() as cluster:
+        url = cluster.api_urls[0]
+        password = "a long enough password"  # noqa: S105 - of nobody
+        form = {"username": "bench", "email": "bench@example.org", "password1": password, "password2": password}
+        httpx.post(f"{url}/api/auth/signup", data=form, timeout=30).raise_for_status()
+        login = httpx.post(f"{url}/api/auth/login", data={"username": "bench", "password": password}, timeout=30)
+        client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {login.json()['token']}"}, timeout=60)
+        clip = write(Path(name) / "clip.wav", music(0.1)).read_bytes()
+        ids = []
+        for _ in range(100):
+            answer = client.post("/api/tasks", files={"fileName": ("clip.wav", clip)}, data={"newFormat": "flac"})
+            ids.append(answer.json()["id"])
+            client.get(f"/api/tasks/{ids[-1]}/wait").raise_for_status()
+        database = Database(cluster.postgres.url)
+        with database.reading() as connection:
+            rows = connection.execute(text("SELECT started_at - due_at FROM tasks ORDER BY id")).scalars()
+            waits = sorted(int(each) for each in rows)
+        database.dispose()
+        cluster.stop()
+    late = waits[int(len(waits) * 0.95)]
+    median = statistics.median(waits)
+    what = "From the task's row to a worker's claim, in an idle fleet (PostgreSQL, Redis, HTTP)"
+    return [f"{what}, {len(waits)} tasks one after another: median {median:.0f} ms, 95 % within {late} ms."]
+
+
+@contextmanager
+def _sqlite() -> Iterator[Database]:
+    with tempfile.TemporaryDirectory() as name:
+        database = Database(f"sqlite:///{name}/bench.db")
+        yield database
+        database.dispose()
+
+
+@contextmanager
+def _postgresql() -> Iterator[Database]:
+    with postgresql() as url:
+        database = Database(url)
+        yield database
+        database.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Which storage this is: a file in its root, so that an unmounted or another directory is never taken for it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from soundmill.adapters.storage.disk import sync_directory
+from soundmill.model.errors import ConfigurationError
+
+_NAME = "storage-id"
+_IDENTITY = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+class DirectoryMark:
+    """See :class:`soundmill.service.ports.StorageMark`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def place(self) -> str:
+        """See the port."""
+        return str(self._root)
+
+    def read(self) -> str | None:
+        """See the port."""
+        path = self._root / _NAME
+        try:
+            text = path.read_text().strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"Can't read {path}: {error}.") from error
+        if not _IDENTITY.fullmatch(text):
+            raise ConfigurationError(f"{path} is damaged: restore it from a backup.")
+        return text
+
+    def write(self, identity: str) -> None:
+        """See the port."""
+        descriptor, name = tempfile.mkstemp(prefix=f".{_NAME}-", dir=self._root)
+        temporary = Path(name)
+        with open(descriptor, "w") as stream:
+            stream.write(identity)
+            stream.flush()
+            os.fsync(descriptor)
+        try:
+            with suppress(FileExistsError):
+                (self._root / _NAME).hardlink_to(temporary)
+        finally:
+            temporary.unlink()
+        sync_directory(self._root)

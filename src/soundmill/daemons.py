@@ -1,0 +1,96 @@
+"""The worker of one machine, and the janitor: processes that run until SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import structlog
+
+from soundmill.app import App, Settings, configure_logs
+from soundmill.model.errors import Unreachable
+from soundmill.service.sweep import Janitor
+from soundmill.service.work import Worker
+
+_IDLE_LOOK = timedelta(seconds=1)
+
+_log = structlog.get_logger()
+
+
+def run_worker(settings: Settings) -> None:
+    """Take due work from the database of this machine until SIGTERM, then drain."""
+    configure_logs(settings)
+    app = App(settings)
+    app.await_storage()
+    with app.worker() as worker, _signal_pipe() as woken:
+
+        def drain(number: int, frame: object) -> None:
+            worker.drain(timedelta(seconds=settings.drain_seconds))
+
+        signal.signal(signal.SIGTERM, drain)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
+        _log.info("worker ready")
+        while not worker.draining:
+            if not _worked(worker):
+                app.local_doorbell.wait(_IDLE_LOOK, woken)
+
+
+def _worked(worker: Worker) -> bool:
+    try:
+        return worker.work()
+    except Unreachable as error:
+        _log.warning("no task taken: the API doesn't answer", detail=error.detail_for_log)
+        return False
+
+
+def run_janitor(settings: Settings) -> None:
+    """Sweep until SIGTERM. A database, broker or storage that fails is asked again at the next round."""
+    configure_logs(settings)
+    app = App(settings)
+    app.await_storage()
+    janitor = app.janitor
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # By itself: walking over a million files takes minutes, and leases end meanwhile.
+    files = threading.Thread(target=_sweep_files, args=(janitor, settings.file_sweep_interval, stop), daemon=True)
+    files.start()
+    while not stop.is_set():
+        _tried(janitor.sweep_leases)
+        _tried(janitor.sweep_rings)
+        stop.wait(settings.sweep_interval)
+
+
+def _sweep_files(janitor: Janitor, interval_seconds: float, stop: threading.Event) -> None:
+    while not stop.is_set():
+        _tried(janitor.sweep_files)
+        _tried(janitor.sweep_memory)
+        stop.wait(interval_seconds)
+
+
+def _tried(sweep: Callable[[], object]) -> None:
+    try:
+        sweep()
+    except Unreachable as error:
+        _log.warning(error.message, detail=error.detail_for_log)
+    except Exception:  # noqa: BLE001 - the janitor makes everything else good again: nothing may end it for long
+        _log.exception("a sweep failed")
+
+
+@contextmanager
+def _signal_pipe() -> Iterator[int]:
+    """A descriptor that becomes readable when a signal arrives, so that a wait can't miss it."""
+    readable, writable = os.pipe()
+    os.set_blocking(readable, False)
+    os.set_blocking(writable, False)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    try:
+        yield readable
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(readable)
+        os.close(writable)
