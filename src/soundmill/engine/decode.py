@@ -46,11 +46,11 @@ class Decoding:
     def frames(
         self,
         on_position: Callable[[float], None] = lambda seconds: None,
-        on_packet: Callable[[Packet[AudioStream]], None] = lambda packet: None,
+        on_packet: Callable[[Packet[AudioStream], int], None] = lambda packet, samples: None,
     ) -> Iterator[AudioFrame]:
         """Every decoded frame; ``on_position`` gets the seconds decoded so far, once a packet.
 
-        ``on_packet`` gets each packet that the decoder took, and may keep it or use it up.
+        ``on_packet`` gets each packet that the decoder took, which it may keep or use up, and how many samples came out.
 
         Raises ``ConversionError``: ``DAMAGED_INPUT``, ``NO_AUDIO``, ``TOO_LONG``.
         """
@@ -62,7 +62,7 @@ class Decoding:
         self._judge_end()
 
     def _decoded(
-        self, on_position: Callable[[float], None], on_packet: Callable[[Packet[AudioStream]], None]
+        self, on_position: Callable[[float], None], on_packet: Callable[[Packet[AudioStream], int], None]
     ) -> Iterator[AudioFrame]:
         try:
             for packet in self._source.container.demux(self._source.stream):
@@ -76,7 +76,7 @@ class Decoding:
                     self._errors_since_sound += 1
                 on_position(self.seconds)
                 if packet.size:  # the last one only tells the decoder that no more will come
-                    on_packet(packet)
+                    on_packet(packet, sum(each.samples for each in decoded))
                 yield from decoded
         except MemoryError:
             raise

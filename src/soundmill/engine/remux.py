@@ -20,6 +20,7 @@ from soundmill.engine.source import Source
 from soundmill.engine.tags import About
 
 type _SoundPacket = Packet[AudioStream]
+type _Retime = Callable[[_SoundPacket, int], None]
 
 _MILLISECOND_KINDS = frozenset({"matroska,webm"})
 _FIXED_FRAMES = frozenset({"aac", "mp3"})
@@ -45,11 +46,11 @@ def copy_sound(
     retime = _clock(source)
     last_pts: int | None = None
 
-    def add(packet: _SoundPacket) -> None:
+    def add(packet: _SoundPacket, samples: int) -> None:
         nonlocal last_pts
-        retime(packet)
+        retime(packet, samples)
         # A chained file begins anew midway, maybe with other parameters.
-        if packet.pts is None or (last_pts is not None and packet.pts <= last_pts):
+        if packet.pts is None or (last_pts is not None and packet.pts < last_pts):
             raise NotCopyable(f"a packet at {packet.pts} follows on one at {last_pts}")
         last_pts = packet.pts
         packet.stream = muxer.stream
@@ -77,26 +78,29 @@ def _refusals() -> Iterator[None]:
         raise NotCopyable(str(error)) from error
 
 
-def _clock(source: Source) -> Callable[[_SoundPacket], None]:
-    """Gives packets their time in samples where the container only knows milliseconds, and knows their length otherwise."""
+def _clock(source: Source) -> _Retime:
+    """Gives packets their time in samples where the container only knows milliseconds, and their length is known otherwise."""
     context = source.stream.codec_context
+    codec = context.name.removeprefix("lib").removesuffix("float")
     if source.kind not in _MILLISECOND_KINDS:
-        return lambda packet: None
-    if context.name.removeprefix("lib") == "opus":
-        return _retimed(
-            opus.RATE, -opus.pre_skip(context.extradata or b""), lambda packet: opus.packet_samples(bytes(packet))
-        )
-    if context.name.removesuffix("float") in _FIXED_FRAMES and context.frame_size:
-        return _retimed(context.sample_rate, 0, lambda packet: context.frame_size)
-    return lambda packet: None
+        return lambda packet, samples: None
+    if codec == "opus":
+        start = -opus.pre_skip(context.extradata or b"")
+        return _retimed(opus.RATE, start, lambda packet, samples: opus.packet_samples(bytes(packet)))
+    if codec == "vorbis":
+        # A page's granule is the count of samples that are decoded with it (Vorbis I, appendix A.2): its decoder says.
+        return _retimed(context.sample_rate, 0, lambda packet, samples: samples + _discarded(packet))
+    if codec in _FIXED_FRAMES and context.frame_size:
+        return _retimed(context.sample_rate, 0, lambda packet, samples: context.frame_size)
+    return lambda packet, samples: None
 
 
-def _retimed(rate: int, start: int, samples: Callable[[_SoundPacket], int]) -> Callable[[_SoundPacket], None]:
+def _retimed(rate: int, start: int, length_of: Callable[[_SoundPacket, int], int]) -> _Retime:
     position = start
 
-    def retime(packet: _SoundPacket) -> None:
+    def retime(packet: _SoundPacket, samples: int) -> None:
         nonlocal position
-        length = samples(packet)
+        length = length_of(packet, samples)
         packet.time_base = Fraction(1, rate)
         packet.pts = packet.dts = position
         packet.duration = length - _discarded(packet)
