@@ -50,12 +50,12 @@ _WAYS = {
     "flac": _Way(join_anywhere),
     "alac": _Way(join_anywhere),
     # CBR at 44.1 kHz pads in a pattern of 49 frames, and LAME's psychoacoustics settle within as many.
-    "libmp3lame": _Way(join_layer_three, step=49, pre_roll=49, overlap=49),
+    "libmp3lame": _Way(join_layer_three, step=49, pre_roll=49, overlap=24),
     # After a second, band energies and rate control agree with those of a stream that was encoded from the start. Below some
     # 72 kbit/s libopus may choose SILK, which predicts from long ago: clicks of -13 dB were measured at seams.
-    "libopus": _Way(join_opus, pre_roll=50, overlap=50, maximum_channels=2, lowest_bit_rate=80_000),
-    # Rate control remembers long, so there are fewer seams.
-    "aac": _Way(join_aac, seconds=30, pre_roll=64, overlap=64, maximum_channels=2),
+    "libopus": _Way(join_opus, pre_roll=50, overlap=25, maximum_channels=2, lowest_bit_rate=80_000),
+    # Bit counts settle within 25 frames. What else its rate control chose it remembers long, so there are fewer seams.
+    "aac": _Way(join_aac, seconds=30, pre_roll=32, overlap=32, maximum_channels=2),
 }
 
 
