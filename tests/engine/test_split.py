@@ -23,7 +23,7 @@ from soundmill.engine.flac import coded_number
 from soundmill.engine.pieces import CodedPacket
 from soundmill.engine.plan import Sound, make_plan
 from soundmill.engine.seams import Run, Unstitchable, join_aac, join_anywhere, join_layer_three, join_opus
-from soundmill.engine.split import can_be_split
+from soundmill.engine.split import can_be_split, is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
@@ -255,17 +255,21 @@ def test_encoders_share_the_processor_time_of_their_conversion(own_mill: Mill, l
     assert failed.value.failure.code is FailureCode.CPU_LIMIT
 
 
-def test_short_files_need_no_crew(own_mill: Mill, tmp_path: Path) -> None:
-    (tmp_path / "work").mkdir()
-    source = write(tmp_path / "short.wav", music(20.0, 8_000, 1), 8_000)
-    seen: set[int] = set()
-
-    def tick(fraction: float) -> bool:
-        seen.add(len(below(own_mill)))
-        return True
-
-    own_mill.convert(Job(source, tmp_path / "work", FORMATS["wma"], encoders=ENCODERS), tick)
-    assert max(seen, default=0) <= 1
+@pytest.mark.parametrize(
+    ("seconds", "target", "encoders", "is_worth_it"),
+    [
+        (10, "flac", 2, True),
+        (10, "flac", 1, False),
+        (1, "flac", 2, False),
+        (10, "wma", 2, False),
+        (10, "wav", 2, False),
+    ],
+)
+def test_what_is_small_or_can_not_be_split_gets_no_crew(
+    tmp_path: Path, seconds: float, target: str, encoders: int, is_worth_it: bool
+) -> None:
+    source = write(tmp_path / "a.wav", music(seconds))
+    assert is_worth_a_crew(Job(source, tmp_path, FORMATS[target], encoders=encoders)) is is_worth_it
 
 
 def test_a_source_that_changes_its_form_midway_is_encoded_in_one_piece(mill: Mill, tmp_path: Path) -> None:
@@ -299,7 +303,6 @@ def test_memory_does_not_depend_on_the_length(own_mill: Mill, tmp_path: Path) ->
             return True
 
         own_mill.convert(Job(source, directory, FORMATS["mp3"], encoders=ENCODERS), tick)
-        print(minutes, sorted(peaks.values()))
         return max(peaks.values())
 
     assert peak_bytes(30) <= 1.25 * peak_bytes(5)

@@ -14,6 +14,7 @@ from av.stream import Stream
 from soundmill.engine.crew import Crew
 from soundmill.engine.encode import add_encoded_sound
 from soundmill.engine.flac import StreamInfo
+from soundmill.engine.job import Job
 from soundmill.engine.mux import Muxer
 from soundmill.engine.pieces import CodedPacket, Piece, pcm
 from soundmill.engine.plan import Plan
@@ -22,6 +23,10 @@ from soundmill.engine.tags import About
 
 SHORTEST_SPLIT_SECONDS = 45
 """Less than two pieces and a bit gain nothing."""
+
+# A minute of MP3 at 64 kbit/s, three seconds of a CD. Forking a crew costs some milliseconds, which small files needn't pay.
+_SMALLEST_BYTES = 480_000
+_CODECS = frozenset({"flac", "alac", "mp3", "opus", "aac"})
 
 # Finished packets wait for those before them: a slow piece must not make the others pile up.
 _PIECES_AHEAD = 3
@@ -57,6 +62,12 @@ _WAYS = {
     # Bit counts settle within 25 frames. What else its rate control chose it remembers long, so there are fewer seams.
     "aac": _Way(join_aac, seconds=30, pre_roll=32, overlap=32, maximum_channels=2),
 }
+
+
+def is_worth_a_crew(job: Job) -> bool:
+    """By what can be known before the file is looked into: that takes being confined, and then it is too late to fork."""
+    is_splittable = job.encoders > 1 and job.target.codec in _CODECS
+    return is_splittable and job.source.stat().st_size >= _SMALLEST_BYTES
 
 
 def can_be_split(plan: Plan) -> bool:
