@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -168,6 +167,11 @@ class Cluster:
                     found.append(each)
         return found
 
+    def show_logs(self) -> None:
+        """The ends of them, for whoever looks for the cause."""
+        for part in self.parts.values():
+            print(f"--- {part.name}\n{part.log()[-4000:]}", file=sys.stderr)
+
     def kill_everything(self) -> None:
         """At the end of a test that failed."""
         for each in self.strays():
@@ -225,12 +229,10 @@ def running_cluster(hosts: Hosts | None = None, data: Path | None = None) -> Ite
             cluster.start()
             yield cluster
         except BaseException:
-            for part in cluster.parts.values():
-                print(f"--- {part.name}\n{part.log()[-4000:]}", file=sys.stderr)
+            cluster.show_logs()
             raise
         finally:
             cluster.kill_everything()
             for proxy in (cluster.to_api, cluster.to_redis):
                 if proxy:
                     proxy.close()
-            time.sleep(0)

@@ -47,6 +47,8 @@ def run_fault(fault: Fault, seed: int = 1, hosts: Hosts | None = None) -> Outcom
             if ":" in fault.name and not was_hit(cluster):
                 violations.append("the failpoint wasn't reached")
         violations += check(cluster, load)
+        if violations:
+            cluster.show_logs()
     tasks = sum(len(each.task_ids) for each in load.acknowledged)
     return Outcome(fault.name, len(load.acknowledged), tasks, load.refused, time.monotonic() - began, tuple(violations))
 
