@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psutil
+from sqlalchemy import create_engine, text
 
 from tests.chaos.hosts import Hosts, Loopback
 from tests.chaos.proxy import Proxy
@@ -166,6 +167,14 @@ class Cluster:
                 if each.environ().get(_MARK) == self.mark and each.status() != psutil.STATUS_ZOMBIE:
                     found.append(each)
         return found
+
+    @contextmanager
+    def queries(self) -> Iterator[Callable[[str], object]]:
+        """Runs SQL in the fleet's database, committed at the end."""
+        engine = create_engine(self.postgres.url)
+        with engine.begin() as connection:
+            yield lambda statement: connection.execute(text(statement))
+        engine.dispose()
 
     def show_logs(self) -> None:
         """The ends of them, for whoever looks for the cause."""
