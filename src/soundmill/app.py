@@ -37,7 +37,7 @@ from soundmill.adapters.database import (
 from soundmill.adapters.doorbell import QUEUE, START_CONVERSION, CeleryDoorbell, FifoDoorbell, celery_application
 from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle, kept_secret
 from soundmill.adapters.storage import DirectoryMark, DirectoryStorage, DirectoryWorkbench
-from soundmill.engine import Job, Limits, Mill
+from soundmill.engine import Job, Limits, Mill, idle_cores
 from soundmill.model.errors import ConfigurationError, NoRoom, Unreachable
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
@@ -299,7 +299,9 @@ class MillConverter:
         on_tick: Callable[[float], bool],
     ) -> tuple[Path, ConversionReport]:
         """See the port."""
-        made = self._mill.convert(Job(source, directory, target, options, self._limits), on_tick)
+        # Pieces buy latency and not throughput: only cores that would stay idle take part.
+        job = Job(source, directory, target, options, self._limits, encoders=idle_cores())
+        made = self._mill.convert(job, on_tick)
         return made.path, made.report
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from soundmill.engine.confinement import confine, gaps
+from soundmill.engine.confinement import confine, confine_encoder, gaps
 from soundmill.engine.job import Limits
 
 LIMITS = Limits(memory_bytes=4 << 30, cpu=timedelta(seconds=20), output_bytes=1 << 20)
@@ -32,12 +32,19 @@ class Cell:
 
     def outcome(self, attempt: Callable[[], object]) -> str:
         """What came of it inside: ``did it``, or the name of the error."""
+        return self._outcome(attempt, lambda: confine(self.source, self.work, LIMITS))
+
+    def outcome_in_encoder(self, attempt: Callable[[], object]) -> str:
+        """The same for one of two encoders."""
+        return self._outcome(attempt, lambda: confine_encoder(LIMITS, 2))
+
+    def _outcome(self, attempt: Callable[[], object], confine_it: Callable[[], None]) -> str:
         readable, writable = os.pipe()
         process = os.fork()
         if process == 0:
             said = "did it"
             try:
-                confine(self.source, self.work, LIMITS)
+                confine_it()
                 attempt()
             except BaseException as error:  # noqa: BLE001 - its name is the outcome
                 said = type(error).__name__
@@ -91,6 +98,26 @@ def test_the_source_is_read_and_the_directory_written(cell: Cell) -> None:
 )
 def test_everything_else_is_refused(cell: Cell, attempt: Callable[[Cell], object]) -> None:
     assert cell.outcome(lambda: attempt(cell)) == "PermissionError"
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda cell: cell.source.read_text(),
+        lambda cell: (cell.work / "new").write_text("new"),
+        lambda cell: list(cell.work.iterdir()),
+        lambda cell: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+        lambda cell: os.fork(),
+        lambda cell: os.kill(os.getppid(), 0),
+        lambda cell: os.execv("/bin/true", ["true"]),
+    ],
+)
+def test_an_encoder_has_not_even_the_files_of_its_conversion(cell: Cell, attempt: Callable[[Cell], object]) -> None:
+    assert cell.outcome_in_encoder(lambda: attempt(cell)) == "PermissionError"
+
+
+def test_an_encoder_works_in_less_memory(cell: Cell) -> None:
+    assert cell.outcome_in_encoder(lambda: bytearray(600 << 20)) == "MemoryError"
 
 
 def test_memory_and_file_size_are_limited(cell: Cell) -> None:

@@ -1,4 +1,4 @@
-"""Convert many files side by side, each on one core, without a service."""
+"""Convert many files side by side, or a single long one on all cores, without a service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from soundmill.engine import Job, Limits, Mill
+from soundmill.engine import Job, Limits, Mill, cores
 from soundmill.model.conversion import ConversionStopped
 from soundmill.model.errors import SoundmillError
 from soundmill.model.formats import TargetFormat
@@ -55,6 +55,7 @@ class Batch:
         self._jobs = jobs
         self._open_mill = open_mill
         self._on_progress = on_progress
+        self._encoders = 1
         self._stopped = threading.Event()
         self._thread = threading.local()
         self._mills: list[Mill] = []
@@ -65,6 +66,8 @@ class Batch:
             try:
                 yield from self._refused(wanted := _distinct(sources, self._order))
                 accepted = [source for source, rival in wanted if rival is None]
+                # Several files fill the cores better than pieces of one do.
+                self._encoders = max(1, cores() // max(1, min(self._jobs, len(accepted))))
                 for future in as_completed([pool.submit(self._convert, source) for source in accepted]):
                     yield future.result()
             finally:
@@ -103,7 +106,8 @@ class Batch:
             if not self._order.overwrite:
                 return Done(source, trouble=f"{result} exists. To replace it, say --overwrite.")
         with _work_directory(result.parent) as directory:
-            job = Job(source.resolve(), directory, self._order.target, self._order.options, self._order.limits)
+            order = self._order
+            job = Job(source.resolve(), directory, order.target, order.options, order.limits, self._encoders)
             made = self._mill().convert(job, lambda fraction: self._tick(source, fraction))
             _publish(made.path, result, overwrite=self._order.overwrite)
         return Done(source, result, made.report.not_carried)

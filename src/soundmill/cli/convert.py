@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +38,7 @@ def convert(
     """Convert files, on all cores, each verified. Exit status: 0 all converted, 1 some failed, 2 wrong usage."""
     with told_in_one_line():
         from soundmill.app import conversion_limits, load_settings, open_mill
-        from soundmill.engine import gaps
+        from soundmill.engine import cores, gaps
         from soundmill.model.formats import target_format
         from soundmill.model.options import parse_options
 
@@ -57,7 +56,7 @@ def convert(
             open_mill(settings).close()  # refuses here, once, if it must
     failed = 0
     with _shown(len(files), quiet=quiet) as shown:
-        batch = Batch(order, jobs or os.cpu_count() or 1, lambda: open_mill(settings), shown.progress)
+        batch = Batch(order, jobs or cores(), lambda: open_mill(settings), shown.progress)
         for done in batch.run(files):
             failed += done.result is None
             shown.done(done)

@@ -15,8 +15,10 @@ from pathlib import Path
 from soundmill.engine import landlock, seccomp
 from soundmill.engine.job import Limits
 
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 _MOST_DESCRIPTORS = 64
+# Address space, of which libraries take 280 MB; the rest holds a piece of sound in three forms.
+_ENCODER_BYTES = 512 << 20
 
 
 def gaps() -> tuple[str, ...]:
@@ -39,6 +41,12 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, so that none is left waiting for somebody who takes note."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def confine(source: Path, directory: Path, limits: Limits) -> None:
     """Give up everything but reading ``source`` and working inside ``directory``, within ``limits``. Can't be undone.
 
@@ -47,17 +55,24 @@ def confine(source: Path, directory: Path, limits: Limits) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS)
     _limit(resource.RLIMIT_FSIZE, limits.output_bytes)
-    # The soft limit ends it with SIGXCPU, which says why; at the hard one there is only SIGKILL.
-    _limit(resource.RLIMIT_CPU, max(1, round(limits.cpu.total_seconds())), grace=5)
+    _limit_processor_time(limits.cpu)
     _limit(resource.RLIMIT_AS, limits.memory_bytes)
     # Python ignores this signal; its default tells the server plainly why the process ended.
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        if landlock.abi_version():
-            landlock.restrict_to(source, directory)
-        if seccomp.is_available():
-            seccomp.refuse_dangerous_calls()
+    _give_up(source, directory)
+
+
+def confine_encoder(limits: Limits, encoders: int) -> None:
+    """Give up everything but the pipes that are open, as one of so many ``encoders`` of a conversion. Can't be undone.
+
+    They share its processor time, and no file is left to any. Raises ``OSError`` like :func:`confine`.
+    """
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit_processor_time(limits.cpu / encoders)
+    _limit(resource.RLIMIT_AS, min(limits.memory_bytes, _ENCODER_BYTES))
+    _give_up(None, None)
 
 
 @contextmanager
@@ -68,6 +83,20 @@ def dying_after(processor_time: timedelta) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def _give_up(source: Path | None, directory: Path | None) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        if landlock.abi_version():
+            landlock.restrict_to(source, directory)
+        if seccomp.is_available():
+            seccomp.refuse_dangerous_calls()
+
+
+def _limit_processor_time(most: timedelta) -> None:
+    # The soft limit ends it with SIGXCPU, which says why; at the hard one there is only SIGKILL.
+    _limit(resource.RLIMIT_CPU, max(1, round(most.total_seconds())), grace=5)
 
 
 def _limit(kind: int, value: int, grace: int = 0) -> None:

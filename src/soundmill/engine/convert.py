@@ -12,47 +12,46 @@ import soundfile
 from av.audio.frame import AudioFrame
 
 from soundmill import __version__
+from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
-from soundmill.engine.encode import open_encoder
+from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
 from soundmill.engine.job import Job
-from soundmill.engine.plan import Plan, Sound, make_plan
+from soundmill.engine.plan import Plan, Sound, copy_plan, make_plan
+from soundmill.engine.remux import NotCopyable, copy_sound
 from soundmill.engine.reshape import Reshaper
+from soundmill.engine.seams import Unstitchable
 from soundmill.engine.source import Source, open_source
+from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
 from soundmill.engine.tags import About, missing, read_about
-from soundmill.engine.verify import verify
+from soundmill.engine.verify import Verified, verify
 from soundmill.model.conversion import ConversionError, FailureCode
-from soundmill.model.sound import ConversionReport
+from soundmill.model.sound import ConversionReport, SoundFacts
 
 _REPORT_SECONDS = 0.25
 # Encoding takes most of the time; verifying gets the rest of the progress bar.
 _ENCODING_SHARE = 0.95
 
 
-def convert(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
-    """Convert ``job.source`` into ``job.result_path`` and verify it. ``on_progress`` gets 0 to 1, a few times a second.
+def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = None) -> ConversionReport:
+    """Convert ``job.source`` into ``job.result_path``, by copying where that is enough, and verify it. ``on_progress`` gets 0 to 1, a few times a second.
 
-    Raises ``ConversionError``; a result that is there then is worth nothing.
+    A ``crew`` encodes what is long, piece by piece side by side. Raises ``ConversionError``; a result that is there then is worth nothing.
     """
     with open_source(job.source) as source:
         about = read_about(job.source, source.container, source.stream)
-        decoding = Decoding(source, job.limits.decoded)
-        frames = decoding.frames(_progress(source, on_progress))
-        first = next(frames)
-        plan = make_plan(_sound(source, first), job.target, job.options)
-        try:
-            encoded_samples = _encode(job, plan, about, chain([first], frames))
-        except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
-            raise _encoding_error(error) from error
-        source_facts = sound_facts(job.source, source, decoding, about)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits)
-    on_progress(1.0)
-    return ConversionReport(
-        source=source_facts,
-        result=verified.facts,
-        not_carried=(*plan.losses, *missing(about, verified.about)),
-        versions=versions(),
-    )
+        copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
+        report = None
+        if copying is not None:
+            report = _copied(job, source, about, copying, on_progress)
+        elif crew is None:
+            return _encoded(job, source, about, on_progress)
+        else:
+            report = _split(job, source, about, on_progress, crew)
+    if report is not None:
+        return report
+    with open_source(job.source) as source:
+        return _encoded(job, source, about, on_progress)
 
 
 def versions() -> dict[str, str]:
@@ -64,9 +63,66 @@ def versions() -> dict[str, str]:
     }
 
 
-def _encode(job: Job, plan: Plan, about: About, frames: Iterator[AudioFrame]) -> int:
+def _copied(
+    job: Job, source: Source, about: About, plan: Plan, on_progress: Callable[[float], None]
+) -> ConversionReport | None:
+    """Nothing where a copy isn't to the sample what the source is: a container may not know where the sound begins or ends."""
+    decoding = Decoding(source, job.limits.decoded)
+    try:
+        copy_sound(job.result_path, source, decoding, plan, about, _progress(source, on_progress))
+    except NotCopyable:
+        return None
+    if (decoding.sample_rate, decoding.channels) != (plan.sample_rate, plan.channels):
+        return None
+    try:
+        verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits)
+    except ConversionError:
+        return None
+    return _report(plan, about, sound_facts(job.source, source, decoding, about), verified)
+
+
+def _split(
+    job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew
+) -> ConversionReport | None:
+    """Nothing where the pieces don't fit together."""
+    try:
+        return _encoded(job, source, about, on_progress, crew)
+    except Unstitchable:
+        return None
+
+
+def _encoded(
+    job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None = None
+) -> ConversionReport:
+    decoding = Decoding(source, job.limits.decoded)
+    frames = decoding.frames(_progress(source, on_progress))
+    first = next(frames)
+    plan = make_plan(_sound(source, first), job.target, job.options)
+    is_long = (source.expected_seconds or 0) >= SHORTEST_SPLIT_SECONDS
+    try:
+        if crew is not None and is_long and can_be_split(plan):
+            encoder: Encoder = SplitEncoder(job.result_path, plan, about, crew)
+        else:
+            encoder = open_encoder(job.result_path, plan, about)
+        encoded_samples = _encode(encoder, plan, chain([first], frames))
+    except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
+        raise _encoding_error(error) from error
+    source_facts = sound_facts(job.source, source, decoding, about)
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits)
+    return _report(plan, about, source_facts, verified)
+
+
+def _report(plan: Plan, about: About, source: SoundFacts, verified: Verified) -> ConversionReport:
+    return ConversionReport(
+        source=source,
+        result=verified.facts,
+        not_carried=(*plan.losses, *missing(about, verified.about)),
+        versions=versions(),
+    )
+
+
+def _encode(encoder: Encoder, plan: Plan, frames: Iterator[AudioFrame]) -> int:
     """Gives how many samples a channel went into the encoder."""
-    encoder = open_encoder(job.result_path, plan, about)
     try:
         reshaper = Reshaper(plan, encoder.frame_samples)
         for frame in frames:
@@ -74,10 +130,11 @@ def _encode(job: Job, plan: Plan, about: About, frames: Iterator[AudioFrame]) ->
                 encoder.encode(ready)
         for ready in reshaper.flush():
             encoder.encode(ready)
+        encoder.finish()
     except BaseException:
+        # Closed now, and not when it is forgotten: another try may be writing to the same path by then.
         encoder.abandon()
         raise
-    encoder.finish()
     return reshaper.sample_count
 
 
@@ -89,6 +146,19 @@ def _sound(source: Source, first: AudioFrame) -> Sound:
         channel_layout=first.layout.name,
         sample_format=first.format.name,
         bit_depth=source.stream.codec_context.bits_per_raw_sample or None,
+    )
+
+
+def _declared_sound(source: Source) -> Sound:
+    """As far as a copy must know it. A broken header leaves layout and sample format open until something is decoded."""
+    context = source.stream.codec_context
+    return Sound(
+        codec=codec_name(source),
+        sample_rate=context.sample_rate,
+        channels=context.channels,
+        channel_layout="",
+        sample_format="",
+        bit_depth=context.bits_per_raw_sample or None,
     )
 
 

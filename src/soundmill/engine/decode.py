@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import av
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.packet import Packet
 
 from soundmill.engine.declared import shortfall_allowed
 from soundmill.engine.source import Source, check_sound
@@ -41,19 +43,27 @@ class Decoding:
         """Samples per channel so far, at the first frame's rate."""
         return round(self.seconds * self.sample_rate)
 
-    def frames(self, on_position: Callable[[float], None] = lambda seconds: None) -> Iterator[AudioFrame]:
+    def frames(
+        self,
+        on_position: Callable[[float], None] = lambda seconds: None,
+        on_packet: Callable[[Packet[AudioStream], int], None] = lambda packet, samples: None,
+    ) -> Iterator[AudioFrame]:
         """Every decoded frame; ``on_position`` gets the seconds decoded so far, once a packet.
+
+        ``on_packet`` gets each packet that the decoder took, which it may keep or use up, and how many samples came out.
 
         Raises ``ConversionError``: ``DAMAGED_INPUT``, ``NO_AUDIO``, ``TOO_LONG``.
         """
-        for frame in self._decoded(on_position):
+        for frame in self._decoded(on_position, on_packet):
             if self._errors_since_sound:
                 self._judge_errors_before_sound()
             self._count(frame)
             yield frame
         self._judge_end()
 
-    def _decoded(self, on_position: Callable[[float], None]) -> Iterator[AudioFrame]:
+    def _decoded(
+        self, on_position: Callable[[float], None], on_packet: Callable[[Packet[AudioStream], int], None]
+    ) -> Iterator[AudioFrame]:
         try:
             for packet in self._source.container.demux(self._source.stream):
                 self._judge_gap(packet.pts)
@@ -65,6 +75,8 @@ class Decoding:
                 if packet.is_corrupt and self._source.kind not in _COUNTED_BLOCKS:
                     self._errors_since_sound += 1
                 on_position(self.seconds)
+                if packet.size:  # the last one only tells the decoder that no more will come
+                    on_packet(packet, sum(each.samples for each in decoded))
                 yield from decoded
         except MemoryError:
             raise

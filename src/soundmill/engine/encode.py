@@ -1,30 +1,21 @@
-"""Encode sound into a file, with tags, cover and chapters where the format has a place for them."""
+"""Encode sound into a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Protocol
 
-import av
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
-from av.packet import Packet
-from av.stream import Disposition, Stream
 
-from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, write_asf_cover, write_atoms
-from soundmill.engine.frames import write_frames
-from soundmill.engine.picture import Picture
+from soundmill.engine.mux import Muxer
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
-from soundmill.engine.vorbis import VorbisEncoder, chapter_comments, picture_block
+from soundmill.engine.vorbis import VorbisEncoder
 
 _QSCALE_UNIT = 118  # FF_QP2LAMBDA: FFmpeg's global quality counts in these
-_COVER_STREAM_MUXERS = frozenset({"mp3", "flac", "aiff"})
-_COMMENT_MUXERS = frozenset({"ogg", "flac"})
-_ID3_MUXERS = frozenset({"mp3", "adts"})
-_ASF_NAMES = {"date": "WM/Year", "lyrics": "WM/Lyrics"}  # FFmpeg knows the other ones
-_VORBIS_COMMENT_PICTURE = "METADATA_BLOCK_PICTURE"
 
 
 class Encoder(Protocol):
@@ -57,87 +48,44 @@ class LibavEncoder:
     """Encodes and muxes with FFmpeg's libraries."""
 
     def __init__(self, path: Path, plan: Plan, about: About) -> None:
-        self._container: OutputContainer = av.open(
-            f"file:{path}", "w", format=plan.muxer, options=dict(plan.muxer_options)
-        )
-        self._path, self._muxer, self._about = path, plan.muxer, about
-        try:
-            self._stream = _add_sound(self._container, plan)
-            cover = _add_about(self._container, self._stream, plan, about)
-            self._container.start_encoding()
-            if cover is not None and about.cover is not None:
-                self._container.mux(_cover_packet(cover, about.cover))
-        except BaseException:
-            self._container.close()
-            raise
+        self._muxer = Muxer(path, plan, about, lambda container: add_encoded_sound(container, plan))
+        self._stream = self._muxer.stream
         self.frame_samples = self._stream.codec_context.frame_size
 
     def encode(self, frame: AudioFrame) -> None:
         """See :class:`Encoder`."""
         for packet in self._stream.encode(frame):
-            self._container.mux_one(packet)
+            self._muxer.add(packet)
 
     def finish(self) -> None:
         """See :class:`Encoder`."""
         for packet in self._stream.encode(None):
-            self._container.mux_one(packet)
-        self._container.close()
-        if self._muxer in _ID3_MUXERS:
-            write_frames(self._path, self._about.tags)
-        if self._muxer == "ipod":
-            write_atoms(self._path, self._about.cover, self._about.tags.get("lyrics"))
-        elif self._muxer == "asf" and self._about.cover is not None:
-            write_asf_cover(self._path, self._about.cover)
+            self._muxer.add(packet)
+        self._muxer.finish()
 
     def abandon(self) -> None:
         """See :class:`Encoder`."""
-        self._container.close()
+        self._muxer.abandon()
 
 
-def _add_sound(container: OutputContainer, plan: Plan) -> AudioStream:
+def add_encoded_sound(container: OutputContainer, plan: Plan) -> AudioStream:
+    """A stream with the encoder and the settings of ``plan``."""
     stream = container.add_stream(plan.encoder, rate=plan.sample_rate)
     if not isinstance(stream, AudioStream):
         raise TypeError(f"{plan.encoder} doesn't encode sound")
-    stream.codec_context.layout = plan.channel_layout
-    stream.codec_context.format = plan.sample_format
-    stream.codec_context.thread_count = 1
-    if plan.bit_rate is not None:
-        stream.codec_context.bit_rate = plan.bit_rate
-    if plan.quality is not None:
-        stream.codec_context.qscale = True
-        stream.codec_context.global_quality = round(plan.quality * _QSCALE_UNIT)
-    if plan.raw_bits is not None:
-        stream.codec_context.bits_per_raw_sample = plan.raw_bits
+    apply_settings(stream.codec_context, plan)
     return stream
 
 
-def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about: About) -> Stream | None:
-    """Tags, chapters and cover, as far as the muxer has a place; gives the stream that waits for a cover's packet."""
-    # In Ogg the comments belong to the stream.
-    tags = sound.metadata if plan.muxer == "ogg" else container.metadata
-    names = _ASF_NAMES if plan.muxer == "asf" else {}
-    tags.update({names.get(name, name): value for name, value in about.tags.items()})
-    if plan.muxer in _COMMENT_MUXERS:
-        tags.update(chapter_comments(about))
-    elif about.chapters:
-        container.set_chapters(list(about.chapters))
-    if about.cover is None or (plan.muxer == "flac" and len(about.cover.data) > LARGEST_FLAC_PICTURE_BYTES):
-        return None
-    if plan.muxer == "ogg":
-        tags[_VORBIS_COMMENT_PICTURE] = picture_block(about.cover)
-    elif plan.muxer == "matroska":
-        container.add_attachment("cover", about.cover.mime_type, about.cover.data)
-    elif plan.muxer in _COVER_STREAM_MUXERS:
-        size = {"width": about.cover.width, "height": about.cover.height}
-        stream = container.add_mux_stream(about.cover.codec, rate=1, **size)
-        stream.disposition = Disposition.attached_pic
-        return stream
-    return None
-
-
-def _cover_packet(stream: Stream, cover: Picture) -> Packet[Stream]:
-    packet = Packet(cover.data)
-    packet.stream = stream
-    packet.pts = packet.dts = 0
-    packet.is_keyframe = True
-    return packet
+def apply_settings(context: AudioCodecContext, plan: Plan) -> None:
+    """Tell an encoder that isn't open yet what ``plan`` says; its rate aside."""
+    context.layout = plan.channel_layout
+    context.format = plan.sample_format
+    context.thread_count = 1
+    if plan.bit_rate is not None:
+        context.bit_rate = plan.bit_rate
+    if plan.quality is not None:
+        context.qscale = True
+        context.global_quality = round(plan.quality * _QSCALE_UNIT)
+    if plan.raw_bits is not None:
+        context.bits_per_raw_sample = plan.raw_bits

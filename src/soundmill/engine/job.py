@@ -33,6 +33,8 @@ class Job:
     target: TargetFormat
     options: ConversionOptions = field(default_factory=ConversionOptions)
     limits: Limits = field(default_factory=Limits)
+    encoders: int = 1
+    """How many processes may encode side by side, where the sound is long and its codec can be split."""
 
     @property
     def result_path(self) -> Path:
@@ -51,6 +53,7 @@ class Job:
             "target": self.target.name,
             "options": asdict(self.options),
             "limits": limits,
+            "encoders": self.encoders,
         }
 
     @classmethod
@@ -65,4 +68,5 @@ class Job:
             target=target_format(values["target"]),
             options=ConversionOptions(**values["options"]),
             limits=Limits(**limits),
+            encoders=values["encoders"],
         )

@@ -30,8 +30,8 @@ def abi_version() -> int:
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_QUERY)))
 
 
-def restrict_to(readable: Path, writable: Path) -> None:
-    """Let this process read one file and read and write inside one directory, and nothing else of the file system.
+def restrict_to(readable: Path | None, writable: Path | None) -> None:
+    """Let this process read one file and read and write inside one directory, if any, and nothing else of the file system.
 
     Also takes away TCP and signals to other processes where the kernel can. ``no_new_privs`` must be set before.
     Raises ``OSError``.
@@ -40,9 +40,11 @@ def restrict_to(readable: Path, writable: Path) -> None:
     rights = (1 << _FILE_SYSTEM_RIGHTS_BY_ABI.get(abi, _NEWEST_FILE_SYSTEM_RIGHTS)) - 1
     ruleset = _create_ruleset(abi, rights)
     try:
-        _allow(ruleset, readable, _READ_FILE)
-        inside = _READ_FILE | _READ_DIR | _WRITE_FILE | _MAKE_REGULAR | _REMOVE_FILE
-        _allow(ruleset, writable, inside | (_TRUNCATE if abi >= _ABI_WITH_TRUNCATE else 0))
+        if readable is not None:
+            _allow(ruleset, readable, _READ_FILE)
+        if writable is not None:
+            inside = _READ_FILE | _READ_DIR | _WRITE_FILE | _MAKE_REGULAR | _REMOVE_FILE
+            _allow(ruleset, writable, inside | (_TRUNCATE if abi >= _ABI_WITH_TRUNCATE else 0))
         _checked(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)

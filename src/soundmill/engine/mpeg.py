@@ -121,3 +121,23 @@ def _samples(version: int, layer: int) -> int:
     if layer == _LAYER_1:
         return 384
     return 576 if layer == _LAYER_3 and version != _MPEG_1 else 1152
+
+
+@dataclass(frozen=True, slots=True)
+class LayerThreeFrame:
+    """Where the parts of a Layer III frame begin, in bytes, and how many bytes before the frame its main data begins."""
+
+    side_information_at: int
+    main_data_at: int
+    main_data_begin: int
+
+
+def layer_three_frame(data: bytes) -> LayerThreeFrame | None:
+    """The frame's parts (ISO/IEC 11172-3, section 2.4.1.7; 13818-3 for the lower rates); ``None`` for another layer."""
+    header = mpeg_header(data[:4])
+    if header is None or data[1] >> 1 & 3 != _LAYER_3:
+        return None
+    at = 4 + (0 if data[1] & 1 else 2)
+    if header.is_mpeg_1:
+        return LayerThreeFrame(at, at + (17 if header.is_mono else 32), data[at] << 1 | data[at + 1] >> 7)
+    return LayerThreeFrame(at, at + (9 if header.is_mono else 17), data[at])

@@ -86,6 +86,38 @@ def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) ->
     return replace(plan, muxer_options=muxer_options, losses=_losses(plan, sound, target, options))
 
 
+def copy_plan(kind: str, sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan | None:
+    """The plan for putting the sound of a file of this ``kind`` into the target as it is; ``None`` where it must be encoded.
+
+    ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls it.
+    """
+    is_asked_anew = options.bit_rate is not None or options.quality is not None
+    if kind not in _COPIED_KINDS or sound.codec != target.codec or is_asked_anew:
+        return None
+    asked = (
+        (options.sample_rate, sound.sample_rate),
+        (options.channels, sound.channels),
+        (options.bit_depth, sound.bit_depth),
+    )
+    fits = sound.channels <= target.maximum_channels and sound.sample_rate in (
+        target.sample_rates or {sound.sample_rate}
+    )
+    if not fits or any(wanted is not None and wanted != there for wanted, there in asked):
+        return None
+    return Plan(
+        encoder="copy",
+        muxer=_MUXERS[target.container],
+        sample_rate=sound.sample_rate,
+        channels=sound.channels,
+        channel_layout=sound.channel_layout,
+        sample_format=sound.sample_format,
+        muxer_options=_MUXER_OPTIONS.get(target.name, ()),
+    )
+
+
+# Their packets say when they are heard, and are whole frames.
+_COPIED_KINDS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg", "aac", "mp3", "flac"})
+
 _ENCODERS = {
     "mp3": "libmp3lame",
     "vorbis": "libsndfile",

@@ -24,9 +24,11 @@ from typing import Any
 
 import av
 
-from soundmill.engine.confinement import confine, die_with_parent
+from soundmill.engine.confinement import adopt_orphans, confine, die_with_parent
 from soundmill.engine.convert import convert
+from soundmill.engine.crew import Crew
 from soundmill.engine.job import Job
+from soundmill.engine.split import is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
 
 _LONGEST_MESSAGE_BYTES = 8 << 20
@@ -38,6 +40,7 @@ _ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be")
 def main(descriptor: int, parent: int) -> None:
     """Serve jobs until the other end of the socket is closed."""
     die_with_parent(parent)
+    adopt_orphans()
     _load_everything()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     # The other end may close before it is spoken to, or with something of ours unread: as good an end as any.
@@ -74,6 +77,7 @@ def _serve(control: socket.socket, job: Job) -> None:
         os.close(readable)
         _kill(process)
         _, status = os.waitpid(process, 0)
+        _reap_orphans()
     control.sendall(
         _line({"ended": why or "by itself", "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0})
     )
@@ -112,15 +116,24 @@ def _kill(process: int) -> None:
             continue
 
 
+def _reap_orphans() -> None:
+    """Encoders of a killed conversion were killed with its group, and became our children."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
 def _run(job: Job, descriptor: int, server: int) -> None:
     """In the forked process: confine, convert, report, and leave without a trace."""
     status = 1
     try:
         die_with_parent(server)
         os.setsid()
+        # Afterwards it can't fork any more.
+        crew = Crew.fork(job.encoders, job.limits) if is_worth_a_crew(job) else None
         say = _speaker(descriptor)
         confine(job.source, job.directory, job.limits)
-        _convert(job, say)
+        _convert(job, say, crew)
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may escape into the server's loop
         os.write(2, traceback.format_exc().encode())
@@ -128,9 +141,9 @@ def _run(job: Job, descriptor: int, server: int) -> None:
         os._exit(status)
 
 
-def _convert(job: Job, say: Callable[[dict[str, Any]], None]) -> None:
+def _convert(job: Job, say: Callable[[dict[str, Any]], None], crew: Crew | None) -> None:
     try:
-        report = convert(job, lambda fraction: say({"progress": fraction}))
+        report = convert(job, lambda fraction: say({"progress": fraction}), crew)
     except ConversionError as error:
         say({"failure": {**_failure(error), "detail": error.detail_for_log}})
     except MemoryError:

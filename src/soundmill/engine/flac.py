@@ -1,0 +1,119 @@
+"""FLAC frames get other numbers, and STREAMINFO its sums (RFC 9639), without encoding anything anew."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+import numpy as np
+
+_SYNC_AND_FORM_BYTES = 4  # section 9.1: sync code and blocking strategy, sizes, channels, bit depth
+_CRC_8, _CRC_16 = 0x07, 0x8005  # sections 9.1.8 and 9.3
+_BLOCK_SIZE_BYTES = {6: 1, 7: 2}
+_RATE_BYTES = {12: 1, 13: 2, 14: 2}
+_MOST_FRAME_BYTES = (1 << 24) - 1
+
+
+class StreamInfo:
+    """Counts what STREAMINFO (section 8.2) says of the whole, while blocks and frames come by in their order."""
+
+    def __init__(self, bits: int) -> None:
+        """``bits`` is the depth that the stream is coded with: 16 or 24."""
+        self._bits = bits
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._smallest, self._largest, self._samples = _MOST_FRAME_BYTES, 0, 0
+
+    def add_sound(self, block: bytes, samples: int) -> None:
+        """Interleaved samples of 16 bits, or of 24 in the upper part of 32; ``samples`` of them a channel."""
+        if self._bits == 24:
+            block = np.frombuffer(block, np.uint8).reshape(-1, 4)[:, 1:].tobytes()
+        self._md5.update(block)
+        self._samples += samples
+
+    def add_frame(self, data: bytes) -> None:
+        """One coded frame."""
+        self._smallest = min(self._smallest, len(data))
+        self._largest = max(self._largest, len(data))
+
+    def finished(self, head: bytes) -> bytes:
+        """The block for the whole stream, from the one that the encoder began with."""
+        packed = int.from_bytes(head[10:18]) >> 36 << 36 | self._samples
+        sizes = self._smallest.to_bytes(3) + self._largest.to_bytes(3)
+        return head[:4] + sizes + packed.to_bytes(8) + self._md5.digest()
+
+
+def renumbered(frame: bytes, number: int) -> bytes:
+    """``frame`` as the ``number``-th of its stream: other coded number, header checksum and frame checksum."""
+    old_size = _number_bytes(frame[4])
+    rest_at = _SYNC_AND_FORM_BYTES + old_size
+    rest_size = _BLOCK_SIZE_BYTES.get(frame[2] >> 4, 0) + _RATE_BYTES.get(frame[2] & 15, 0)
+    body_at = rest_at + rest_size + 1
+    head = frame[:4] + coded_number(number) + frame[rest_at : rest_at + rest_size]
+    head += bytes([_crc(head, _CRC_8, 8)])
+    body = memoryview(frame)[body_at:-2]
+    # The checksum is linear: what the two heads make different, moved behind the body, is what the whole differs by.
+    difference = _crc(head, _CRC_16, 16) ^ _crc(frame[:body_at], _CRC_16, 16)
+    checksum = int.from_bytes(frame[-2:]) ^ _shifted(difference, len(body))
+    return b"".join((head, body, checksum.to_bytes(2)))
+
+
+def coded_number(number: int) -> bytes:
+    """Section 9.1.5: like UTF-8, up to 36 bits."""
+    if number < 0x80:
+        return bytes([number])
+    size = next(each for each in range(2, 8) if number < 1 << 5 * each + 1)
+    tail = bytes(0x80 | number >> 6 * each & 0x3F for each in range(size - 2, -1, -1))
+    return bytes([0xFF << (8 - size) & 0xFF | number >> 6 * (size - 1)]) + tail
+
+
+def _number_bytes(first: int) -> int:
+    return 1 if first < 0x80 else 8 - (first ^ 0xFF).bit_length()
+
+
+def _crc(data: bytes, polynomial: int, bits: int) -> int:
+    table, mask, crc = _table(polynomial, bits), (1 << bits) - 1, 0
+    for byte in data:
+        crc = crc << 8 & mask ^ table[crc >> (bits - 8) ^ byte]
+    return crc
+
+
+@cache
+def _table(polynomial: int, bits: int) -> tuple[int, ...]:
+    return tuple(_by_eight(byte << (bits - 8), polynomial, bits) for byte in range(256))
+
+
+def _by_eight(value: int, polynomial: int, bits: int) -> int:
+    for _ in range(8):
+        value <<= 1
+        if value >> bits:
+            value ^= 1 << bits | polynomial
+    return value
+
+
+def _shifted(crc: int, zero_bytes: int) -> int:
+    """The checksum 16 of what has ``crc``, with so many zero bytes behind it: ``crc`` times x to their bits."""
+    for power in range(zero_bytes.bit_length()):
+        if zero_bytes >> power & 1:
+            crc = _product(crc, _power(power))
+    return crc
+
+
+@cache
+def _power(exponent: int) -> int:
+    """x to the power of 8 times 2 to ``exponent``, modulo the polynomial."""
+    if exponent == 0:
+        return 1 << 8
+    half = _power(exponent - 1)
+    return _product(half, half)
+
+
+def _product(left: int, right: int) -> int:
+    """Of two polynomials over GF(2), modulo that of the checksum."""
+    product = 0
+    for bit in range(15, -1, -1):
+        product <<= 1
+        if product & 0x10000:
+            product ^= 0x10000 | _CRC_16
+        if right >> bit & 1:
+            product ^= left
+    return product

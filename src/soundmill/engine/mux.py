@@ -1,0 +1,97 @@
+"""A result file that takes packets, with tags, cover and chapters where the format has a place for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, write_asf_cover, write_atoms
+from soundmill.engine.frames import write_frames
+from soundmill.engine.picture import Picture
+from soundmill.engine.plan import Plan
+from soundmill.engine.tags import About
+from soundmill.engine.vorbis import chapter_comments, picture_block
+
+_COVER_STREAM_MUXERS = frozenset({"mp3", "flac", "aiff"})
+_COMMENT_MUXERS = frozenset({"ogg", "flac"})
+_ID3_MUXERS = frozenset({"mp3", "adts"})
+_ASF_NAMES = {"date": "WM/Year", "lyrics": "WM/Lyrics"}  # FFmpeg knows the other ones
+_VORBIS_COMMENT_PICTURE = "METADATA_BLOCK_PICTURE"
+
+
+class Muxer:
+    """The file at ``path``, open for packets of the one stream that ``add_sound`` makes."""
+
+    def __init__(
+        self, path: Path, plan: Plan, about: About, add_sound: Callable[[OutputContainer], AudioStream]
+    ) -> None:
+        """Write the head of the file. Raises ``av.FFmpegError``."""
+        self._container: OutputContainer = av.open(
+            f"file:{path}", "w", format=plan.muxer, options=dict(plan.muxer_options)
+        )
+        self._path, self._muxer, self._about = path, plan.muxer, about
+        try:
+            self.stream = add_sound(self._container)
+            cover = _add_about(self._container, self.stream, plan, about)
+            self._container.start_encoding()
+            if cover is not None and about.cover is not None:
+                self._container.mux(_cover_packet(cover, about.cover))
+        except BaseException:
+            self._container.close()
+            raise
+
+    def add(self, packet: Packet[Stream] | Packet[AudioStream]) -> None:
+        """Write one packet of :attr:`stream`. It is empty afterwards."""
+        self._container.mux_one(packet)
+
+    def finish(self) -> None:
+        """Write the end of the file, and what FFmpeg has no place for."""
+        self._container.close()
+        if self._muxer in _ID3_MUXERS:
+            write_frames(self._path, self._about.tags)
+        if self._muxer == "ipod":
+            write_atoms(self._path, self._about.cover, self._about.tags.get("lyrics"))
+        elif self._muxer == "asf" and self._about.cover is not None:
+            write_asf_cover(self._path, self._about.cover)
+
+    def abandon(self) -> None:
+        """Close the file as it is; it is worth nothing."""
+        self._container.close()
+
+
+def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about: About) -> Stream | None:
+    """Tags, chapters and cover, as far as the muxer has a place; gives the stream that waits for a cover's packet."""
+    # In Ogg the comments belong to the stream.
+    tags = sound.metadata if plan.muxer == "ogg" else container.metadata
+    names = _ASF_NAMES if plan.muxer == "asf" else {}
+    tags.update({names.get(name, name): value for name, value in about.tags.items()})
+    if plan.muxer in _COMMENT_MUXERS:
+        tags.update(chapter_comments(about))
+    elif about.chapters:
+        container.set_chapters(list(about.chapters))
+    if about.cover is None or (plan.muxer == "flac" and len(about.cover.data) > LARGEST_FLAC_PICTURE_BYTES):
+        return None
+    if plan.muxer == "ogg":
+        tags[_VORBIS_COMMENT_PICTURE] = picture_block(about.cover)
+    elif plan.muxer == "matroska":
+        container.add_attachment("cover", about.cover.mime_type, about.cover.data)
+    elif plan.muxer in _COVER_STREAM_MUXERS:
+        size = {"width": about.cover.width, "height": about.cover.height}
+        stream = container.add_mux_stream(about.cover.codec, rate=1, **size)
+        stream.disposition = Disposition.attached_pic
+        return stream
+    return None
+
+
+def _cover_packet(stream: Stream, cover: Picture) -> Packet[Stream]:
+    packet = Packet(cover.data)
+    packet.stream = stream
+    packet.pts = packet.dts = 0
+    packet.is_keyframe = True
+    return packet

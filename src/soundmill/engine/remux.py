@@ -1,0 +1,116 @@
+"""The same sound in another container: packets are copied, nothing is encoded anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+
+from soundmill.engine import opus
+from soundmill.engine.decode import Decoding
+from soundmill.engine.mux import Muxer
+from soundmill.engine.plan import Plan
+from soundmill.engine.source import Source
+from soundmill.engine.tags import About
+
+type _SoundPacket = Packet[AudioStream]
+type _Retime = Callable[[_SoundPacket, int], None]
+
+_MILLISECOND_KINDS = frozenset({"matroska,webm"})
+_FIXED_FRAMES = frozenset({"aac", "mp3"})
+
+
+class NotCopyable(Exception):
+    """These packets can't stand in that container as they are: the sound must be encoded anew."""
+
+
+def copy_sound(
+    path: Path, source: Source, decoding: Decoding, plan: Plan, about: About, on_position: Callable[[float], None]
+) -> None:
+    """Copy the packets of ``source`` to ``path``, and decode them on the way: what is damaged is found as in a conversion.
+
+    Raises ``ConversionError`` as :meth:`Decoding.frames` does, and ``NotCopyable``.
+    """
+
+    def add_sound(container: OutputContainer) -> AudioStream:
+        return container.add_stream_from_template(source.stream)
+
+    with _refusals():
+        muxer = Muxer(path, plan, about, add_sound)
+    retime = _clock(source)
+    last_pts: int | None = None
+
+    def add(packet: _SoundPacket, samples: int) -> None:
+        nonlocal last_pts
+        retime(packet, samples)
+        # A chained file begins anew midway, maybe with other parameters.
+        if packet.pts is None or (last_pts is not None and packet.pts < last_pts):
+            raise NotCopyable(f"a packet at {packet.pts} follows on one at {last_pts}")
+        last_pts = packet.pts
+        packet.stream = muxer.stream
+        with _refusals():
+            muxer.add(packet)
+
+    try:
+        for _ in decoding.frames(on_position, add):
+            pass
+    except BaseException:
+        muxer.abandon()
+        raise
+    with _refusals():
+        muxer.finish()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the muxer doesn't take is no damage of the source."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (av.FFmpegError, OSError) as error:
+        raise NotCopyable(str(error)) from error
+
+
+def _clock(source: Source) -> _Retime:
+    """Gives packets their time in samples where the container only knows milliseconds, and their length is known otherwise."""
+    context = source.stream.codec_context
+    codec = context.name.removeprefix("lib").removesuffix("float")
+    if source.kind not in _MILLISECOND_KINDS:
+        return lambda packet, samples: None
+    if codec == "opus":
+        start = -opus.pre_skip(context.extradata or b"")
+        return _retimed(opus.RATE, start, lambda packet, samples: opus.packet_samples(bytes(packet)))
+    if codec == "vorbis":
+        # A page's granule is the count of samples that are decoded with it (Vorbis I, appendix A.2): its decoder says.
+        return _retimed(context.sample_rate, 0, lambda packet, samples: samples + _discarded(packet))
+    if codec in _FIXED_FRAMES and context.frame_size:
+        return _retimed(context.sample_rate, 0, lambda packet, samples: context.frame_size)
+    return lambda packet, samples: None
+
+
+def _retimed(rate: int, start: int, length_of: Callable[[_SoundPacket, int], int]) -> _Retime:
+    position = start
+
+    def retime(packet: _SoundPacket, samples: int) -> None:
+        nonlocal position
+        length = length_of(packet, samples)
+        packet.time_base = Fraction(1, rate)
+        packet.pts = packet.dts = position
+        packet.duration = length - _discarded(packet)
+        position += length
+
+    return retime
+
+
+def _discarded(packet: _SoundPacket) -> int:
+    """Samples at a packet's end that aren't heard: AV_PKT_DATA_SKIP_SAMPLES of ``libavcodec/packet.h``."""
+    if not packet.has_sidedata("skip_samples"):
+        return 0
+    return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[4:8], "little")

@@ -1,0 +1,371 @@
+"""A sound that was encoded in pieces is as one that was encoded at once: to the byte, to the sample, or to the ear."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soundmill.engine import Converted, Job, Limits, Mill
+from soundmill.engine.flac import coded_number
+from soundmill.engine.pieces import CodedPacket
+from soundmill.engine.plan import Sound, make_plan
+from soundmill.engine.seams import Run, Unstitchable, join_aac, join_anywhere, join_layer_three, join_opus
+from soundmill.engine.split import can_be_split, is_worth_a_crew
+from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.formats import FORMATS
+from soundmill.model.options import ConversionOptions
+from tests.sounds import Samples, decoded, encoded, ffmpeg, music, write
+
+SECONDS = 65
+ENCODERS = 2
+
+
+def silence(rate: int, channels: int) -> Samples:
+    return np.zeros((SECONDS * rate, channels))
+
+
+def clicks(rate: int, channels: int) -> Samples:
+    """One each 0.3 s in silence: the hardest thing for transforms, and for a seam."""
+    out = silence(rate, channels)
+    out[:: round(0.3 * rate)] = 0.8
+    return out
+
+
+def songs(rate: int, channels: int) -> Samples:
+    """Ten seconds of other music after every ten."""
+    pieces = [music(10.0, rate, channels, seed) for seed in range(-(-SECONDS // 10))]
+    return np.concatenate(pieces)[: SECONDS * rate]
+
+
+def odd(rate: int, channels: int) -> Samples:
+    """Of a length that is no multiple of anything."""
+    return songs(rate, channels)[: 61 * rate + 4321]
+
+
+SOUNDS: dict[str, Callable[[int, int], Samples]] = {"songs": songs, "silence": silence, "clicks": clicks, "odd": odd}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same sound encoded at once and in pieces."""
+
+    serial: Converted
+    split: Converted
+
+
+type Both = Callable[..., Pair]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int, int, str], Path]:
+    directory = tmp_path_factory.mktemp("long")
+
+    @cache
+    def make(kind: str, rate: int, channels: int, subtype: str) -> Path:
+        path = directory / f"{kind} {rate} {channels} {subtype}.wav"
+        return write(path, SOUNDS[kind](rate, channels), rate, subtype)
+
+    return make
+
+
+@pytest.fixture
+def both(mill: Mill, tmp_path: Path, source: Callable[[str, int, int, str], Path]) -> Both:
+    def run(
+        kind: str, to: str, rate: int = 44_100, channels: int = 2, subtype: str = "PCM_16", **options: float
+    ) -> Pair:
+        path = source(kind, rate, channels, subtype)
+        made = []
+        for encoders in (1, ENCODERS):
+            directory = Path(tempfile.mkdtemp(dir=tmp_path))
+            job = Job(path, directory, FORMATS[to], ConversionOptions(**options), encoders=encoders)  # type: ignore[arg-type]
+            made.append(mill.convert(job, lambda fraction: True))
+        return Pair(*made)
+
+    return run
+
+
+def slow(*values: object) -> object:
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate", "channels", "subtype"),
+    [
+        ("songs", 44_100, 2, "PCM_16"),
+        ("odd", 44_100, 1, "PCM_24"),
+        slow("silence", 44_100, 2, "PCM_16"),
+        slow("clicks", 48_000, 2, "PCM_24"),
+        slow("songs", 8_000, 1, "PCM_16"),
+        slow("songs", 22_050, 2, "PCM_16"),
+        slow("odd", 96_000, 2, "PCM_24"),
+        slow("songs", 48_000, 6, "PCM_16"),
+    ],
+)
+def test_flac_in_pieces_is_the_same_file(both: Both, kind: str, rate: int, channels: int, subtype: str) -> None:
+    made = both(kind, "flac", rate, channels, subtype)
+    assert made.split.path.read_bytes() == made.serial.path.read_bytes()
+    subprocess.run(["flac", "--test", "--silent", "--warnings-as-errors", made.split.path], check=True)
+
+
+def test_flac_in_matroska_and_alac_hold_the_same_packets(both: Both) -> None:
+    for to in ("mka", "alac"):
+        made = both("odd", to)
+        copied = [
+            ffmpeg("-i", each.path, "-map", "0:a", "-c", "copy", "-f", "data", "-")
+            for each in (made.serial, made.split)
+        ]
+        assert copied[0] == copied[1]
+
+
+LOSSY: list[tuple[str, dict[str, float]]] = [
+    ("mp3", {}),
+    ("mp3", {"quality": 2}),
+    ("mp3", {"bit_rate": 320_000}),
+    ("mp3", {"bit_rate": 64_000}),
+    ("opus", {}),
+    ("opus", {"bit_rate": 80_000}),
+    ("webm", {}),
+    ("m4a", {}),
+    ("aac", {"bit_rate": 96_000}),
+]
+QUICK: list[tuple[str, dict[str, float]]] = [("mp3", {}), ("opus", {}), ("m4a", {})]
+
+
+def check_lossy(made: Pair, original: Samples, rate: int, channels: int) -> None:
+    """As many samples, and nowhere further from the original than the serial encode is somewhere."""
+    assert made.split.report.result.sample_count == made.serial.report.result.sample_count
+    heard = [decoded(each.path, channels, rate) for each in (made.serial, made.split)]
+    assert len(heard[0]) == len(heard[1])
+    serial, split = (errors(each, original, rate) for each in heard)
+    is_aac = made.split.report.result.codec == "aac"
+    assert split.max() <= (1.25 if is_aac else 1.1) * serial.max() + 1e-4, split.argmax()
+    if is_aac:
+        # Its rate control goes on with what it finds good enough: which noise it substitutes depends on where it began.
+        assert np.mean(split**2) <= 2 * np.mean(serial**2) + 1e-8
+        return
+    for seam in (2000, 4000, 6000):  # the seam is in the first 2 s of a piece
+        around = slice(seam - 50, seam + 200)
+        assert np.mean(split[around] ** 2) <= 1.25 * np.mean(serial[around] ** 2) + 1e-8, seam
+    assert np.mean(split**2) <= 1.05 * np.mean(serial**2) + 1e-8
+
+
+def errors(heard: Samples, original: Samples, rate: int) -> Samples:
+    """The root mean square of what differs, every 10 ms: a click at a seam stands out."""
+    span = rate // 100
+    count = min(len(heard), len(original)) // span
+    differs = (heard[: count * span] - original[: count * span]).reshape(count, -1)
+    return np.asarray(np.sqrt(np.mean(differs**2, axis=1)))
+
+
+@pytest.mark.parametrize(("to", "options"), QUICK)
+def test_lossy_sound_in_pieces_is_as_long_and_as_good(both: Both, to: str, options: dict[str, float]) -> None:
+    check_lossy(both("odd", to, **options), odd(44_100, 2), 44_100, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate", "channels"), [(44_100, 2), (48_000, 1), (8_000, 1), (22_050, 2), (96_000, 2)])
+@pytest.mark.parametrize("kind", ["songs", "silence", "clicks"])
+@pytest.mark.parametrize(("to", "options"), LOSSY)
+def test_every_lossy_sound_in_pieces_is_as_long_and_as_good(
+    both: Both, to: str, options: dict[str, float], kind: str, rate: int, channels: int
+) -> None:
+    check_lossy(both(kind, to, rate, channels, **options), SOUNDS[kind](rate, channels), rate, channels)
+
+
+def test_mp3_at_constant_rate_decodes_to_the_same(both: Both) -> None:
+    made = both("songs", "mp3")
+    serial, split = (decoded(each.path) for each in (made.serial, made.split))
+    assert np.mean(serial == split) > 0.9
+
+
+@pytest.fixture
+def long_job(tmp_path: Path, source: Callable[[str, int, int, str], Path]) -> Job:
+    (tmp_path / "work").mkdir()
+    return Job(source("songs", 96_000, 2, "PCM_24"), tmp_path / "work", FORMATS["mp3"], encoders=ENCODERS)
+
+
+def below(mill: Mill) -> list[psutil.Process]:
+    assert mill._server is not None
+    return psutil.Process(mill._server._process.pid).children(recursive=True)
+
+
+@pytest.fixture
+def own_mill() -> Iterator[Mill]:
+    with Mill() as made:
+        yield made
+
+
+def test_a_crew_encodes_and_ends_with_its_conversion(own_mill: Mill, long_job: Job) -> None:
+    seen: set[int] = set()
+
+    def tick(fraction: float) -> bool:
+        seen.add(len(below(own_mill)))
+        return True
+
+    own_mill.convert(long_job, tick)
+    assert max(seen) == 1 + ENCODERS
+    assert below(own_mill) == []
+
+
+def test_a_killed_encoder_fails_the_conversion_and_leaves_nothing(own_mill: Mill, long_job: Job) -> None:
+    def tick(fraction: float) -> bool:
+        for each in below(own_mill):
+            if each.ppid() != own_mill._server._process.pid:  # type: ignore[union-attr]
+                each.kill()
+        return True
+
+    with pytest.raises(ConversionError) as failed:
+        own_mill.convert(long_job, tick)
+    assert failed.value.failure.code is FailureCode.CRASHED
+    assert failed.value.failure.retryable
+    assert below(own_mill) == []
+
+
+def test_a_killed_conversion_takes_its_encoders_along(own_mill: Mill, long_job: Job) -> None:
+    def tick(fraction: float) -> bool:
+        for each in below(own_mill):
+            if each.ppid() == own_mill._server._process.pid:  # type: ignore[union-attr]
+                each.kill()
+        return True
+
+    with pytest.raises(ConversionError):
+        own_mill.convert(long_job, tick)
+    assert below(own_mill) == []
+
+
+def test_encoders_share_the_processor_time_of_their_conversion(own_mill: Mill, long_job: Job) -> None:
+    longer = write(long_job.source.with_name("longer.wav"), np.tile(music(1.0), (240, 1)))
+    with pytest.raises(ConversionError) as failed:
+        own_mill.convert(
+            replace(long_job, source=longer, limits=Limits(cpu=timedelta(seconds=1))), lambda fraction: True
+        )
+    assert failed.value.failure.code is FailureCode.CPU_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("seconds", "target", "encoders", "is_worth_it"),
+    [
+        (10, "flac", 2, True),
+        (10, "flac", 1, False),
+        (1, "flac", 2, False),
+        (10, "wma", 2, False),
+        (10, "wav", 2, False),
+    ],
+)
+def test_what_is_small_or_can_not_be_split_gets_no_crew(
+    tmp_path: Path, seconds: float, target: str, encoders: int, is_worth_it: bool
+) -> None:
+    source = write(tmp_path / "a.wav", music(seconds))
+    assert is_worth_a_crew(Job(source, tmp_path, FORMATS[target], encoders=encoders)) is is_worth_it
+
+
+def test_a_source_that_changes_its_form_midway_is_encoded_in_one_piece(mill: Mill, tmp_path: Path) -> None:
+    links = [
+        encoded(tmp_path, f"{rate}.oga", "-c:a", "flac", samples=music(40.0, rate), rate=rate)
+        for rate in (44_100, 48_000)
+    ]
+    source = tmp_path / "chained.oga"
+    source.write_bytes(b"".join(each.read_bytes() for each in links))
+    results = []
+    for encoders in (1, ENCODERS):
+        (directory := tmp_path / str(encoders)).mkdir()
+        job = Job(source, directory, FORMATS["mp3"], encoders=encoders)
+        results.append(mill.convert(job, lambda fraction: True).path.read_bytes())
+    assert results[0] == results[1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_memory_does_not_depend_on_the_length(own_mill: Mill, tmp_path: Path) -> None:
+    def peak_bytes(minutes: int) -> int:
+        (directory := tmp_path / str(minutes)).mkdir()
+        source = tmp_path / f"{minutes}.flac"
+        source_of(minutes, source)
+        peaks: dict[int, int] = {}
+
+        def tick(fraction: float) -> bool:
+            for each in below(own_mill):
+                with suppress(OSError, IndexError):
+                    status = Path(f"/proc/{each.pid}/status").read_text()
+                    peaks[each.pid] = int(status.split("VmHWM:")[1].split()[0]) * 1024
+            return True
+
+        own_mill.convert(Job(source, directory, FORMATS["mp3"], encoders=ENCODERS), tick)
+        return max(peaks.values())
+
+    assert peak_bytes(20) <= 1.25 * peak_bytes(4)
+
+
+def source_of(minutes: int, path: Path) -> Path:
+    with soundfile.SoundFile(path, "w", 44_100, 2, "PCM_16") as file:
+        block = music(10.0)
+        for _ in range(minutes * 6):
+            file.write(block)
+    return path
+
+
+@given(st.integers(0, (1 << 31) - 1))
+def test_frame_numbers_are_coded_like_characters(number: int) -> None:
+    coded = coded_number(number)
+    if number < 0xD800 or 0xE000 <= number <= 0x10FFFF:
+        assert coded == chr(number).encode()
+    assert len(coded) <= 6
+
+
+def packets(count: int, data: bytes = b"\0" * 8) -> list[CodedPacket]:
+    return [CodedPacket(number, 1, data) for number in range(count)]
+
+
+def test_runs_that_do_not_overlap_are_refused() -> None:
+    for join in (join_anywhere, join_aac, join_layer_three, join_opus):
+        with pytest.raises(Unstitchable):
+            join(Run(0, packets(10)), Run(20, packets(10)), 20)
+
+
+def test_opus_is_joined_where_all_is_celt_of_one_form() -> None:
+    silk, celt, narrow = bytes([0x48]), bytes([0xF8]), bytes([0xD8])
+    before = Run(0, [*packets(6, silk), *packets(10, celt)])
+    after = Run(2, [*packets(6, narrow), *packets(8, celt)])
+    assert join_opus(before, after, 4) == 9
+    with pytest.raises(Unstitchable):
+        join_opus(Run(0, packets(9, silk)), Run(0, packets(9, silk)), 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "is_split"),
+    [
+        ("flac", {}, True),
+        ("mp3", {"quality": 4}, True),
+        ("opus", {}, True),
+        ("opus", {"bit_rate": 64_000}, False),  # SILK
+        ("wma", {}, False),
+        ("wav", {}, False),
+    ],
+)
+def test_codecs_are_split_where_their_packets_can_be_joined(
+    name: str, options: dict[str, float], is_split: bool
+) -> None:
+    sound = Sound("pcm_s16le", 44_100, 2, "stereo", "s16")
+    assert can_be_split(make_plan(sound, FORMATS[name], ConversionOptions(**options))) is is_split  # type: ignore[arg-type]
+
+
+def test_aac_frames_with_other_windows_are_passed_over() -> None:
+    long, short = bytes([0b00100001, 0b00000000, 0, 0]), bytes([0b00100001, 0b00100000, 0, 0])
+    before = Run(0, [*packets(8, long), *packets(8, short)])
+    after = Run(4, [*packets(2, short), *packets(2, long), *packets(8, short)])
+    assert join_aac(before, after, 5) == 7
+    after.packets[3] = packets(1, short)[0]
+    assert join_aac(before, after, 6) == 9
