@@ -18,7 +18,7 @@ from soundmill.engine.job import Job
 from soundmill.engine.mux import Muxer
 from soundmill.engine.pieces import CodedPacket, Piece, pcm
 from soundmill.engine.plan import Plan
-from soundmill.engine.seams import Join, Run, Unstitchable, join_aac, join_anywhere, join_layer_three, join_opus
+from soundmill.engine.seams import Join, Run, Unstitchable, join_anywhere, join_layer_three, join_opus
 from soundmill.engine.tags import About
 
 SHORTEST_SPLIT_SECONDS = 45
@@ -26,7 +26,8 @@ SHORTEST_SPLIT_SECONDS = 45
 
 # A minute of MP3 at 64 kbit/s, three seconds of a CD. Forking a crew costs some milliseconds, which small files needn't pay.
 _SMALLEST_BYTES = 480_000
-_CODECS = frozenset({"flac", "alac", "mp3", "opus", "aac"})
+_PIECE_SECONDS = 20
+_CODECS = frozenset({"flac", "alac", "mp3", "opus"})
 
 # Finished packets wait for those before them: a slow piece must not make the others pile up.
 _PIECES_AHEAD = 3
@@ -42,7 +43,6 @@ class _Way:
     """
 
     join: Join
-    seconds: int = 20
     step: int = 1
     pre_roll: int = 0
     overlap: int = 0
@@ -59,8 +59,6 @@ _WAYS = {
     # After a second, band energies and rate control agree with those of a stream that was encoded from the start. Below some
     # 72 kbit/s libopus may choose SILK, which predicts from long ago: clicks of -13 dB were measured at seams.
     "libopus": _Way(join_opus, pre_roll=50, overlap=25, maximum_channels=2, lowest_bit_rate=80_000),
-    # Bit counts settle within 25 frames. What else its rate control chose it remembers long, so there are fewer seams.
-    "aac": _Way(join_aac, seconds=30, pre_roll=32, overlap=32, maximum_channels=2),
 }
 
 
@@ -130,7 +128,7 @@ class SplitEncoder:
 
     def _frames_a_piece(self, frame_bytes: int) -> int:
         frames = min(
-            self._way.seconds * self._plan.sample_rate // self.frame_samples, _LARGEST_PIECE_BYTES // frame_bytes
+            _PIECE_SECONDS * self._plan.sample_rate // self.frame_samples, _LARGEST_PIECE_BYTES // frame_bytes
         )
         return max(self._way.step, self._way.pre_roll, frames // self._way.step * self._way.step)
 
