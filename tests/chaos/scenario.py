@@ -48,8 +48,8 @@ def run_fault(fault: Fault, seed: int = 1, hosts: Hosts | None = None) -> Outcom
             violations.append("the failpoint wasn't reached")
         if violations:
             cluster.show_logs()
-    tasks = sum(len(each.task_ids) for each in load.acknowledged)
-    return Outcome(fault.name, len(load.acknowledged), tasks, load.refused, time.monotonic() - began, tuple(violations))
+    count = sum(len(each.task_ids) for each in load.acknowledged)
+    return Outcome(fault.name, len(load.acknowledged), count, load.refused, time.monotonic() - began, tuple(violations))
 
 
 @contextmanager
