@@ -47,18 +47,23 @@ def children_of(part: Part, *, engine: bool) -> list[psutil.Process]:
 
 
 def kill_conversion(cluster: Cluster) -> None:
-    def conversions() -> list[psutil.Process]:
-        servers = [server for part in cluster.workers for server in engines(part)]
-        return [child for server in servers for child in server.children()]
-
     with suppress(psutil.NoSuchProcess):
-        until(conversions)[0].kill()
+        until(lambda: [each for part in cluster.workers for each in conversions_of(part)])[0].kill()
 
 
 def engines(part: Part) -> list[psutil.Process]:
     """The warm servers, and not the conversions that they forked."""
     found = children_of(part, engine=True)
     return [each for each in found if each.ppid() not in {other.pid for other in found}]
+
+
+def conversions_of(part: Part) -> list[psutil.Process]:
+    """What a worker's engines have forked."""
+    found = []
+    for server in engines(part):
+        with suppress(psutil.NoSuchProcess):
+            found += server.children()
+    return found
 
 
 def kill_engine(cluster: Cluster) -> None:
@@ -104,6 +109,7 @@ def kill_janitor(cluster: Cluster) -> None:
 
 
 def stop_and_continue(cluster: Cluster) -> None:
+    until(lambda: conversions_of(cluster.workers[0]))
     tree = cluster.workers[0].tree()
     for number, pause_seconds in ((signal.SIGSTOP, PAST_THE_LEASE_SECONDS), (signal.SIGCONT, 0)):
         for each in tree:
@@ -218,7 +224,7 @@ def was_hit(cluster: Cluster) -> bool:
 
 
 # No lease runs out by itself.
-_LEADS_TO = {"after_expiry": kill_worker}
+_LEADS_TO = {"after_expiry": stop_and_continue}
 
 FAULTS = (
     Fault("nothing"),

@@ -127,9 +127,7 @@ class SplitEncoder:
         self._muxer.abandon()
 
     def _frames_a_piece(self, frame_bytes: int) -> int:
-        frames = min(
-            _PIECE_SECONDS * self._plan.sample_rate // self.frame_samples, _LARGEST_PIECE_BYTES // frame_bytes
-        )
+        frames = min(_PIECE_SECONDS * self._plan.sample_rate // self.frame_samples, _LARGEST_PIECE_BYTES // frame_bytes)
         return max(self._way.step, self._way.pre_roll, frames // self._way.step * self._way.step)
 
     def _give(self, end: int, *, is_last: bool) -> None:
