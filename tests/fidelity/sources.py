@@ -66,7 +66,9 @@ class Recipe:
         said = directory / "chapters.txt"
         said.write_text(_CHAPTERS)
         made = directory / f"{self.name}.{self.extension}"
-        chapters = ["-i", said, "-map_metadata", "1", "-map_chapters", "1"] if self.has_chapters else []
+        chapters: list[str | Path] = (
+            ["-i", said, "-map_metadata", "1", "-map_chapters", "1"] if self.has_chapters else []
+        )
         tags = [word for name, text in TAGS.items() for word in ("-metadata", f"{name}={text}")]
         ffmpeg("-i", recorded, *chapters, "-map", "0:a", *tags, *self.arguments.split(), made)
         recorded.unlink()
