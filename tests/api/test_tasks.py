@@ -251,6 +251,11 @@ def test_every_format_is_described(client: FlaskClient) -> None:
     listed = client.get("/api/formats").get_json()
     assert [each["name"] for each in listed] == list(FORMATS)
     assert {"bitRates", "mimeType", "lossless", "sampleRates"} <= set(listed[0])
+    for each in listed:
+        assert each["edits"]["loudness"] == {
+            "minimum": -70.0, "maximum": -5.0, "unit": "LUFS", "meaning": "Integrated loudness of the result (EBU R 128)",
+            "isWhole": False,
+        }  # fmt: skip
 
 
 def test_health_tells_the_truth(client: FlaskClient, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
