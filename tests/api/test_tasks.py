@@ -45,7 +45,12 @@ def test_an_upload_is_accepted_with_its_hash_and_location(ann: User) -> None:
 
 
 def test_edits_are_kept_as_they_were_meant(ann: User) -> None:
-    edits = {"trimStart": "1.5", "loudness": "-16", "stripTags": "true", "tags": '{"Title": "A", "comment": ""}'}
+    edits: dict[str, Any] = {
+        "trimStart": "1.5",
+        "loudness": "-16",
+        "stripTags": "true",
+        "tags": '{"Title": "A", "comment": ""}',
+    }
     task = ann.upload(**edits).get_json()
     kept = {"trimStart": 1.5, "loudness": -16.0, "stripTags": True, "tags": {"title": "A", "comment": ""}}
     assert kept.items() <= task["options"].items()

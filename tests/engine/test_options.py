@@ -66,7 +66,7 @@ def test_a_cut_of_a_copyable_source_is_encoded_anew(song: Path, convert: Convert
 
 
 def test_a_cut_behind_the_end_is_refused(song: Path, convert: Convert) -> None:
-    with pytest.raises(ConversionError, match=r"ends at 4\.000 s, before trimStart") as refused:
+    with pytest.raises(ConversionError, match=r"Nothing is left .* ends at 4\.000 s") as refused:
         convert(song, "wav", trim_start=4.0)
     assert refused.value.failure.code is FailureCode.UNSUITABLE_OPTIONS
 
@@ -138,6 +138,29 @@ def test_a_limiter_holds_the_true_peak_where_gain_would_break_it(tmp_path: Path,
     assert integrated == pytest.approx(-20, abs=0.5)
     assert peak <= -1.9
     assert made.report.result.sample_count == 8 * RATE
+
+
+def test_channels_are_mixed_before_their_loudness_is_set(tmp_path: Path, convert: Convert) -> None:
+    alike = np.repeat(music(3.0, 48_000, 1), 6, axis=1)
+    source = write(tmp_path / "a.wav", alike, 48_000)
+    made = convert(source, "flac", channels=2, loudness=-16.0, true_peak=-6.0)
+    integrated, peak = loudness_of(made.path)
+    assert integrated == pytest.approx(-16, abs=0.3)
+    assert peak <= -5.9
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_a_mix_into_fewer_channels_never_clips(tmp_path: Path, convert: Convert, subtype: str) -> None:
+    source = write(tmp_path / "a.wav", np.repeat(music(1.0, 48_000, 1), 6, axis=1), 48_000, subtype)
+    plain, faded = (decoded(convert(source, "wav", channels=2, **o).path, 2, 48_000) for o in ({}, {"fade_out": 0.1}))
+    assert np.max(np.abs(plain)) < 0.9
+    assert np.max(np.abs(plain[:40_000] - faded[:40_000])) <= 2.1 * _LSB
+
+
+def test_a_loudness_that_the_peaks_forbid_is_told(tmp_path: Path, convert: Convert) -> None:
+    made = convert(write(tmp_path / "a.wav", music(2.0)), "flac", loudness=-5.0, true_peak=-9.0)
+    assert [each.partition(" (")[0] for each in made.report.not_carried] == ["loudness -5 LUFS"]
+    assert loudness_of(made.path)[1] <= -8.9
 
 
 def test_silence_has_no_loudness_and_stays_silent(tmp_path: Path, convert: Convert) -> None:

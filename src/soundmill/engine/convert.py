@@ -26,7 +26,7 @@ from soundmill.engine.retag import edited_about
 from soundmill.engine.seams import Unstitchable
 from soundmill.engine.source import Source, open_source
 from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
-from soundmill.engine.survey import Surveyed, settle
+from soundmill.engine.survey import Surveyed, settle, unreached
 from soundmill.engine.tags import About, missing, read_about
 from soundmill.engine.verify import Verified, check_edited, verify
 from soundmill.model.conversion import ConversionError, FailureCode
@@ -83,7 +83,7 @@ def _copied(
         verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits, _meter(job))
     except ConversionError:
         return None
-    return _report(plan, wanted, sound_facts(job.source, source, decoding, about), verified)
+    return _report(job, plan, wanted, sound_facts(job.source, source, decoding, about), verified)
 
 
 def _split(
@@ -105,8 +105,8 @@ def _encoded(
     plan = make_plan(_sound(source, first), job.target, job.options)
     wanted = edited_about(about, job.options)
     sound = chain([first], frames)
-    edits = _edits(job, first.sample_rate) if job.options.edits_sound else None
-    editor = None if edits is None else Editor(edits)
+    edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
+    editor = None if edits is None else Editor(edits, plan)
     is_long = (source.expected_seconds or 0) >= SHORTEST_SPLIT_SECONDS
     try:
         if crew is not None and is_long and can_be_split(plan):
@@ -120,14 +120,14 @@ def _encoded(
         check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
     verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job))
-    return _report(plan, wanted, source_facts, verified)
+    return _report(job, plan, wanted, source_facts, verified)
 
 
-def _edits(job: Job, rate: int) -> Edits:
+def _edits(job: Job, plan: Plan, rate: int) -> Edits:
     def measure(edits: Edits) -> Surveyed:
         with open_source(job.source, job.options.audio_stream) as source:
             decoding, meter = Decoding(source, job.limits.decoded), LoudnessMeter()
-            for frame in Editor(edits).edited(decoding.frames()):
+            for frame in Editor(edits, plan).edited(decoding.frames()):
                 meter.add(frame)
             return Surveyed(decoding.sample_count, meter.result())
 
@@ -138,11 +138,11 @@ def _meter(job: Job) -> LoudnessMeter | None:
     return LoudnessMeter() if job.options.wants_loudness else None
 
 
-def _report(plan: Plan, about: About, source: SoundFacts, verified: Verified) -> ConversionReport:
+def _report(job: Job, plan: Plan, about: About, source: SoundFacts, verified: Verified) -> ConversionReport:
     return ConversionReport(
         source=source,
         result=verified.facts,
-        not_carried=(*plan.losses, *missing(about, verified.about)),
+        not_carried=(*plan.losses, *unreached(job.options, verified.facts.loudness), *missing(about, verified.about)),
         versions=versions(),
     )
 

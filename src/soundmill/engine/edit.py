@@ -39,6 +39,8 @@ class Edits:
     fade_in: int = 0
     fade_out: int = 0
     source_samples: int | None = None
+    only_cut: bool = False
+    """True where every sample that is left stays as it was."""
 
     def sample_count(self, source_samples: int) -> int:
         """How many samples a channel come out of so many."""
@@ -65,14 +67,17 @@ def make_edits(options: ConversionOptions, rate: int) -> Edits:
         gain=options.gain or 0.0,
         fade_in=samples(options.fade_in),
         fade_out=samples(options.fade_out),
+        only_cut=not options.changes_samples,
     )
 
 
 class Editor:
     """Edits frames on their way. After :meth:`edited` ended, ``sample_count`` says how many samples came out."""
 
-    def __init__(self, edits: Edits) -> None:
+    def __init__(self, edits: Edits, plan: Plan) -> None:
+        """Sound that is changed takes the layout of ``plan`` before: a mix of channels has other peaks than they have."""
         self._edits = edits
+        self._plan = plan
         self._position = 0
         self.sample_count = 0
 
@@ -82,7 +87,7 @@ class Editor:
         Raises ``ConversionError`` with ``UNSUITABLE_OPTIONS`` where nothing is left.
         """
         graph: _Graph | None = None
-        for frame in _in_one_form(frames):
+        for frame in self._in_one_form(frames):
             begin, self._position = self._position, self._position + frame.samples
             if self._position <= self._edits.start or (self._edits.end is not None and begin >= self._edits.end):
                 continue
@@ -94,26 +99,30 @@ class Editor:
         if not self.sample_count:
             raise ConversionError(
                 FailureCode.UNSUITABLE_OPTIONS,
-                f"Nothing is left: the sound ends at {self._position / self._edits.rate:.3f} s, before trimStart.",
+                f"Nothing is left of the sound with these options: it ends at {self._position / self._edits.rate:.3f} s.",
             )
+
+    def _in_one_form(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
+        """A source that changes its form midway goes on in that of its first frame."""
+        reshaper: Reshaper | None = None
+        for frame in frames:
+            if reshaper is None:
+                reshaper = Reshaper(self._form(frame), 0)
+            yield from reshaper.feed(frame)
+        if reshaper is not None:
+            yield from reshaper.flush()
+
+    def _form(self, first: AudioFrame) -> Plan:
+        layout = first.layout
+        channels, name, sample_format = layout.nb_channels, layout.name, first.format.name
+        if not self._edits.only_cut:
+            channels, name, sample_format = self._plan.channels, self._plan.channel_layout, "dblp"
+        return Plan("", "", first.sample_rate, channels, name, sample_format)
 
     def _counted(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         for frame in frames:
             self.sample_count += frame.samples
             yield frame
-
-
-def _in_one_form(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
-    """A source that changes its form midway goes on in that of its first frame."""
-    reshaper: Reshaper | None = None
-    for frame in frames:
-        if reshaper is None:
-            layout = frame.layout
-            form = Plan("", "", frame.sample_rate, layout.nb_channels, layout.name, frame.format.name)
-            reshaper = Reshaper(form, 0)
-        yield from reshaper.feed(frame)
-    if reshaper is not None:
-        yield from reshaper.flush()
 
 
 class _Graph:
@@ -160,9 +169,8 @@ def filters(edits: Edits, begin: int = 0) -> list[tuple[str, str]]:
     """FFmpeg's filters and their arguments for a sound that begins with its sample ``begin``."""
     end = "" if edits.end is None else f":end_sample={edits.end - begin}"
     chain = [("atrim", f"start_sample={max(0, edits.start - begin)}{end}"), ("asetpts", "N")]
-    if edits.tempo == 1 and not edits.gain and edits.limit is None and not edits.fade_in and not edits.fade_out:
+    if edits.only_cut:
         return chain
-    chain.append(_FLOAT)
     if edits.tempo != 1:
         chain.append(("atempo", f"{edits.tempo}"))
     if edits.gain:

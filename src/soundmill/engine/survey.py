@@ -14,6 +14,8 @@ DEFAULT_TRUE_PEAK = -1.0
 
 _MOST_CORRECTIONS = 2
 _CLOSE_ENOUGH_LU = 0.1
+# Programmes may be off by so much where it can't be exact: EBU R 128, section i.
+_WORTH_TELLING_LU = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,13 @@ class Surveyed:
 
     source_samples: int
     loudness: Loudness | None
+
+
+def unreached(options: ConversionOptions, found: Loudness | None) -> tuple[str, ...]:
+    """A loudness that the true peak didn't allow, named for people."""
+    if options.loudness is None or found is None or abs(found.integrated - options.loudness) <= _WORTH_TELLING_LU:
+        return ()
+    return (f"loudness {options.loudness:g} LUFS (with this true peak it is {found.integrated:.1f})",)
 
 
 def settle(options: ConversionOptions, rate: int, measure: Callable[[Edits], Surveyed]) -> Edits:
