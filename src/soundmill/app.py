@@ -14,11 +14,12 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import structlog
 from celery import Celery
@@ -325,6 +326,14 @@ def conversion_limits(settings: Settings) -> Limits:
     )
 
 
+def _without_controls(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Texts from files and requests are shown as they are, but can't move a terminal's cursor or begin a line of their own."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[key] = "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in value)
+    return event
+
+
 def configure_logs(settings: Settings) -> None:
     """One line an event, to standard error, with the time and the level."""
     structlog.configure(
@@ -333,6 +342,7 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_controls,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),

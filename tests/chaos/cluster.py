@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psutil
+from sqlalchemy import create_engine, text
 
 from tests.chaos.hosts import Hosts, Loopback
 from tests.chaos.proxy import Proxy
@@ -168,6 +168,19 @@ class Cluster:
                     found.append(each)
         return found
 
+    @contextmanager
+    def queries(self) -> Iterator[Callable[[str], object]]:
+        """Runs SQL in the fleet's database, committed at the end."""
+        engine = create_engine(self.postgres.url)
+        with engine.begin() as connection:
+            yield lambda statement: connection.execute(text(statement))
+        engine.dispose()
+
+    def show_logs(self) -> None:
+        """The ends of them, for whoever looks for the cause."""
+        for part in self.parts.values():
+            print(f"--- {part.name}\n{part.log()[-4000:]}", file=sys.stderr)
+
     def kill_everything(self) -> None:
         """At the end of a test that failed."""
         for each in self.strays():
@@ -225,12 +238,10 @@ def running_cluster(hosts: Hosts | None = None, data: Path | None = None) -> Ite
             cluster.start()
             yield cluster
         except BaseException:
-            for part in cluster.parts.values():
-                print(f"--- {part.name}\n{part.log()[-4000:]}", file=sys.stderr)
+            cluster.show_logs()
             raise
         finally:
             cluster.kill_everything()
             for proxy in (cluster.to_api, cluster.to_redis):
                 if proxy:
                     proxy.close()
-            time.sleep(0)

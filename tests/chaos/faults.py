@@ -217,6 +217,9 @@ def was_hit(cluster: Cluster) -> bool:
     return (cluster.directory / "failpoint was here").exists()
 
 
+# No lease runs out by itself.
+_LEADS_TO = {"after_expiry": kill_worker}
+
 FAULTS = (
     Fault("nothing"),
     Fault("SIGKILL of a conversion", kill_conversion),
@@ -239,7 +242,11 @@ FAULTS = (
     Fault("each upload to both APIs at once", twice=True),
     Fault("disk full", fill_disk, needs_disk=True),
     Fault("storage read-only", make_read_only, needs_disk=True),
-    *(Fault(f"{name}:{action}", prepare=arm(name, action)) for name in NAMES for action in ACTIONS),
+    *(
+        Fault(f"{name}:{action}", _LEADS_TO.get(name, nothing), arm(name, action))
+        for name in NAMES
+        for action in ACTIONS
+    ),
 )
 
 

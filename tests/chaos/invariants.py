@@ -40,9 +40,8 @@ def settle(load: Load) -> dict[int, dict[str, Any]]:
         return tasks
 
 
-def check(cluster: Cluster, load: Load) -> list[str]:
-    """Every violation, each beginning with its invariant; the cluster is stopped on the way."""
-    tasks = settle(load)
+def check(cluster: Cluster, load: Load, tasks: dict[int, dict[str, Any]]) -> list[str]:
+    """Every violation, each beginning with its invariant; ``tasks`` are those of :func:`settle`. The cluster is stopped on the way."""
     load.finish()
     cluster.wait_until_ready()
     found = load.violations

@@ -41,7 +41,9 @@ class Proxy:
             try:
                 client, _ = self._listener.accept()
             except OSError:
-                return
+                if self._listener.fileno() < 0:
+                    return
+                continue  # the client gave up while it waited (ECONNABORTED)
             if self._is_cut:
                 client.close()
                 continue

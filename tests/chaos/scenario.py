@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.chaos.cluster import Cluster, running_cluster
 from tests.chaos.faults import Fault, small_disk, was_hit
 from tests.chaos.hosts import Hosts
-from tests.chaos.invariants import check
+from tests.chaos.invariants import check, settle
 from tests.chaos.load import Load
 
 UPLOADS = 12
@@ -42,13 +42,14 @@ def run_fault(fault: Fault, seed: int = 1, hosts: Hosts | None = None) -> Outcom
         with _kept_alive(cluster):
             time.sleep(_BEFORE_THE_STRIKE_SECONDS)
             fault.strike(cluster)
-            load.wait_for_uploads()
-            violations = []
-            if ":" in fault.name and not was_hit(cluster):
-                violations.append("the failpoint wasn't reached")
-        violations += check(cluster, load)
-    tasks = sum(len(each.task_ids) for each in load.acknowledged)
-    return Outcome(fault.name, len(load.acknowledged), tasks, load.refused, time.monotonic() - began, tuple(violations))
+            tasks = settle(load)
+        violations = check(cluster, load, tasks)
+        if ":" in fault.name and not was_hit(cluster):
+            violations.append("the failpoint wasn't reached")
+        if violations:
+            cluster.show_logs()
+    count = sum(len(each.task_ids) for each in load.acknowledged)
+    return Outcome(fault.name, len(load.acknowledged), count, load.refused, time.monotonic() - began, tuple(violations))
 
 
 @contextmanager

@@ -137,9 +137,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
     until(made.is_gone)
 
 
-def test_the_service_answers_and_a_stop_is_clean(service: Service) -> None:
+def test_the_service_answers_and_a_stop_is_clean(service: Service, tmp_path: Path) -> None:
     with urlopen(f"{service.site}/health/ready") as answer:
         assert json.load(answer) == {"status": "ok"}
+    made = [path for path in (tmp_path / "data").rglob("*") if not path.is_symlink()]
+    assert {path.name for path in made} >= {"soundmill.db", "secret", "files"}
+    assert [path for path in made if path.stat().st_mode & 0o077] == []  # nobody else may look
     service.process.terminate()
     assert service.process.wait(30) == 0
     assert service.is_gone()

@@ -22,8 +22,8 @@ from soundmill.engine import Converted, Job, Limits, Mill
 from soundmill.engine.flac import coded_number
 from soundmill.engine.pieces import CodedPacket
 from soundmill.engine.plan import Sound, make_plan
-from soundmill.engine.seams import Run, Unstitchable, join_aac, join_anywhere, join_layer_three, join_opus
-from soundmill.engine.split import can_be_split
+from soundmill.engine.seams import Run, Unstitchable, join_anywhere, join_layer_three, join_opus
+from soundmill.engine.split import can_be_split, is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
@@ -138,10 +138,8 @@ LOSSY: list[tuple[str, dict[str, float]]] = [
     ("opus", {}),
     ("opus", {"bit_rate": 80_000}),
     ("webm", {}),
-    ("m4a", {}),
-    ("aac", {"bit_rate": 96_000}),
 ]
-QUICK: list[tuple[str, dict[str, float]]] = [("mp3", {}), ("opus", {}), ("m4a", {})]
+QUICK: list[tuple[str, dict[str, float]]] = [("mp3", {}), ("opus", {})]
 
 
 def check_lossy(made: Pair, original: Samples, rate: int, channels: int) -> None:
@@ -151,10 +149,6 @@ def check_lossy(made: Pair, original: Samples, rate: int, channels: int) -> None
     assert len(heard[0]) == len(heard[1])
     serial, split = (errors(each, original, rate) for each in heard)
     assert split.max() <= 1.1 * serial.max() + 1e-4, split.argmax()
-    if made.split.report.result.codec == "aac":
-        # Its rate control goes on with what it finds good enough: which noise it substitutes depends on where it began.
-        assert np.mean(split**2) <= 2 * np.mean(serial**2) + 1e-8
-        return
     for seam in (2000, 4000, 6000):  # the seam is in the first 2 s of a piece
         around = slice(seam - 50, seam + 200)
         assert np.mean(split[around] ** 2) <= 1.25 * np.mean(serial[around] ** 2) + 1e-8, seam
@@ -254,17 +248,21 @@ def test_encoders_share_the_processor_time_of_their_conversion(own_mill: Mill, l
     assert failed.value.failure.code is FailureCode.CPU_LIMIT
 
 
-def test_short_files_need_no_crew(own_mill: Mill, tmp_path: Path) -> None:
-    (tmp_path / "work").mkdir()
-    source = write(tmp_path / "short.wav", music(20.0, 8_000, 1), 8_000)
-    seen: set[int] = set()
-
-    def tick(fraction: float) -> bool:
-        seen.add(len(below(own_mill)))
-        return True
-
-    own_mill.convert(Job(source, tmp_path / "work", FORMATS["wma"], encoders=ENCODERS), tick)
-    assert max(seen, default=0) <= 1
+@pytest.mark.parametrize(
+    ("seconds", "target", "encoders", "is_worth_it"),
+    [
+        (10, "flac", 2, True),
+        (10, "flac", 1, False),
+        (1, "flac", 2, False),
+        (10, "wma", 2, False),
+        (10, "wav", 2, False),
+    ],
+)
+def test_what_is_small_or_can_not_be_split_gets_no_crew(
+    tmp_path: Path, seconds: float, target: str, encoders: int, is_worth_it: bool
+) -> None:
+    source = write(tmp_path / "a.wav", music(seconds))
+    assert is_worth_a_crew(Job(source, tmp_path, FORMATS[target], encoders=encoders)) is is_worth_it
 
 
 def test_a_source_that_changes_its_form_midway_is_encoded_in_one_piece(mill: Mill, tmp_path: Path) -> None:
@@ -283,29 +281,32 @@ def test_a_source_that_changes_its_form_midway_is_encoded_in_one_piece(mill: Mil
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_memory_does_not_depend_on_the_length(own_mill: Mill, tmp_path: Path) -> None:
     def peak_bytes(minutes: int) -> int:
         (directory := tmp_path / str(minutes)).mkdir()
         source = tmp_path / f"{minutes}.flac"
         source_of(minutes, source)
-        peak = 0
+        peaks: dict[int, int] = {}
 
         def tick(fraction: float) -> bool:
-            nonlocal peak
-            with suppress(psutil.NoSuchProcess):
-                peak = max(peak, sum(each.memory_full_info().uss for each in below(own_mill)))
+            for each in below(own_mill):
+                with suppress(OSError, IndexError):
+                    status = Path(f"/proc/{each.pid}/status").read_text()
+                    peaks[each.pid] = int(status.split("VmHWM:")[1].split()[0]) * 1024
             return True
 
         own_mill.convert(Job(source, directory, FORMATS["mp3"], encoders=ENCODERS), tick)
-        return peak
+        return max(peaks.values())
 
-    assert peak_bytes(30) <= 1.25 * peak_bytes(5)
+    assert peak_bytes(20) <= 1.25 * peak_bytes(4)
 
 
 def source_of(minutes: int, path: Path) -> Path:
     with soundfile.SoundFile(path, "w", 44_100, 2, "PCM_16") as file:
-        for number in range(minutes * 6):
-            file.write(music(10.0, seed=number))
+        block = music(10.0)
+        for _ in range(minutes * 6):
+            file.write(block)
     return path
 
 
@@ -322,7 +323,7 @@ def packets(count: int, data: bytes = b"\0" * 8) -> list[CodedPacket]:
 
 
 def test_runs_that_do_not_overlap_are_refused() -> None:
-    for join in (join_anywhere, join_aac, join_layer_three, join_opus):
+    for join in (join_anywhere, join_layer_three, join_opus):
         with pytest.raises(Unstitchable):
             join(Run(0, packets(10)), Run(20, packets(10)), 20)
 
@@ -343,6 +344,7 @@ def test_opus_is_joined_where_all_is_celt_of_one_form() -> None:
         ("mp3", {"quality": 4}, True),
         ("opus", {}, True),
         ("opus", {"bit_rate": 64_000}, False),  # SILK
+        ("m4a", {}, False),
         ("wma", {}, False),
         ("wav", {}, False),
     ],
@@ -352,12 +354,3 @@ def test_codecs_are_split_where_their_packets_can_be_joined(
 ) -> None:
     sound = Sound("pcm_s16le", 44_100, 2, "stereo", "s16")
     assert can_be_split(make_plan(sound, FORMATS[name], ConversionOptions(**options))) is is_split  # type: ignore[arg-type]
-
-
-def test_aac_frames_with_other_windows_are_passed_over() -> None:
-    long, short = bytes([0b00100001, 0b00000000, 0, 0]), bytes([0b00100001, 0b00100000, 0, 0])
-    before = Run(0, [*packets(8, long), *packets(8, short)])
-    after = Run(4, [*packets(2, short), *packets(2, long), *packets(8, short)])
-    assert join_aac(before, after, 5) == 7
-    after.packets[3] = packets(1, short)[0]
-    assert join_aac(before, after, 6) == 9

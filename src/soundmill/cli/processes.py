@@ -24,9 +24,15 @@ DataDir = Annotated[
 ]
 
 
+def keep_private() -> None:
+    """Whatever this process makes is for its own user only: uploads, the database with its password hashes, the secrets."""
+    os.umask(0o077)
+
+
 def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Serve the HTTP API and the page."""
     die_with_supervisor()
+    keep_private()
     with told_in_one_line():
         from soundmill.app import App, load_settings
         from soundmill.web.server import serve_site
@@ -42,6 +48,7 @@ def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
 def worker(data_dir: DataDir = None) -> None:
     """Convert what is due: one task at a time on one machine, or one a core when there is a broker."""
     die_with_supervisor()
+    keep_private()
     with told_in_one_line():
         from soundmill.app import load_settings
         from soundmill.daemons import run_worker
@@ -60,6 +67,7 @@ def worker(data_dir: DataDir = None) -> None:
 def janitor(data_dir: DataDir = None) -> None:
     """Make good what crashes left behind: lost tasks, leftover files."""
     die_with_supervisor()
+    keep_private()
     with told_in_one_line():
         from soundmill.app import load_settings
         from soundmill.daemons import run_janitor

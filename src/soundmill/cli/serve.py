@@ -13,7 +13,7 @@ import typer
 
 from soundmill.cli.child import ChildSpec
 from soundmill.cli.complaints import told_in_one_line
-from soundmill.cli.processes import DataDir, Host, Port
+from soundmill.cli.processes import DataDir, Host, Port, keep_private
 from soundmill.cli.supervisor import Supervisor
 from soundmill.cli.welcome import answers_ready, how_to_try
 from soundmill.model.errors import ConfigurationError
@@ -29,6 +29,7 @@ def serve(
 
     Each option can also be set in the environment or in .env (SOUNDMILL_HOST, SOUNDMILL_PORT, SOUNDMILL_WORKERS, SOUNDMILL_DATA_DIR).
     """
+    keep_private()
     with told_in_one_line():
         from soundmill.app import App, load_settings
 

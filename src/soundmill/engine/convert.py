@@ -176,13 +176,14 @@ def _sound(source: Source, first: AudioFrame) -> Sound:
 
 
 def _declared_sound(source: Source) -> Sound:
+    """As far as a copy must know it. A broken header leaves layout and sample format open until something is decoded."""
     context = source.stream.codec_context
     return Sound(
         codec=codec_name(source),
         sample_rate=context.sample_rate,
         channels=context.channels,
-        channel_layout=context.layout.name,
-        sample_format=context.format.name,
+        channel_layout="",
+        sample_format="",
         bit_depth=context.bits_per_raw_sample or None,
     )
 

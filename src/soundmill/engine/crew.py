@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import BinaryIO, Self
 
 from soundmill.engine.confinement import confine_encoder, die_with_parent
-from soundmill.engine.job import Job, Limits
+from soundmill.engine.job import Limits
 from soundmill.engine.pieces import (
     CodedPacket,
     Piece,
@@ -25,16 +25,8 @@ from soundmill.engine.pieces import (
 from soundmill.engine.plan import Plan
 from soundmill.model.conversion import ConversionError, FailureCode
 
-# A minute of MP3 at 64 kbit/s, six seconds of a CD. Forking a crew costs some milliseconds, which small files needn't pay.
-_SMALLEST_BYTES = 480_000
-
 # Decoding is serial: more have nothing to do. Each takes two descriptors.
 _MOST_ENCODERS = 16
-
-
-def is_worth_a_crew(job: Job) -> bool:
-    """By what can be known before the file is looked into: that takes being confined, and then it is too late to fork."""
-    return job.encoders > 1 and job.source.stat().st_size >= _SMALLEST_BYTES
 
 
 @dataclass(slots=True)

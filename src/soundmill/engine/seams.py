@@ -69,15 +69,6 @@ def join_layer_three(before: Run, after: Run, wanted: int) -> int:
     return cut
 
 
-def join_aac(before: Run, after: Run, wanted: int) -> int:
-    """AAC: window sequence and shape of the frames around the seam must agree (ISO/IEC 14496-3, section 4.6.11)."""
-    for number in range(max(wanted, after.first + 1), min(before.end, after.end)):
-        windows = [_window(run[at].data) for run in (before, after) for at in (number - 1, number)]
-        if windows[0] is not None and windows[1] is not None and windows[:2] == windows[2:]:
-            return number
-    raise Unstitchable(f"no frames from {wanted} to {before.end} have the same windows")
-
-
 def join_opus(before: Run, after: Run, wanted: int) -> int:
     """Opus: frames around the seam must be of the same configuration, and CELT's (RFC 6716, section 3.1, table 2)."""
     for number in range(max(wanted, after.first + 1), min(before.end, after.end)):
@@ -123,15 +114,3 @@ def _put_main_data(run: Run, number: int, data: bytes) -> None:
             packet, data=packet.data[: len(packet.data) - here] + data[len(data) - here :]
         )
         data = data[: len(data) - here]
-
-
-def _window(data: bytes) -> int | None:
-    """Window sequence and shape of a raw data block's one or two channels (section 4.4.2.1); ``None`` where they may differ."""
-    bits = int.from_bytes(data[:4].ljust(4, b"\0"))
-    element = bits >> 29
-    if element == 0:  # single_channel_element: 3 and 4 bits, global_gain of 8, one reserved
-        return bits >> 13 & 7
-    has_common_window = bits >> 24 & 1
-    if element == 1 and has_common_window:  # channel_pair_element: 3, 4 and 1 bits, one reserved
-        return bits >> 20 & 7
-    return None

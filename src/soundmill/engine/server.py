@@ -26,8 +26,9 @@ import av
 
 from soundmill.engine.confinement import adopt_orphans, confine, die_with_parent
 from soundmill.engine.convert import convert
-from soundmill.engine.crew import Crew, is_worth_a_crew
+from soundmill.engine.crew import Crew
 from soundmill.engine.job import Job
+from soundmill.engine.split import is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
 
 _LONGEST_MESSAGE_BYTES = 8 << 20

@@ -14,14 +14,20 @@ from av.stream import Stream
 from soundmill.engine.crew import Crew
 from soundmill.engine.encode import add_encoded_sound
 from soundmill.engine.flac import StreamInfo
+from soundmill.engine.job import Job
 from soundmill.engine.mux import Muxer
 from soundmill.engine.pieces import CodedPacket, Piece, pcm
 from soundmill.engine.plan import Plan
-from soundmill.engine.seams import Join, Run, Unstitchable, join_aac, join_anywhere, join_layer_three, join_opus
+from soundmill.engine.seams import Join, Run, Unstitchable, join_anywhere, join_layer_three, join_opus
 from soundmill.engine.tags import About
 
 SHORTEST_SPLIT_SECONDS = 45
 """Less than two pieces and a bit gain nothing."""
+
+# A minute of MP3 at 64 kbit/s, three seconds of a CD. Forking a crew costs some milliseconds, which small files needn't pay.
+_SMALLEST_BYTES = 480_000
+_PIECE_SECONDS = 20
+_CODECS = frozenset({"flac", "alac", "mp3", "opus"})
 
 # Finished packets wait for those before them: a slow piece must not make the others pile up.
 _PIECES_AHEAD = 3
@@ -37,7 +43,6 @@ class _Way:
     """
 
     join: Join
-    seconds: int = 20
     step: int = 1
     pre_roll: int = 0
     overlap: int = 0
@@ -50,13 +55,17 @@ _WAYS = {
     "flac": _Way(join_anywhere),
     "alac": _Way(join_anywhere),
     # CBR at 44.1 kHz pads in a pattern of 49 frames, and LAME's psychoacoustics settle within as many.
-    "libmp3lame": _Way(join_layer_three, step=49, pre_roll=49, overlap=49),
+    "libmp3lame": _Way(join_layer_three, step=49, pre_roll=49, overlap=24),
     # After a second, band energies and rate control agree with those of a stream that was encoded from the start. Below some
     # 72 kbit/s libopus may choose SILK, which predicts from long ago: clicks of -13 dB were measured at seams.
-    "libopus": _Way(join_opus, pre_roll=50, overlap=50, maximum_channels=2, lowest_bit_rate=80_000),
-    # Rate control remembers long, so there are fewer seams.
-    "aac": _Way(join_aac, seconds=30, pre_roll=64, overlap=64, maximum_channels=2),
+    "libopus": _Way(join_opus, pre_roll=50, overlap=25, maximum_channels=2, lowest_bit_rate=80_000),
 }
+
+
+def is_worth_a_crew(job: Job) -> bool:
+    """By what can be known before the file is looked into: that takes being confined, and then it is too late to fork."""
+    is_splittable = job.encoders > 1 and job.target.codec in _CODECS
+    return is_splittable and job.source.stat().st_size >= _SMALLEST_BYTES
 
 
 def can_be_split(plan: Plan) -> bool:
@@ -118,9 +127,7 @@ class SplitEncoder:
         self._muxer.abandon()
 
     def _frames_a_piece(self, frame_bytes: int) -> int:
-        frames = min(
-            self._way.seconds * self._plan.sample_rate // self.frame_samples, _LARGEST_PIECE_BYTES // frame_bytes
-        )
+        frames = min(_PIECE_SECONDS * self._plan.sample_rate // self.frame_samples, _LARGEST_PIECE_BYTES // frame_bytes)
         return max(self._way.step, self._way.pre_roll, frames // self._way.step * self._way.step)
 
     def _give(self, end: int, *, is_last: bool) -> None:

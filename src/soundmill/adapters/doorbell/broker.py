@@ -11,6 +11,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 
+from soundmill.adapters.doorbell.lost_acks import LostAcks
 from soundmill.model.errors import Unreachable
 
 QUEUE = "batch"
@@ -45,6 +46,7 @@ def celery_application(broker_url: str) -> Celery:
         broker_connection_timeout=3,
         broker_transport_options=_transport_options(broker_url),
     )
+    application.steps["consumer"].add(LostAcks)
     return application
 
 

@@ -1,0 +1,55 @@
+"""Celery's worker goes on consuming, whatever happens to the broker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from soundmill.adapters.doorbell import CeleryDoorbell, celery_application
+from tests.servers import RedisServer, redis_server
+from tests.waiting import until
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with redis_server() as running:
+        yield running
+
+
+@pytest.fixture
+def worker(server: RedisServer, tmp_path: Path) -> Iterator[Path]:
+    """Runs two tasks at a time; gives the directory in which they leave their traces."""
+    command = [sys.executable, "-m", "celery", "-A", "tests.contracts.slow_worker", "--quiet", "worker", "-Q", "batch"]
+    command += ["--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    environment = {**os.environ, "BROKER": server.url, "DIRECTORY": str(tmp_path)}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    yield tmp_path
+    (tmp_path / "hold").unlink(missing_ok=True)
+    process.terminate()
+    process.wait(30)
+
+
+def test_a_worker_that_was_busy_while_the_broker_was_restarted_hears_again(server: RedisServer, worker: Path) -> None:
+    doorbell = CeleryDoorbell(celery_application(server.url))
+    (worker / "hold").touch()
+    doorbell.ring((1, 2))
+    until(lambda: all((worker / f"begun {number}").exists() for number in (1, 2)))
+    server.kill()
+    (worker / "hold").unlink()
+    # What they acknowledge now is lost.
+    until(lambda: all((worker / f"done {number}").exists() for number in (1, 2)))
+    until(lambda: (worker / "log").read_text().count("Couldn't ack") == 2)
+    server.start()
+
+    def heard() -> bool:
+        doorbell.ring((3,))
+        doorbell.flush()
+        return (worker / "done 3").exists()
+
+    until(heard, seconds=60)
