@@ -44,6 +44,20 @@ def test_an_upload_is_accepted_with_its_hash_and_location(ann: User) -> None:
     assert ann.call("GET", answer.headers["Location"]).get_json() == task
 
 
+def test_edits_are_kept_as_they_were_meant(ann: User) -> None:
+    edits: dict[str, Any] = {
+        "trimStart": "1.5",
+        "loudness": "-16",
+        "stripTags": "true",
+        "tags": '{"Title": "A", "comment": ""}',
+    }
+    task = ann.upload(**edits).get_json()
+    kept = {"trimStart": 1.5, "loudness": -16.0, "stripTags": True, "tags": {"title": "A", "comment": ""}}
+    assert kept.items() <= task["options"].items()
+    again = {"newFormat": "ogg", "options": {**kept, "trimStart": -1}}
+    assert ann.call("PUT", f"/api/tasks/{task['id']}", json=again).status_code == 400
+
+
 def test_several_formats_make_several_tasks_of_one_upload(ann: User, app: App) -> None:
     answer = ann.upload(newFormat=["mp3", "flac"])
     assert [task["newFormat"] for task in answer.get_json()["tasks"]] == ["mp3", "flac"]
@@ -156,6 +170,7 @@ def test_a_processed_task_is_downloaded_whole_or_in_part(ann: User, app: App) ->
     process(app, b"0123456789")
     task = ann.call("GET", "/api/tasks").get_json()[0]
     assert (task["status"], task["progress"], task["notCarried"]) == ("processed", 1, ["cover"])
+    assert task["result"]["loudness"] == {"integrated": -16.2, "range": 5.1, "truePeak": -1.3}
     assert task["result"]["duration"] == 1.5
     assert task["result"]["tags"] == {"title": "Ω"}
     whole = ann.call("GET", task["result"]["url"])
@@ -251,6 +266,11 @@ def test_every_format_is_described(client: FlaskClient) -> None:
     listed = client.get("/api/formats").get_json()
     assert [each["name"] for each in listed] == list(FORMATS)
     assert {"bitRates", "mimeType", "lossless", "sampleRates"} <= set(listed[0])
+    for each in listed:
+        assert each["edits"]["loudness"] == {
+            "minimum": -70.0, "maximum": -5.0, "unit": "LUFS", "meaning": "Integrated loudness of the result (EBU R 128)",
+            "isWhole": False,
+        }  # fmt: skip
 
 
 def test_health_tells_the_truth(client: FlaskClient, app: App, monkeypatch: pytest.MonkeyPatch) -> None:

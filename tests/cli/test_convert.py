@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from tests.sounds import music, probed, write
+from tests.sounds import RATE, music, probed, write
 from tests.waiting import until
 
 
@@ -48,6 +50,20 @@ def test_results_go_where_they_are_wanted(song: Path, tmp_path: Path) -> None:
     shown = probed(wanted / "song.mp3", "codec_name", "sample_rate", "bit_rate")
     assert shown == {"codec_name": "mp3", "sample_rate": "32000", "bit_rate": "96000"}
     assert names(wanted) == {"song.mp3"}
+
+
+def test_sound_and_tags_are_edited(song: Path, tmp_path: Path) -> None:
+    edits = ["--trim-start", "0.1", "--trim-end", "0.4", "--fade-in", "0.05", "--fade-out", "0.05", "--tempo", "0.5"]
+    edits += ["--loudness", "-20", "--true-peak", "-2", "--audio-stream", "0"]
+    ran = converted(song, "--to", "flac", *edits, "--strip-tags", "--tag", "title=A=B", "--tag", "comment=")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    made = soundfile.SoundFile(tmp_path / "song.flac")
+    assert made.frames == round(0.6 * RATE)
+    assert made.title == "A=B"
+    quiet = converted(song, "--to", "wav", "--gain", "-6", "--output", tmp_path / "quiet")
+    assert quiet.returncode == 0, quiet.stderr
+    loud = soundfile.read(song)[0]
+    assert np.std(soundfile.read(tmp_path / "quiet" / "song.wav")[0]) == pytest.approx(np.std(loud) * 0.5012, rel=1e-3)
 
 
 def test_one_bad_file_does_not_stop_the_others(song: Path, tmp_path: Path) -> None:
@@ -98,6 +114,9 @@ def test_two_sources_of_one_result_are_told_apart(song: Path, tmp_path: Path) ->
         (["--to", "mp3", "--bit-rate", "loud"], "bitRate"),
         (["--to", "flac", "--bit-rate", "128k"], "bitRate"),
         (["--to", "mp3", "--jobs", "0"], "--jobs"),
+        (["--to", "mp3", "--tag", "title"], "--tag"),
+        (["--to", "mp3", "--gain", "3", "--loudness", "-16"], "gain"),
+        (["--to", "mp3", "--trim-start", "3", "--trim-end", "2"], "trimEnd"),
         ([], "--to"),
     ],
 )

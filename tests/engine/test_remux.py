@@ -144,7 +144,7 @@ def test_a_damaged_source_is_found_though_it_is_only_copied(
     ],
 )
 def test_what_is_copied_is_decided_by_codec_and_options(target: str, options: dict[str, int], is_copied: bool) -> None:
-    made = copy_plan(MOV, AAC, FORMATS[target], ConversionOptions(**options))
+    made = copy_plan(MOV, AAC, FORMATS[target], ConversionOptions(**options))  # type: ignore[arg-type]
     assert (made is not None) is is_copied
 
 

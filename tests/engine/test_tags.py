@@ -131,6 +131,8 @@ def covers_in(path: Path) -> list[bytes]:
     song = mutagen.File(path)
     if path.suffix == ".flac":
         return [each.data for each in song.pictures]
+    if path.suffix == ".aiff":
+        return [each.data for each in song.tags.getall("APIC")]
     if path.suffix == ".m4a":
         return [bytes(each) for each in song.get("covr", [])]
     if isinstance(song, ASF):
@@ -151,7 +153,7 @@ def test_tags_are_carried_or_said_to_be_lost(
     assert lost == set()
 
 
-@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aac", "wav"])
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aiff", "aac", "wav"])
 @pytest.mark.parametrize("mime", ["image/jpeg", "image/png"])
 @pytest.mark.parametrize("source", ["mp3", pytest.param("m4a", marks=pytest.mark.slow)])
 def test_covers_are_carried_or_said_to_be_lost(

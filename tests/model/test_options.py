@@ -34,6 +34,11 @@ def test_an_unknown_format_is_refused_with_the_known_ones(name: str) -> None:
         ("mp3", {"bitRate": "", "quality": None}, ConversionOptions()),
         ("wav", {"bitDepth": 24, "sampleRate": "44.1k"}, ConversionOptions(bit_depth=24, sample_rate=44_100)),
         ("ogg", {"quality": 6.5}, ConversionOptions(quality=6.5)),
+        ("ogg", {"trimStart": "1.5", "trimEnd": 3}, ConversionOptions(trim_start=1.5, trim_end=3.0)),
+        ("ogg", {"loudness": "-16", "truePeak": -2}, ConversionOptions(loudness=-16.0, true_peak=-2.0)),
+        ("ogg", {"stripTags": "true", "measureLoudness": False}, ConversionOptions(strip_tags=True)),
+        ("ogg", {"tags": '{"Title": "A", "comment": ""}'}, ConversionOptions(tags={"title": "A", "comment": ""})),
+        ("ogg", {"audioStream": "1"}, ConversionOptions(audio_stream=1)),
     ],
 )
 def test_good_options(format_name: str, options: dict[str, Any], parsed: ConversionOptions) -> None:
@@ -53,7 +58,19 @@ def test_good_options(format_name: str, options: dict[str, Any], parsed: Convers
         ("mp3", {"sampleRate": 96_000}, ["sampleRate"]),
         ("mp3", {"channels": 6}, ["channels"]),
         ("mp3", {"bitDepth": 16}, ["bitDepth"]),
-        ("mp3", {"loudness": -14}, ["loudness"]),
+        ("mp3", {"volume": 3}, ["volume"]),
+        ("mp3", {"loudness": -4}, ["loudness"]),
+        ("mp3", {"loudness": "nan"}, ["loudness"]),
+        ("mp3", {"loudness": -14, "gain": 3}, ["gain"]),
+        ("mp3", {"truePeak": -1}, ["truePeak"]),
+        ("mp3", {"trimStart": 2, "trimEnd": 2}, ["trimEnd"]),
+        ("mp3", {"trimStart": -1, "tempo": 3}, ["trimStart", "tempo"]),
+        ("mp3", {"audioStream": 1.5}, ["audioStream"]),
+        ("mp3", {"stripTags": "maybe"}, ["stripTags"]),
+        ("mp3", {"tags": "title"}, ["tags"]),
+        ("mp3", {"tags": {"title": 3}}, ["tags"]),
+        ("mp3", {"tags": {"a=b": "c"}}, ["tags"]),
+        ("mp3", {"tags": {"title": "\0"}}, ["tags"]),
         ("wav", {"bitRate": 128_000}, ["bitRate"]),
         ("flac", {"bitDepth": 32, "channels": 0}, ["channels", "bitDepth"]),
         ("flac", {"sampleRate": -1}, ["sampleRate"]),
@@ -73,6 +90,7 @@ def test_bad_options_name_their_fields(format_name: str, options: dict[str, Any]
     st.dictionaries(
         st.sampled_from([*OPTION_NAMES, "other"]),
         st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans(), st.lists(st.integers())),
+        max_size=4,
     ),
 )
 def test_options_are_understood_or_refused_and_nothing_else(format_name: str, options: dict[str, Any]) -> None:

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from soundmill.model.edits import EDIT_RANGES
 from soundmill.model.formats import TargetFormat
 from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
 
@@ -33,6 +34,14 @@ Text = Annotated[str, AfterValidator(storable)]
 """What a client may call something."""
 
 
+class LoudnessOut(Shape):
+    """After EBU R 128: ``integrated`` in LUFS, ``range`` in LU, ``truePeak`` in dBTP."""
+
+    integrated: float
+    range: float
+    true_peak: float
+
+
 class SoundOut(Shape):
     """A stored file and, once decoded, its sound: ``duration`` in seconds, ``sampleRate`` in Hz, ``bitRate`` in bit/s."""
 
@@ -48,6 +57,7 @@ class SoundOut(Shape):
     tags: dict[str, str] = {}
     has_cover: bool = False
     chapter_count: int = 0
+    loudness: LoudnessOut | None = None
 
 
 class ResultOut(SoundOut):
@@ -108,8 +118,18 @@ class QualityOut(Shape):
     meaning: str
 
 
+class EditOut(Shape):
+    """An option that every format takes: a number from ``minimum`` to ``maximum`` in ``unit``."""
+
+    minimum: float
+    maximum: float
+    unit: str
+    meaning: str
+    is_whole: bool
+
+
 class FormatOut(Shape):
-    """A target format and its options; an empty ``sampleRates`` means any."""
+    """A target format and its options; an empty ``sampleRates`` means any. ``edits`` are by their options' names."""
 
     name: str
     title: str
@@ -123,6 +143,9 @@ class FormatOut(Shape):
     quality: QualityOut | None
     sample_rates: list[int]
     bit_depths: list[int]
+    edits: dict[str, EditOut] = Field(
+        default_factory=lambda: {name: EditOut.model_validate(each) for name, each in EDIT_RANGES.items()}
+    )
 
 
 def task_out(task: TaskView) -> TaskOut:

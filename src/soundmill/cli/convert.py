@@ -29,6 +29,19 @@ def convert(
     sample_rate: Annotated[str | None, typer.Option(help="In Hz, e.g. 48k.")] = None,
     channels: Annotated[str | None, typer.Option(help="1 for mono, 2 for stereo …")] = None,
     bit_depth: Annotated[str | None, typer.Option(help="8, 16, 24 or 32.")] = None,
+    trim_start: Annotated[str | None, typer.Option(help="Begin at this second of the source.")] = None,
+    trim_end: Annotated[str | None, typer.Option(help="End at this second of the source.")] = None,
+    fade_in: Annotated[str | None, typer.Option(help="Seconds.")] = None,
+    fade_out: Annotated[str | None, typer.Option(help="Seconds.")] = None,
+    gain: Annotated[str | None, typer.Option(help="In dB, e.g. -3.")] = None,
+    loudness: Annotated[str | None, typer.Option(help="Integrated loudness in LUFS (EBU R 128), e.g. -16.")] = None,
+    true_peak: Annotated[str | None, typer.Option(help="Ceiling in dBTP with --loudness; -1 unless set.")] = None,
+    tempo: Annotated[str | None, typer.Option(help="Speed at the same pitch, 0.5 to 2.")] = None,
+    audio_stream: Annotated[str | None, typer.Option(help="Which of several sounds, from 0.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="NAME=TEXT, once or several times; no text removes it.", show_default=False)
+    ] = None,
+    strip_tags: Annotated[bool, typer.Option("--strip-tags", help="Carry no tags, cover and chapters over.")] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Files at a time; all cores unless set.")
     ] = None,
@@ -50,6 +63,17 @@ def convert(
             "sampleRate": sample_rate,
             "channels": channels,
             "bitDepth": bit_depth,
+            "trimStart": trim_start,
+            "trimEnd": trim_end,
+            "fadeIn": fade_in,
+            "fadeOut": fade_out,
+            "gain": gain,
+            "loudness": loudness,
+            "truePeak": true_peak,
+            "tempo": tempo,
+            "audioStream": audio_stream,
+            "tags": _tags(tag) if tag else None,
+            "stripTags": strip_tags,
         }
         order = Order(target, parse_options(target, given), conversion_limits(settings), output, overwrite)
         if gaps():
@@ -62,6 +86,15 @@ def convert(
             shown.done(done)
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _tags(given: list[str]) -> dict[str, str]:
+    """``NAME=TEXT`` each."""
+    pairs = [each.partition("=") for each in given]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise typer.BadParameter(f"“{name}” is not NAME=TEXT.", param_hint="--tag")
+    return {name: text for name, _, text in pairs}
 
 
 class _Shown:

@@ -14,17 +14,21 @@ from av.audio.frame import AudioFrame
 from soundmill import __version__
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
+from soundmill.engine.edit import Editor, Edits
 from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
 from soundmill.engine.job import Job
+from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.plan import Plan, Sound, copy_plan, make_plan
 from soundmill.engine.remux import NotCopyable, copy_sound
 from soundmill.engine.reshape import Reshaper
+from soundmill.engine.retag import edited_about
 from soundmill.engine.seams import Unstitchable
 from soundmill.engine.source import Source, open_source
 from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
+from soundmill.engine.survey import Surveyed, settle, unreached
 from soundmill.engine.tags import About, missing, read_about
-from soundmill.engine.verify import Verified, verify
+from soundmill.engine.verify import Verified, check_edited, verify
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import ConversionReport, SoundFacts
 
@@ -38,7 +42,7 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
 
     A ``crew`` encodes what is long, piece by piece side by side. Raises ``ConversionError``; a result that is there then is worth nothing.
     """
-    with open_source(job.source) as source:
+    with open_source(job.source, job.options.audio_stream) as source:
         about = read_about(job.source, source.container, source.stream)
         copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
         report = None
@@ -50,7 +54,7 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
             report = _split(job, source, about, on_progress, crew)
     if report is not None:
         return report
-    with open_source(job.source) as source:
+    with open_source(job.source, job.options.audio_stream) as source:
         return _encoded(job, source, about, on_progress)
 
 
@@ -67,18 +71,19 @@ def _copied(
     job: Job, source: Source, about: About, plan: Plan, on_progress: Callable[[float], None]
 ) -> ConversionReport | None:
     """Nothing where a copy isn't to the sample what the source is: a container may not know where the sound begins or ends."""
-    decoding = Decoding(source, job.limits.decoded)
+    decoding = Decoding(source, job.limits.decoded, _meter(job))
+    wanted = edited_about(about, job.options)
     try:
-        copy_sound(job.result_path, source, decoding, plan, about, _progress(source, on_progress))
+        copy_sound(job.result_path, source, decoding, plan, wanted, _progress(source, on_progress))
     except NotCopyable:
         return None
     if (decoding.sample_rate, decoding.channels) != (plan.sample_rate, plan.channels):
         return None
     try:
-        verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits)
+        verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits, _meter(job))
     except ConversionError:
         return None
-    return _report(plan, about, sound_facts(job.source, source, decoding, about), verified)
+    return _report(job, plan, wanted, sound_facts(job.source, source, decoding, about), verified)
 
 
 def _split(
@@ -94,29 +99,50 @@ def _split(
 def _encoded(
     job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None = None
 ) -> ConversionReport:
-    decoding = Decoding(source, job.limits.decoded)
+    decoding = Decoding(source, job.limits.decoded, _meter(job))
     frames = decoding.frames(_progress(source, on_progress))
     first = next(frames)
     plan = make_plan(_sound(source, first), job.target, job.options)
+    wanted = edited_about(about, job.options)
+    sound = chain([first], frames)
+    edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
+    editor = None if edits is None else Editor(edits, plan)
     is_long = (source.expected_seconds or 0) >= SHORTEST_SPLIT_SECONDS
     try:
         if crew is not None and is_long and can_be_split(plan):
-            encoder: Encoder = SplitEncoder(job.result_path, plan, about, crew)
+            encoder: Encoder = SplitEncoder(job.result_path, plan, wanted, crew)
         else:
-            encoder = open_encoder(job.result_path, plan, about)
-        encoded_samples = _encode(encoder, plan, chain([first], frames))
+            encoder = open_encoder(job.result_path, plan, wanted)
+        encoded_samples = _encode(encoder, plan, sound if editor is None else editor.edited(sound))
     except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
         raise _encoding_error(error) from error
+    if edits is not None and editor is not None:
+        check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits)
-    return _report(plan, about, source_facts, verified)
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job))
+    return _report(job, plan, wanted, source_facts, verified)
 
 
-def _report(plan: Plan, about: About, source: SoundFacts, verified: Verified) -> ConversionReport:
+def _edits(job: Job, plan: Plan, rate: int) -> Edits:
+    def measure(edits: Edits) -> Surveyed:
+        with open_source(job.source, job.options.audio_stream) as source:
+            decoding, meter = Decoding(source, job.limits.decoded), LoudnessMeter()
+            for frame in Editor(edits, plan).edited(decoding.frames()):
+                meter.add(frame)
+            return Surveyed(decoding.sample_count, meter.result())
+
+    return settle(job.options, rate, measure)
+
+
+def _meter(job: Job) -> LoudnessMeter | None:
+    return LoudnessMeter() if job.options.wants_loudness else None
+
+
+def _report(job: Job, plan: Plan, about: About, source: SoundFacts, verified: Verified) -> ConversionReport:
     return ConversionReport(
         source=source,
         result=verified.facts,
-        not_carried=(*plan.losses, *missing(about, verified.about)),
+        not_carried=(*plan.losses, *unreached(job.options, verified.facts.loudness), *missing(about, verified.about)),
         versions=versions(),
     )
 

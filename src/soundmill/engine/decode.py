@@ -11,9 +11,11 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from soundmill.engine.declared import shortfall_allowed
+from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.source import Source, check_sound
 from soundmill.engine.text import clock, exact_clock
 from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.sound import Loudness
 
 # Streams of bare frames: what was cut out of something longer begins and ends inside a frame, and tags may stand at the end.
 _BARE_STREAMS = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "mpegts", "mpeg", "flv", "avi", "ogg"})
@@ -27,8 +29,10 @@ _LONGEST_ASF_GAP_SECONDS = 0.15
 class Decoding:
     """One pass over a source. After :meth:`frames` ended, the counts are those of the whole file."""
 
-    def __init__(self, source: Source, longest: timedelta) -> None:
+    def __init__(self, source: Source, longest: timedelta, meter: LoudnessMeter | None = None) -> None:
+        """``meter`` hears all of it, if there is one."""
         self._source = source
+        self._meter = meter
         self._longest_seconds = longest.total_seconds()
         self._errors_since_sound = 0
         self._begins_at: float | None = None
@@ -37,6 +41,7 @@ class Decoding:
         self.channels = 0
         self.channel_layout = ""
         self.sample_format = ""
+        self.loudness: Loudness | None = None
 
     @property
     def sample_count(self) -> int:
@@ -58,8 +63,12 @@ class Decoding:
             if self._errors_since_sound:
                 self._judge_errors_before_sound()
             self._count(frame)
+            if self._meter is not None:
+                self._meter.add(frame)
             yield frame
         self._judge_end()
+        if self._meter is not None:
+            self.loudness = self._meter.result()
 
     def _decoded(
         self, on_position: Callable[[float], None], on_packet: Callable[[Packet[AudioStream], int], None]

@@ -39,6 +39,7 @@ def sound_facts(path: Path, source: Source, decoding: Decoding, about: About) ->
         tags=_shown(about.tags),
         has_cover=about.cover is not None,
         chapter_count=len(about.chapters),
+        loudness=decoding.loudness,
     )
 
 

@@ -12,13 +12,13 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, write_asf_cover, write_atoms
-from soundmill.engine.frames import write_frames
+from soundmill.engine.frames import write_aiff_frames, write_frames
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
 from soundmill.engine.vorbis import chapter_comments, picture_block
 
-_COVER_STREAM_MUXERS = frozenset({"mp3", "flac", "aiff"})
+_COVER_STREAM_MUXERS = frozenset({"mp3", "flac"})
 _COMMENT_MUXERS = frozenset({"ogg", "flac"})
 _ID3_MUXERS = frozenset({"mp3", "adts"})
 _ASF_NAMES = {"date": "WM/Year", "lyrics": "WM/Lyrics"}  # FFmpeg knows the other ones
@@ -55,6 +55,8 @@ class Muxer:
         self._container.close()
         if self._muxer in _ID3_MUXERS:
             write_frames(self._path, self._about.tags)
+        elif self._muxer == "aiff":
+            write_aiff_frames(self._path, self._about.tags, self._about.cover)
         if self._muxer == "ipod":
             write_atoms(self._path, self._about.cover, self._about.tags.get("lyrics"))
         elif self._muxer == "asf" and self._about.cover is not None:

@@ -92,7 +92,7 @@ def copy_plan(kind: str, sound: Sound, target: TargetFormat, options: Conversion
     ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls it.
     """
     is_asked_anew = options.bit_rate is not None or options.quality is not None
-    if kind not in _COPIED_KINDS or sound.codec != target.codec or is_asked_anew:
+    if kind not in _COPIED_KINDS or sound.codec != target.codec or is_asked_anew or options.edits_sound:
         return None
     asked = (
         (options.sample_rate, sound.sample_rate),
@@ -182,8 +182,12 @@ def _lossless(plan: Plan, sound: Sound, target: TargetFormat, options: Conversio
         sample_format=sample_format,
         channel_layout=_kept_layout(plan, sound, target),
         raw_bits=24 if depth == 24 else None,
-        dither=not as_float and sound.is_lossless and (depth < sound.depth or sound.is_float),
+        dither=not as_float and (options.changes_samples or _is_narrower(depth, sound)),
     )
+
+
+def _is_narrower(depth: int, sound: Sound) -> bool:
+    return sound.is_lossless and (depth < sound.depth or sound.is_float)
 
 
 def _depth(sound: Sound, target: TargetFormat) -> int:
@@ -203,7 +207,11 @@ def _kept_layout(plan: Plan, sound: Sound, target: TargetFormat) -> str:
 
 
 def _lossy(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:
-    sample_formats = {"mp3": "s16p" if sound.depth <= 16 else "fltp", "opus": "flt", "vorbis": "flt"}
+    sample_formats = {
+        "mp3": "s16p" if sound.depth <= 16 and not options.changes_samples else "fltp",
+        "opus": "flt",
+        "vorbis": "flt",
+    }
     quality = options.quality
     if quality is None and target.quality is not None:
         quality = target.quality.default
@@ -237,7 +245,7 @@ def _losses(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionO
     speakers = _speakers(sound.channel_layout)
     if plan.channels == sound.channels and speakers and speakers != _speakers(plan.channel_layout):
         said.append(f"{sound.channel_layout} layout ({target.title} gets {plan.channel_layout})")
-    if plan.dither and options.bit_depth is None:
+    if plan.dither and options.bit_depth is None and _is_narrower(_bits(plan), sound):
         kind = "float" if sound.is_float else "bit"
         said.append(f"{sound.depth}-{kind} samples ({target.title} gets {_bits(plan)} bit)")
     if options.bit_rate and plan.bit_rate and plan.bit_rate < options.bit_rate:

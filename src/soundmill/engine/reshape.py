@@ -111,7 +111,8 @@ class _Chain:
 
 
 def _resample_arguments(plan: Plan, source_rate: int) -> str:
-    arguments = [str(plan.sample_rate)]
+    # Else a mix into fewer channels is normalised in integers and clips in floating point.
+    arguments = [str(plan.sample_rate), "rematrix_maxval=1.0"]
     if plan.sample_rate != source_rate:
         arguments.append(_LONG_FILTER)
     if plan.dither:

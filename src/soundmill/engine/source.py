@@ -81,10 +81,12 @@ class Source:
         return duration / av.time_base if duration and duration > 0 else None
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, audio_stream: int | None = None) -> Source:
     """Sniff and open ``path`` (absolute). FFmpeg opens this very file with the one demuxer that fits, and no other file.
 
-    Raises ``ConversionError``: ``EMPTY_INPUT``, ``UNSUPPORTED_INPUT``, ``DAMAGED_INPUT``, ``NO_AUDIO``.
+    Of several sounds it is the one with the number ``audio_stream``, from 0; else the one that players choose.
+
+    Raises ``ConversionError``: ``EMPTY_INPUT``, ``UNSUPPORTED_INPUT``, ``DAMAGED_INPUT``, ``NO_AUDIO``, ``UNSUITABLE_OPTIONS``.
     """
     with path.open("rb") as stream:
         kind = sniff(stream)
@@ -107,7 +109,7 @@ def open_source(path: Path) -> Source:
             FailureCode.DAMAGED_INPUT, "The file is damaged: its beginning can't be read.", detail_for_log=str(error)
         ) from error
     try:
-        sound = _sound_of(container)
+        sound = _sound_of(container, audio_stream)
         return Source(path, kind, container, sound, declared_sample_count(path, kind, container, sound))
     except BaseException:
         container.close()
@@ -136,10 +138,17 @@ def _junk_bytes(file: BinaryIO) -> int:
     return first_mpeg_frame(file.read(_JUNK_BYTES)) or 0
 
 
-def _sound_of(container: InputContainer) -> AudioStream:
+def _sound_of(container: InputContainer, audio_stream: int | None) -> AudioStream:
     streams = container.streams.audio
     if not streams:
         raise ConversionError(FailureCode.NO_AUDIO, "This file holds no audio.")
+    if audio_stream is not None:
+        if audio_stream >= len(streams):
+            raise ConversionError(
+                FailureCode.UNSUITABLE_OPTIONS,
+                f"There is no sound with the number {audio_stream}: this file has {len(streams)}, counted from 0.",
+            )
+        streams = (streams[audio_stream],)
     readable = [each for each in streams if _decoder_name(each) in _DECODERS]
     if not readable:
         raise ConversionError(

@@ -61,6 +61,12 @@ def read_about(path: Path, container: InputContainer, sound: Stream) -> About:
     return About(tags, cover, tuple(container.chapters()), unread_tags + unread_cover)
 
 
+def tag_name(name: str) -> str:
+    """The name by which a tag is known here, whatever its format calls it."""
+    key = name.lower()
+    return "lyrics" if key.startswith("lyrics-") else _SAME.get(key, key)
+
+
 def missing(wanted: About, found: About) -> tuple[str, ...]:
     """What ``found`` lacks of ``wanted``, named for people."""
     lost = [f"tag: {name}" for name, value in wanted.tags.items() if not _is_kept(name, value, found.tags)]
@@ -76,8 +82,7 @@ def _tags(container: InputContainer, sound: Stream) -> tuple[dict[str, str], tup
     tags: dict[str, str] = {}
     left_out: list[str] = []
     for name, value in {**container.metadata, **sound.metadata}.items():
-        key = name.lower()
-        key = "lyrics" if key.startswith("lyrics-") else _SAME.get(key, key)
+        key = tag_name(name)
         if key in _TECHNICAL or key.startswith(_TECHNICAL_PREFIXES) or not value.strip():
             continue
         if len(tags) < _MOST_TAGS and len(value) <= _LONGEST_TAG:

@@ -10,6 +10,7 @@ import soundfile
 from soundmill.engine.decode import Decoding
 from soundmill.engine.facts import sound_facts
 from soundmill.engine.job import Limits
+from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.plan import Plan
 from soundmill.engine.source import open_source
 from soundmill.engine.tags import About, read_about
@@ -27,15 +28,19 @@ class Verified:
     about: About
 
 
-def verify(path: Path, target: TargetFormat, plan: Plan, encoded_samples: int, limits: Limits) -> Verified:
+def verify(
+    path: Path, target: TargetFormat, plan: Plan, encoded_samples: int, limits: Limits, meter: LoudnessMeter | None
+) -> Verified:
     """Decode the result to its end and compare it with the plan. ``encoded_samples`` went into the encoder, per channel.
+
+    ``meter`` hears it on the way, if there is one.
 
     Raises ``ConversionError`` with ``VERIFICATION_FAILED`` and what was wrong in the log.
     """
     try:
         with open_source(path) as result:
             about = read_about(path, result.container, result.stream)
-            decoding = Decoding(result, limits.decoded * 2)
+            decoding = Decoding(result, limits.decoded * 2, meter)
             for _ in decoding.frames():
                 pass
             facts = sound_facts(path, result, decoding, about)
@@ -45,6 +50,12 @@ def verify(path: Path, target: TargetFormat, plan: Plan, encoded_samples: int, l
     if target.codec == "vorbis" and (counted := soundfile.info(path).frames) != encoded_samples:
         raise _failed(f"the granules count {counted} samples instead of {encoded_samples}")
     return Verified(facts, about)
+
+
+def check_edited(planned: int, edited: int) -> None:
+    """Exactly as many samples must come out of the edits as follow from the options. Raises like :func:`verify`."""
+    if planned != edited:
+        raise _failed(f"{edited} samples after editing instead of {planned}")
 
 
 def _compare(target: TargetFormat, plan: Plan, encoded_samples: int, facts: SoundFacts) -> None:

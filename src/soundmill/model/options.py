@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from soundmill.model.edits import EDIT_RANGES, parse_flag, parse_number, parse_tags
 from soundmill.model.errors import FieldError, InvalidOptions
 from soundmill.model.formats import ANY_SAMPLE_RATE, TargetFormat
 
@@ -15,6 +16,8 @@ class ConversionOptions:
     """What the client asked for; ``None`` leaves the choice to the engine (the source's value where it fits).
 
     ``bit_rate`` in bits per second, ``quality`` on the format's own scale, ``sample_rate`` in hertz, ``bit_depth`` in bits.
+    Those behind are the same for every target; :data:`soundmill.model.edits.EDIT_RANGES` says their units. ``tags`` maps lower-case
+    names to texts, of which an empty one removes; ``strip_tags`` takes away all that the source says of itself first.
     """
 
     bit_rate: int | None = None
@@ -22,6 +25,36 @@ class ConversionOptions:
     sample_rate: int | None = None
     channels: int | None = None
     bit_depth: int | None = None
+    trim_start: float | None = None
+    trim_end: float | None = None
+    fade_in: float | None = None
+    fade_out: float | None = None
+    gain: float | None = None
+    loudness: float | None = None
+    true_peak: float | None = None
+    tempo: float | None = None
+    audio_stream: int | None = None
+    tags: Mapping[str, str] | None = None
+    strip_tags: bool | None = None
+    measure_loudness: bool | None = None
+
+    @property
+    def changes_samples(self) -> bool:
+        """True when other samples than the source's come out, and not only fewer."""
+        return bool(self.fade_in or self.fade_out or self.gain or self.loudness is not None) or self.tempo not in (
+            None,
+            1,
+        )
+
+    @property
+    def wants_loudness(self) -> bool:
+        """True when the loudness of source and result is measured."""
+        return bool(self.measure_loudness) or self.loudness is not None
+
+    @property
+    def edits_sound(self) -> bool:
+        """True when the sound can't be copied as it is."""
+        return self.changes_samples or bool(self.trim_start) or self.trim_end is not None
 
     def as_dict(self) -> dict[str, Any]:
         """The options that were given, by their JSON names."""
@@ -34,6 +67,18 @@ OPTION_NAMES: Mapping[str, str] = {
     "sampleRate": "sample_rate",
     "channels": "channels",
     "bitDepth": "bit_depth",
+    "trimStart": "trim_start",
+    "trimEnd": "trim_end",
+    "fadeIn": "fade_in",
+    "fadeOut": "fade_out",
+    "gain": "gain",
+    "loudness": "loudness",
+    "truePeak": "true_peak",
+    "tempo": "tempo",
+    "audioStream": "audio_stream",
+    "tags": "tags",
+    "stripTags": "strip_tags",
+    "measureLoudness": "measure_loudness",
 }
 
 
@@ -57,9 +102,9 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
         if raw is None or raw == "":
             continue
         try:
-            values[name] = float(raw) if name == "quality" else _whole_number(raw)
-        except (TypeError, ValueError, OverflowError):
-            errors.append(FieldError(json, f"“{str(raw)[:40]}” is not a number."))
+            values[name] = _parsed(json, raw)
+        except (TypeError, ValueError, OverflowError) as error:
+            errors.append(FieldError(json, _misunderstood(json, raw, error)))
     if not errors:
         options = ConversionOptions(**values)
         errors = _complaints(target, options)
@@ -67,6 +112,25 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
             return options
     complaints = " ".join(f"{each.field}: {each.message}" for each in errors)
     raise InvalidOptions(f"These options don't fit {target.title}. {complaints}", tuple(errors))
+
+
+def _parsed(json: str, raw: object) -> object:
+    if json == "tags":
+        return parse_tags(raw)
+    if json in _FLAGS:
+        return parse_flag(raw)
+    if json == "quality" or (json in EDIT_RANGES and not EDIT_RANGES[json].is_whole):
+        return parse_number(raw)
+    return _whole_number(raw)
+
+
+def _misunderstood(json: str, raw: object, error: Exception) -> str:
+    if json == "tags":
+        return str(error)
+    return f"“{str(raw)[:40]}” is {'neither true nor false' if json in _FLAGS else 'not a number'}."
+
+
+_FLAGS = frozenset({"stripTags", "measureLoudness"})
 
 
 def _whole_number(raw: object) -> int:
@@ -100,6 +164,21 @@ def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldE
                 "Give either bitRate (constant) or quality (variable), not both.",
             )
         )
+    return found + _edit_complaints(options)
+
+
+def _edit_complaints(options: ConversionOptions) -> list[FieldError]:
+    found = []
+    for field, allowed in EDIT_RANGES.items():
+        value = getattr(options, OPTION_NAMES[field])
+        if value is not None and (complaint := allowed.complaint(value)):
+            found.append(FieldError(field, complaint))
+    if options.trim_end is not None and options.trim_end <= (options.trim_start or 0):
+        found.append(FieldError("trimEnd", "It lies behind trimStart."))
+    if options.gain is not None and options.loudness is not None:
+        found.append(FieldError("gain", "Give either gain or loudness, not both."))
+    if options.true_peak is not None and options.loudness is None:
+        found.append(FieldError("truePeak", "It belongs to loudness: give that too."))
     return found
 
 

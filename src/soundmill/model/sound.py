@@ -8,11 +8,20 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Loudness:
+    """After EBU R 128: ``integrated`` in LUFS, ``range`` in LU (EBU Tech 3342), ``true_peak`` in dBTP (ITU-R BS.1770)."""
+
+    integrated: float
+    range: float
+    true_peak: float
+
+
+@dataclass(frozen=True, slots=True)
 class SoundFacts:
     """Facts read from decoding a file, never from its header alone.
 
     ``duration`` is in seconds, ``sample_rate`` in hertz, ``bit_rate`` in bits per second; ``sample_count`` counts
-    samples per channel. ``tags`` have lower-case keys.
+    samples per channel. ``tags`` have lower-case keys. ``loudness`` is ``None`` where nobody asked for it, and for silence.
     """
 
     codec: str
@@ -27,6 +36,7 @@ class SoundFacts:
     tags: Mapping[str, str] = field(default_factory=dict)
     has_cover: bool = False
     chapter_count: int = 0
+    loudness: Loudness | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -35,7 +45,10 @@ class SoundFacts:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SoundFacts:
         """The inverse of :meth:`as_dict`; names that only a newer version knows are left out. Raises ``TypeError`` for missing ones."""
-        return cls(**{name: value for name, value in values.items() if name in cls.__slots__})
+        known = {name: value for name, value in values.items() if name in cls.__slots__}
+        if known.get("loudness") is not None:
+            known["loudness"] = Loudness(**known["loudness"])
+        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True)

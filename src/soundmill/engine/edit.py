@@ -1,0 +1,199 @@
+"""Cut, speed, gain, limiter and fades between the decoder and the encoder, exact to the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.audio.frame import AudioFrame
+from av.filter import Graph
+
+from soundmill.engine.plan import Plan
+from soundmill.engine.reshape import Reshaper
+from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.options import ConversionOptions
+
+_FRAMES_A_PULL = 32
+# True peaks lie between samples: four times the rate shows them (ITU-R BS.1770-5, annex 2).
+_OVERSAMPLING = 4
+# The way back to the sound's own rate rounds corners up by less than this.
+_LIMITER_MARGIN_DB = 0.1
+_FLOAT = ("aformat", "sample_fmts=dblp")
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What is done to a sound, in this order. ``end`` and ``source_samples`` are known after a first pass only.
+
+    ``start`` and ``end`` in samples of the source, ``gain`` in dB, ``limit`` is a true peak in dBTP, fades in samples of the result.
+    """
+
+    rate: int
+    start: int = 0
+    end: int | None = None
+    tempo: float = 1.0
+    gain: float = 0.0
+    limit: float | None = None
+    fade_in: int = 0
+    fade_out: int = 0
+    source_samples: int | None = None
+    only_cut: bool = False
+    """True where every sample that is left stays as it was."""
+
+    def sample_count(self, source_samples: int) -> int:
+        """How many samples a channel come out of so many."""
+        end = source_samples if self.end is None else min(self.end, source_samples)
+        return round(max(0, end - self.start) / self.tempo)
+
+    @property
+    def needs_length(self) -> bool:
+        """True where the sound's end must be known at its beginning: a first pass counts it."""
+        return bool(self.fade_out) or self.tempo != 1 or self.limit is not None
+
+
+def make_edits(options: ConversionOptions, rate: int) -> Edits:
+    """The edits that ``options`` ask for, in samples at the source's ``rate``; those for a loudness aside."""
+
+    def samples(seconds: float | None) -> int:
+        return round((seconds or 0) * rate)
+
+    return Edits(
+        rate=rate,
+        start=samples(options.trim_start),
+        end=None if options.trim_end is None else samples(options.trim_end),
+        tempo=options.tempo or 1.0,
+        gain=options.gain or 0.0,
+        fade_in=samples(options.fade_in),
+        fade_out=samples(options.fade_out),
+        only_cut=not options.changes_samples,
+    )
+
+
+class Editor:
+    """Edits frames on their way. After :meth:`edited` ended, ``sample_count`` says how many samples came out."""
+
+    def __init__(self, edits: Edits, plan: Plan) -> None:
+        """Sound that is changed takes the layout of ``plan`` before: a mix of channels has other peaks than they have."""
+        self._edits = edits
+        self._plan = plan
+        self._position = 0
+        self.sample_count = 0
+
+    def edited(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
+        """Every frame of the result. ``frames`` are read to their end, so that what is damaged is found behind a cut, too.
+
+        Raises ``ConversionError`` with ``UNSUITABLE_OPTIONS`` where nothing is left.
+        """
+        graph: _Graph | None = None
+        for frame in self._in_one_form(frames):
+            begin, self._position = self._position, self._position + frame.samples
+            if self._position <= self._edits.start or (self._edits.end is not None and begin >= self._edits.end):
+                continue
+            if graph is None:
+                graph = _Graph(frame, self._edits, begin)
+            yield from self._counted(graph.feed(frame))
+        if graph is not None:
+            yield from self._counted(graph.flush())
+        if not self.sample_count:
+            raise ConversionError(
+                FailureCode.UNSUITABLE_OPTIONS,
+                f"Nothing is left of the sound with these options: it ends at {self._position / self._edits.rate:.3f} s.",
+            )
+
+    def _in_one_form(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
+        """A source that changes its form midway goes on in that of its first frame."""
+        reshaper: Reshaper | None = None
+        for frame in frames:
+            if reshaper is None:
+                reshaper = Reshaper(self._form(frame), 0)
+            yield from reshaper.feed(frame)
+        if reshaper is not None:
+            yield from reshaper.flush()
+
+    def _form(self, first: AudioFrame) -> Plan:
+        layout = first.layout
+        channels, name, sample_format = layout.nb_channels, layout.name, first.format.name
+        if not self._edits.only_cut:
+            channels, name, sample_format = self._plan.channels, self._plan.channel_layout, "dblp"
+        return Plan("", "", first.sample_rate, channels, name, sample_format)
+
+    def _counted(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
+        for frame in frames:
+            self.sample_count += frame.samples
+            yield frame
+
+
+class _Graph:
+    """A filter graph for a sound of which the first sample that it gets is the one with the number ``begin``."""
+
+    def __init__(self, first: AudioFrame, edits: Edits, begin: int) -> None:
+        graph = Graph()
+        graph.threads = 1
+        rate = edits.rate
+        self._entry = graph.add_abuffer(
+            sample_rate=rate, format=first.format.name, layout=first.layout.name, time_base=Fraction(1, rate)
+        )
+        self._exit = graph.add("abuffersink")
+        steps = [graph.add(name, arguments) for name, arguments in filters(edits, begin)]
+        graph.link_nodes(self._entry, *steps, self._exit)
+        graph.configure()
+        self._graph = graph
+        self._pushed = 0
+
+    def feed(self, frame: AudioFrame) -> Iterator[AudioFrame]:
+        frame.pts = None
+        frame.time_base = Fraction(1, frame.sample_rate)
+        self._entry.push(frame)
+        self._pushed += 1
+        if self._pushed % _FRAMES_A_PULL == 0:
+            yield from self._pulled()
+
+    def flush(self) -> Iterator[AudioFrame]:
+        yield from self._pulled()
+        self._entry.push(None)
+        yield from self._pulled()
+
+    def _pulled(self) -> Iterator[AudioFrame]:
+        while True:
+            try:
+                frame = self._exit.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+            if isinstance(frame, AudioFrame):
+                yield frame
+
+
+def filters(edits: Edits, begin: int = 0) -> list[tuple[str, str]]:
+    """FFmpeg's filters and their arguments for a sound that begins with its sample ``begin``."""
+    end = "" if edits.end is None else f":end_sample={edits.end - begin}"
+    chain = [("atrim", f"start_sample={max(0, edits.start - begin)}{end}"), ("asetpts", "N")]
+    if edits.only_cut:
+        return chain
+    if edits.tempo != 1:
+        chain.append(("atempo", f"{edits.tempo}"))
+    if edits.gain:
+        chain.append(("volume", f"{edits.gain}dB:precision=double"))
+    if edits.limit is not None:
+        chain += _limiter(edits.rate, edits.limit)
+    length = None if edits.source_samples is None else edits.sample_count(edits.source_samples)
+    if length is not None:
+        # The filters before know the length only nearly.
+        chain += [("apad", f"whole_len={length}"), ("atrim", f"end_sample={length}"), ("asetpts", "N")]
+    if edits.fade_in:
+        chain.append(("afade", f"t=in:start_sample=0:nb_samples={edits.fade_in}"))
+    if edits.fade_out and length is not None:
+        samples = min(edits.fade_out, length)
+        chain.append(("afade", f"t=out:start_sample={length - samples}:nb_samples={samples}"))
+    return chain
+
+
+def _limiter(rate: int, limit: float) -> list[tuple[str, str]]:
+    highest = 10 ** ((limit - _LIMITER_MARGIN_DB) / 20)
+    return [
+        ("aresample", f"{rate * _OVERSAMPLING}"),
+        ("alimiter", f"limit={highest:.6f}:attack=5:release=50:level=0:latency=1"),
+        ("aresample", f"{rate}"),
+        _FLOAT,
+    ]

@@ -1,0 +1,95 @@
+"""Options that change the sound or what is said about it: the same for every target, each with its range."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+LONGEST_SECONDS = 360_000.0
+MOST_TAGS, LONGEST_TAG_NAME, LONGEST_TAG_TEXT = 100, 100, 10_000
+_TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRange:
+    """A number from ``minimum`` to ``maximum`` in ``unit`` (``""`` for a count or a factor)."""
+
+    minimum: float
+    maximum: float
+    unit: str
+    meaning: str
+    is_whole: bool = False
+
+    def complaint(self, value: float) -> str | None:
+        """What is wrong with ``value``, in a sentence; ``None`` when it lies in the range."""
+        if self.minimum <= value <= self.maximum:
+            return None
+        unit = f" in {self.unit}" if self.unit else ""
+        return f"{self.meaning}: a number{unit} from {self.minimum:g} to {self.maximum:g}."
+
+
+EDIT_RANGES: Mapping[str, NumberRange] = MappingProxyType(
+    {
+        "trimStart": NumberRange(0, LONGEST_SECONDS, "seconds", "Where in the source the result begins"),
+        "trimEnd": NumberRange(0.001, LONGEST_SECONDS, "seconds", "Where in the source the result ends"),
+        "fadeIn": NumberRange(0, 600, "seconds", "How long the sound rises from silence"),
+        "fadeOut": NumberRange(0, 600, "seconds", "How long the sound falls to silence"),
+        "gain": NumberRange(-60, 60, "dB", "Louder or quieter"),
+        "loudness": NumberRange(-70, -5, "LUFS", "Integrated loudness of the result (EBU R 128)"),
+        "truePeak": NumberRange(-9, 0, "dBTP", "Highest true peak with loudness (ITU-R BS.1770)"),
+        "tempo": NumberRange(0.5, 2, "", "Speed at the same pitch"),
+        "audioStream": NumberRange(0, 99, "", "Which of the source's sounds, counted from 0", is_whole=True),
+    }
+)
+"""By their JSON names. ``tags``, ``stripTags`` and ``measureLoudness`` are no numbers."""
+
+
+def parse_number(raw: object) -> float:
+    """A finite number. Raises ``TypeError`` or ``ValueError``."""
+    if isinstance(raw, bool):
+        raise TypeError
+    number = float(str(raw).strip())
+    if not math.isfinite(number):
+        raise ValueError(raw)
+    return number
+
+
+def parse_flag(raw: object) -> bool | None:
+    """A truth value, also as a form sends it; not asking is ``None``. Raises ``ValueError``."""
+    text = str(raw).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return None
+    raise ValueError(text)
+
+
+def parse_tags(raw: object) -> dict[str, str]:
+    """A mapping of tags to texts, or the JSON of one as a form sends it. Raises ``ValueError`` with a sentence."""
+    if isinstance(raw, str):
+        try:
+            raw = json.loads(raw)
+        except (json.JSONDecodeError, RecursionError):
+            raw = None
+    if not isinstance(raw, Mapping):
+        raise ValueError(
+            'It is an object of tags and texts, e.g. {"title": "A new one", "comment": ""}; an empty text removes.'
+        )
+    if len(raw) > MOST_TAGS:
+        raise ValueError(f"There are at most {MOST_TAGS} of them.")
+    tags = {str(name).strip().lower(): text for name, text in raw.items()}
+    for name, text in tags.items():
+        if not isinstance(text, str) or len(text) > LONGEST_TAG_TEXT or not _is_storable(text):
+            raise ValueError(
+                f"The text of “{name[:40]}” has at most {LONGEST_TAG_TEXT} characters, and none that is no text."
+            )
+        if not 1 <= len(name) <= LONGEST_TAG_NAME or not name.isascii() or not name.isprintable() or "=" in name:
+            raise ValueError("A tag's name has 1 to 100 printable ASCII characters but “=”.")
+    return tags
+
+
+def _is_storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
