@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,11 +29,11 @@ def worker(server: RedisServer, tmp_path: Path) -> Iterator[Path]:
     command += ["--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     environment = {**os.environ, "BROKER": server.url, "DIRECTORY": str(tmp_path)}
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     yield tmp_path
-    (tmp_path / "hold").unlink(missing_ok=True)
-    process.terminate()
-    process.wait(30)
+    # How it stops is tested elsewhere.
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def test_a_worker_that_was_busy_while_the_broker_was_restarted_hears_again(server: RedisServer, worker: Path) -> None:

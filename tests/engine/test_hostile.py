@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import struct
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import mutagen
 import numpy as np
-import psutil
 import pytest
 from mutagen.flac import FLAC
 from mutagen.flac import Picture as FlacPicture
@@ -22,6 +20,7 @@ from mutagen.id3 import APIC, ID3, TXXX
 from soundmill.engine import Limits
 from soundmill.model.conversion import ConversionError, Failure, FailureCode
 from tests.engine.conftest import Convert
+from tests.engine.mills import conversions
 from tests.sounds import RATE, decoded, encoded, ffmpeg, jpeg, music, write
 
 SLOW = pytest.mark.slow
@@ -36,7 +35,7 @@ SECONDS = 6.0
 def nothing_is_left_behind(tmp_path: Path) -> Iterator[None]:
     """No process but the mill's server outlives its job, and only the job's own directory is written to."""
     yield
-    assert [each for each in psutil.Process().children(recursive=True) if each.ppid() != os.getpid()] == []
+    assert conversions() == []
 
 
 def failure_of(convert: Convert, source: Path, to: str = "wav", limits: Limits = MODEST) -> Failure:

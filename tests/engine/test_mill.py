@@ -14,6 +14,7 @@ import pytest
 from soundmill.engine import Job, Limits, Mill
 from soundmill.model.conversion import ConversionError, ConversionStopped, FailureCode
 from soundmill.model.formats import FORMATS
+from tests.engine.mills import conversions, servers
 from tests.sounds import music, write
 from tests.waiting import until
 
@@ -30,15 +31,6 @@ def short_job(tmp_path: Path) -> Job:
     directory = tmp_path / "short"
     directory.mkdir()
     return Job(write(tmp_path / "short.wav", music(0.2)), directory, FORMATS["flac"])
-
-
-def conversions() -> list[psutil.Process]:
-    """The processes below the mills' servers, which are not the only children of a test's process."""
-    return [each for server in servers() for each in server.children(recursive=True)]
-
-
-def servers() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "soundmill.engine.server" in each.cmdline()]
 
 
 @pytest.fixture(autouse=True)
