@@ -19,6 +19,7 @@ import structlog
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
 
 from soundmill.app import BATCH_QUEUE, START_CONVERSION, App, configure_logs, load_settings, open_mill
+from soundmill.engine import cores
 from soundmill.model.errors import ConfigurationError, Unreachable
 from soundmill.service.work import Worker
 
@@ -124,7 +125,7 @@ def run_fleet_worker() -> None:
     arguments = ["--quiet", "worker", "--queues", BATCH_QUEUE, "--loglevel", "WARNING", "--pool", "prefork"]
     arguments += [
         "--concurrency",
-        str(_settings.workers or os.cpu_count() or 1),
+        str(_settings.workers or cores()),
         "--hostname",
         f"soundmill-{os.getpid()}@%h",
     ]

@@ -18,8 +18,9 @@ import psutil
 import pytest
 
 from soundmill import __version__
-from soundmill.cli.serve import child_specs, core_count
+from soundmill.cli.serve import child_specs
 from soundmill.cli.welcome import address, answers_ready, how_to_try
+from soundmill.engine import cores
 from tests.waiting import is_alive, until
 
 SOUNDMILL = (sys.executable, "-m", "soundmill")
@@ -88,7 +89,7 @@ def test_one_machine_runs_an_api_its_workers_and_a_janitor() -> None:
     assert [spec.name for spec in specs] == ["api", "worker 1", "worker 2", "janitor"]
     assert [spec.stops_first for spec in specs] == [True, False, False, False]
     assert {spec.environment["SOUNDMILL_DATA_DIR"] for spec in specs} == {str(Path("data").absolute())}
-    assert core_count() >= 1
+    assert cores() >= 1
 
 
 def test_the_address_of_all_interfaces_is_one_that_a_browser_takes() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from datetime import timedelta
@@ -32,12 +31,13 @@ def serve(
     keep_private()
     with told_in_one_line():
         from soundmill.app import App, load_settings
+        from soundmill.engine import cores
 
         settings = load_settings(host=host, port=port, workers=workers, data_dir=data_dir)
         free_port = checked_port(settings.host, settings.port)
         App(settings).prepare()
         supervisor = Supervisor(
-            child_specs(settings.host, free_port, settings.workers or core_count(), settings.data_dir),
+            child_specs(settings.host, free_port, settings.workers or cores(), settings.data_dir),
             drain=timedelta(seconds=settings.drain_seconds),
             say=lambda line: print(f"soundmill: {line}", file=sys.stderr, flush=True),
             is_ready=lambda: answers_ready(settings.host, free_port),
@@ -72,8 +72,3 @@ def checked_port(host: str, port: int) -> int:
         raise ConfigurationError(
             f"Can't listen on {host} port {port}: {error.strerror}. Choose another with --host and --port."
         ) from error
-
-
-def core_count() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
