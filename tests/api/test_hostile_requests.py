@@ -171,3 +171,18 @@ def test_a_report_that_is_none(ann: User, fleet: App, client: FlaskClient, body:
     task = ann.upload().get_json()["id"]
     client.post("/api/board/claim", json={"owner": "me"}, headers=SECRET)
     assert client.post(f"/api/tasks/{task}/processed", json=body, headers=SECRET).status_code == 400
+
+
+def test_a_file_name_in_latin_1_is_read_as_such(ann: User) -> None:
+    body = "--b\r\nContent-Disposition: form-data; name=newFormat\r\n\r\nmp3\r\n" + (
+        '--b\r\nContent-Disposition: form-data; name="fileName"; filename="Tönend.wav"\r\n\r\nRIFF\r\n--b--\r\n'
+    )
+    kind = "multipart/form-data; boundary=b"
+    answer = ann.call("POST", "/api/tasks", data=body.encode("latin-1"), content_type=kind)
+    assert (answer.status_code, answer.get_json()["fileName"]) == (202, "Tönend.wav")
+
+
+def test_a_part_without_a_name_is_no_text_field(ann: User) -> None:
+    body = b"--b\r\nContent-Disposition: form-data\r\n\r\nmp3\r\n--b--\r\n"
+    answer = ann.call("POST", "/api/tasks", data=body, content_type="multipart/form-data; boundary=b")
+    assert answer.status_code == 400

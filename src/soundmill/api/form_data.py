@@ -1,0 +1,59 @@
+"""Multipart forms (RFC 7578) as Werkzeug reads them, but without looking closely at every byte of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from werkzeug.datastructures import Headers
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
+
+_PIECE_BYTES = 32 * 1024  # Werkzeug's decoder is slower with larger ones
+_LONGEST_LINE_BREAK = 2
+
+
+class FormDecoder(MultipartDecoder):
+    """What Werkzeug's decoder would say, for chunks of any size.
+
+    Where a file's bytes hold no ``--boundary`` there is nothing to decide: they pass as they are. Only what may belong to a boundary is
+    left to Werkzeug, so that its grammar is the only one.
+    """
+
+    def __init__(self, boundary: bytes, *, fields_limit: int, most_parts: int) -> None:
+        super().__init__(boundary, max_form_memory_size=fields_limit, max_parts=most_parts)
+        self._delimiter = b"--" + boundary
+        self._undecided = _LONGEST_LINE_BREAK + len(self._delimiter) - 1
+        self._in_file = False
+
+    def events(self, chunk: bytes) -> Iterator[Event]:
+        """The fields, files and pieces of data that ``chunk`` completes; an empty one is the end.
+
+        Raises ``ValueError`` for what is no form, ``RequestEntityTooLarge`` for too many parts or too large fields.
+        """
+        if not chunk:
+            self.receive_data(None)
+            yield from self._decoded()
+            return
+        if self._in_file and self.state is State.DATA:
+            chunk = b"".join((self.buffer, chunk))
+            self.buffer.clear()
+            if self._delimiter not in chunk:
+                yield Data(chunk[: -self._undecided], more_data=True)
+                self.buffer.extend(chunk[-self._undecided :])
+                return
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            self.receive_data(chunk[start : start + _PIECE_BYTES])
+            yield from self._decoded()
+
+    def _decoded(self) -> Iterator[Event]:
+        while not isinstance(event := self.next_event(), Epilogue | NeedData):
+            if isinstance(event, File | Field):
+                self._in_file = isinstance(event, File)
+            yield event
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        # Werkzeug's own reads UTF-8 only, but some clients send a file name as it lies on their disk (RFC 7578, section 5.1).
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            data = data.decode("latin-1").encode()
+        return super()._parse_headers(data)
