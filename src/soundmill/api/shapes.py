@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from soundmill.model.edits import EDIT_RANGES
@@ -54,7 +55,7 @@ class SoundOut(Shape):
     channels: int | None = None
     bit_rate: int | None = None
     bit_depth: int | None = None
-    tags: dict[str, str] = {}
+    tags: dict[str, str] = Field(default_factory=dict)  # a plain {} would be copied deeply for each
     has_cover: bool = False
     chapter_count: int = 0
     loudness: LoudnessOut | None = None
@@ -176,6 +177,14 @@ def task_out(task: TaskView) -> TaskOut:
         started_at=task.started_at,
         finished_at=task.finished_at,
     )
+
+
+def tasks_json(tasks: Iterable[TaskView]) -> bytes:
+    """A list of tasks as JSON, without the way over dictionaries and dates as text: a page is asked for more often than all else."""
+    return _TASKS.dump_json([task_out(task) for task in tasks], by_alias=True)
+
+
+_TASKS = TypeAdapter(list[TaskOut])
 
 
 def format_out(target: TargetFormat) -> FormatOut:

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from soundmill.api.authentication import signed_in
 from soundmill.api.multipart import received_form
 from soundmill.api.services import services
-from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_out
+from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_out, tasks_json
 from soundmill.model.errors import InvalidRequest
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
@@ -87,7 +87,7 @@ def list_tasks(account: Account, given: PageIn) -> Response:
     size = min(given.max, _LARGEST_PAGE)
     page = PageRequest(size, bool(given.order), given.after, given.status)
     found = services().tasks.page(account.id, page)
-    answer = make_response([_json(task) for task in found])
+    answer = Response(tasks_json(found), mimetype="application/json")
     if found and len(found) == size:
         following = urlencode({**request.args.to_dict(), "after": found[-1].id})
         answer.headers["Link"] = f'<{request.path}?{following}>; rel="next"'

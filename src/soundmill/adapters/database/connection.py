@@ -18,6 +18,9 @@ from soundmill.model.errors import Busy, Unreachable
 
 _BUSY_MILLISECONDS = 15_000
 _POOL_SECONDS = 10
+_AUTOCOMMIT: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+_NO_BEGIN: dict[str, Any] = {"soundmill_begin": ""}
+_IMMEDIATE: dict[str, Any] = {"soundmill_begin": "BEGIN IMMEDIATE"}
 
 
 def sqlite_url(path: Path) -> URL:
@@ -42,6 +45,7 @@ class Database:
             pool_timeout=_POOL_SECONDS,
             pool_pre_ping=not self.is_sqlite,
         )
+        self._looking = self._engine.execution_options(**(_NO_BEGIN if self.is_sqlite else _AUTOCOMMIT))
         # SQLite lets one write at a time and makes the others poll; within a process a lock is fairer and quicker.
         self._writing: Any = threading.Lock() if self.is_sqlite else nullcontext()
         if self.is_sqlite:
@@ -55,10 +59,16 @@ class Database:
             yield connection
 
     @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """For one SELECT, which sees one state of the database by itself: beginning and ending a transaction costs as much again."""
+        with _our_errors(), self._looking.connect() as connection:
+            yield connection
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that commits at the end, or rolls back when an error leaves it."""
         with _our_errors(), self._writing, self._engine.connect() as connection:
-            connection.execution_options(soundmill_writes=True)
+            connection.execution_options(**_IMMEDIATE)
             with connection.begin():
                 yield connection
 
@@ -100,5 +110,6 @@ def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that reads and then writes fails at once when another wrote between: IMMEDIATE waits instead.
-    writes = connection.get_execution_options().get("soundmill_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = connection.get_execution_options().get("soundmill_begin", "BEGIN")
+    if begin:
+        connection.exec_driver_sql(begin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Executable, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from soundmill.adapters.database.clock import now
@@ -21,9 +21,8 @@ def lock_account(connection: Connection, account_id: int) -> None:
 def add_file(connection: Connection, account_id: int, wanted: str, values: Mapping[str, Any]) -> tuple[int, str]:
     """A row for a file under ``wanted`` or the next free number of it. Gives its id and name."""
     name = free_name(connection, account_id, wanted)
-    row = {**values, "account_id": account_id, "name": name, "created_at": now()}
-    added = connection.execute(insert(files).values(row).returning(files.c.id)).scalar_one()
-    return int(added), name
+    row = {**_NOTHING_STORED, **values, "account_id": account_id, "name": name}
+    return int(connection.execute(_ADD_FILE, row).scalar_one()), name
 
 
 def free_name(connection: Connection, account_id: int, wanted: str) -> str:
@@ -40,15 +39,29 @@ def free_name(connection: Connection, account_id: int, wanted: str) -> str:
 
 
 def _is_taken(connection: Connection, account_id: int, name: str) -> bool:
-    same = select(files.c.id).where(files.c.account_id == account_id, files.c.name == name)
-    return connection.execute(same).first() is not None
+    return connection.execute(_SAME_NAME, {"of_account": account_id, "wanted": name}).first() is not None
 
 
 def _next_number(connection: Connection, account_id: int, name: str) -> int:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    first = dialect.insert(name_counters).values(account_id=account_id, name=name, last=2)
+    row = {"account_id": account_id, "name": name, "last": 2}
+    return int(connection.execute(_COUNT[connection.dialect.name], row).scalar_one())
+
+
+def _counting(first: sqlite.Insert | postgresql.Insert) -> Executable:
     following = first.on_conflict_do_update(
         index_elements=[name_counters.c.account_id, name_counters.c.name],
         set_={"last": name_counters.c.last + 1},
     )
-    return int(connection.execute(following.returning(name_counters.c.last)).scalar_one())
+    return following.returning(name_counters.c.last)
+
+
+# Built once: for a statement of a row or two that costs more than running it, and every upload runs each of these several times.
+_NOTHING_STORED = {"key": None, "size": None, "sha256": None}
+_ADD_FILE = insert(files).values(created_at=now()).returning(files.c.id)
+_SAME_NAME = select(files.c.id).where(
+    files.c.account_id == bindparam("of_account"), files.c.name == bindparam("wanted")
+)
+_COUNT = {
+    "sqlite": _counting(sqlite.insert(name_counters)),
+    "postgresql": _counting(postgresql.insert(name_counters)),
+}

@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Row,
+    bindparam,
     delete,
     exists,
     func,
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -25,6 +25,7 @@ from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.names import add_file, free_name, lock_account
 from soundmill.adapters.database.once import remember, remembered
+from soundmill.adapters.database.pages import page_query
 from soundmill.adapters.database.schema import files, idempotency_keys, tasks
 from soundmill.adapters.database.views import select_views, view
 from soundmill.failpoints import failpoint
@@ -42,7 +43,6 @@ from soundmill.service.ports import Once, Order, PageRequest, StoredFile
 
 _UNKNOWN_BATCH = 500
 _COUNT_SECONDS = 1.0
-_LARGEST_ID = (1 << 63) - 1
 
 
 class DatabaseTasks:
@@ -89,17 +89,14 @@ class DatabaseTasks:
 
     def get(self, account_id: int, task_id: int) -> TaskView:
         """See the port."""
-        with self._database.reading() as connection:
+        with self._database.looking() as connection:
             return _view(connection, account_id, task_id)
 
     def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
-        """See the port. Keyset paging: the index finds the cursor, no row before it is read."""
-        bounds = _beyond(account_id, request, is_sqlite=self._database.is_sqlite)
-        wanted = select_views().where(*bounds).limit(request.size)
-        columns = _page_columns(request)
-        wanted = wanted.order_by(*(column.desc() for column in columns) if request.descending else columns)
-        with self._database.reading() as connection:
-            return [view(row) for row in connection.execute(wanted)]
+        """See the port."""
+        query, given = page_query(account_id, request, is_sqlite=self._database.is_sqlite)
+        with self._database.looking() as connection:
+            return [view(row) for row in connection.execute(query, given)]
 
     def restart(
         self, account_id: int, task_id: int, order: Order | None, once: Once | None = None
@@ -223,28 +220,6 @@ class DatabaseTasks:
             return self._counted + self._since
 
 
-def _page_columns(request: PageRequest) -> list[Any]:
-    by_status = [] if request.status is None else [tasks.c.status]
-    return [tasks.c.account_id, *by_status, tasks.c.id]
-
-
-def _beyond(account_id: int, request: PageRequest, *, is_sqlite: bool) -> tuple[Any, ...]:
-    """What bounds a page, so that the index of :func:`_page_columns` finds its first row.
-
-    With an equality PostgreSQL may walk the primary key instead, past all other accounts' tasks; with ranges over rows SQLite uses
-    only their first column.
-    """
-    columns = _page_columns(request)
-    prefix = [account_id] if request.status is None else [account_id, request.status.value]
-    end = request.after if request.after is not None else (_LARGEST_ID if request.descending else 0)
-    if is_sqlite:
-        same = (column == value for column, value in zip(columns, prefix, strict=False))
-        return (*same, tasks.c.id < end if request.descending else tasks.c.id > end)
-    inside, last = tuple_(*columns), tuple_(*prefix, end)
-    bound, mine = tuple_(*columns[:-1]), tuple_(*prefix)
-    return (inside < last, bound >= mine) if request.descending else (inside > last, bound <= mine)
-
-
 _FRESH: dict[str, Any] = {
     "status": TaskStatus.UPLOADED,
     "progress": 0.0,
@@ -277,20 +252,25 @@ def _add_task(
         "options": order.options.as_dict(),
         "attempt": 0,
         "rank": rank,
-        "due_at": now(),
-        "created_at": now(),
     }
-    return int(connection.execute(insert(tasks).values(row).returning(tasks.c.id)).scalar_one())
+    return int(connection.execute(_ADD_TASK, row).scalar_one())
 
 
 def _next_rank(connection: Connection, account_id: int) -> int:
     """Start-time fair queueing (Goyal, Vin, Cheng 1996) with equal shares: an account's tasks stand one rank behind each
     other, and nobody starts behind the head of the queue. So a single task doesn't wait for another account's thousand.
     """
-    waiting = tasks.c.status == TaskStatus.UPLOADED
-    head = connection.execute(select(func.min(tasks.c.rank)).where(waiting)).scalar()
-    own = connection.execute(select(func.max(tasks.c.rank)).where(waiting, tasks.c.account_id == account_id)).scalar()
+    head, own = connection.execute(_RANKS, {"of_account": account_id}).one()
     return max(head or 0, 0 if own is None else own + 1)
+
+
+# Built once: every upload runs these, and building one costs more than running it.
+_ADD_TASK = insert(tasks).values(due_at=now(), created_at=now()).returning(tasks.c.id)
+_waiting = tasks.c.status == TaskStatus.UPLOADED
+_RANKS = select(
+    select(func.min(tasks.c.rank)).where(_waiting).scalar_subquery(),
+    select(func.max(tasks.c.rank)).where(_waiting, tasks.c.account_id == bindparam("of_account")).scalar_subquery(),
+)
 
 
 def _locked(connection: Connection, account_id: int, task_id: int) -> Row[Any]:
