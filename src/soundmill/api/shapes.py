@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -92,7 +92,7 @@ class TaskOut(Shape):
     error: ErrorOut | None
     started_at: datetime | None
     finished_at: datetime | None
-    expires_at: datetime | None = None
+    expires_at: datetime | None
 
 
 class TasksOut(Shape):
@@ -148,8 +148,8 @@ class FormatOut(Shape):
     )
 
 
-def task_out(task: TaskView) -> TaskOut:
-    """A task as its owner reads it."""
+def task_out(task: TaskView, keep: timedelta | None) -> TaskOut:
+    """A task as its owner reads it; ``keep`` is how long it stays after its end."""
     result = None
     if task.result is not None:
         url = f"/api/files/{quote(task.result.name, safe='')}"
@@ -175,6 +175,7 @@ def task_out(task: TaskView) -> TaskOut:
         error=error,
         started_at=task.started_at,
         finished_at=task.finished_at,
+        expires_at=task.finished_at + keep if task.finished_at and keep else None,
     )
 
 
