@@ -29,8 +29,11 @@ from soundmill.adapters.database import (
     Database,
     DatabaseAccounts,
     DatabaseBoard,
+    DatabaseEvents,
+    DatabaseExpiry,
     DatabaseIdentity,
     DatabaseTasks,
+    DatabaseUsage,
     sqlite_url,
     upgrade,
 )
@@ -41,12 +44,15 @@ from soundmill.engine import Job, Limits, Mill, idle_cores
 from soundmill.model.errors import ConfigurationError, NoRoom, Unreachable
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
+from soundmill.model.quota import Quota
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import RetryRule
 from soundmill.service.accounts import Accounts
 from soundmill.service.belonging import Belonging
+from soundmill.service.feed import Feed
 from soundmill.service.health import Health
-from soundmill.service.ports import Board, Doorbell, QueueGauge
+from soundmill.service.ports import Board, Doorbell, QueueGauge, UsageLedger
+from soundmill.service.retention import Retention
 from soundmill.service.sweep import Janitor, JanitorRule
 from soundmill.service.tasks import Tasks
 from soundmill.service.watch import Watcher
@@ -208,6 +214,11 @@ class App:
         return Watcher(self._task_rows, most=max(1, self.settings.api_threads // 2))
 
     @cached_property
+    def feed(self) -> Feed:
+        """Tells of tasks as things happen to them."""
+        return Feed(DatabaseEvents(self.database), self._task_rows, most=max(1, self.settings.api_threads // 4))
+
+    @cached_property
     def health(self) -> Health:
         """Tries each part that the API needs."""
         # Without the broker uploads are accepted and downloads work all the same: no reason to send clients away.
@@ -228,11 +239,8 @@ class App:
     @cached_property
     def janitor(self) -> Janitor:
         """The sweeps."""
-        accounts = DatabaseAccounts(self.database)
         return Janitor(
             self.board,
-            self._task_rows,
-            accounts,
             self._task_rows,
             self.storage,
             self.workbench,
@@ -244,6 +252,33 @@ class App:
                 scratch_age=timedelta(seconds=self.settings.scratch_age),
             ),
         )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Removes what is kept no longer."""
+        return Retention(
+            DatabaseExpiry(self.database),
+            DatabaseAccounts(self.database),
+            self._task_rows,
+            DatabaseEvents(self.database),
+            self.storage,
+            self.keep,
+        )
+
+    @property
+    def keep(self) -> timedelta | None:
+        """How long tasks stay after their end; ``None`` for ever."""
+        return timedelta(seconds=self.settings.keep) if self.settings.keep else None
+
+    @cached_property
+    def usage(self) -> UsageLedger:
+        """How many bytes each account's files take."""
+        return DatabaseUsage(self.database)
+
+    @property
+    def quota(self) -> Quota:
+        """How many they may take."""
+        return Quota(self.settings.quota or None)
 
     @cached_property
     def csrf_secret(self) -> bytes:
@@ -272,7 +307,7 @@ class App:
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:
-        return DatabaseTasks(self.database, queue_cap=self.settings.queue_cap)
+        return DatabaseTasks(self.database, queue_cap=self.settings.queue_cap, quota=self.quota)
 
     def _derived_key(self, purpose: str) -> bytes:
         return hmac.new(self._secret, purpose.encode(), hashlib.sha256).digest()

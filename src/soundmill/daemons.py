@@ -13,6 +13,7 @@ import structlog
 
 from soundmill.app import App, Settings, configure_logs
 from soundmill.model.errors import Unreachable
+from soundmill.service.retention import Retention
 from soundmill.service.sweep import Janitor
 from soundmill.service.work import Worker
 
@@ -57,18 +58,20 @@ def run_janitor(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # By itself: walking over a million files takes minutes, and leases end meanwhile.
-    files = threading.Thread(target=_sweep_files, args=(janitor, settings.file_sweep_interval, stop), daemon=True)
-    files.start()
+    slow = (janitor, app.retention, settings.file_sweep_interval, stop)
+    threading.Thread(target=_sweep_files, args=slow, daemon=True).start()
+    _tried(app.usage.recount)
     while not stop.is_set():
         _tried(janitor.sweep_leases)
         _tried(janitor.sweep_rings)
         stop.wait(settings.sweep_interval)
 
 
-def _sweep_files(janitor: Janitor, interval_seconds: float, stop: threading.Event) -> None:
+def _sweep_files(janitor: Janitor, retention: Retention, interval_seconds: float, stop: threading.Event) -> None:
     while not stop.is_set():
+        _tried(retention.expire_tasks)
+        _tried(retention.forget)
         _tried(janitor.sweep_files)
-        _tried(janitor.sweep_memory)
         stop.wait(interval_seconds)
 
 

@@ -25,6 +25,7 @@ NAMES = (
     "after_processed",  # worker: all is said
     "before_sweep",  # janitor
     "after_expiry",  # janitor: tasks are due again, the bell isn't rung
+    "after_expiry_commit",  # janitor: an old task's rows are gone, its files aren't
 )
 ACTIONS = ("kill", "raise", "stall")
 STALL_SECONDS = 12.0

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         int,
         Field(gt=0, description="Most tasks that may wait; more are refused with 503."),
     ] = 1_000_000
+    quota: Annotated[int, Field(ge=0, description="Bytes that one account's files may take; 0: any.")] = 0
+    keep: Annotated[
+        float,
+        Field(ge=0, description="How long a task stays after its end, with its files; 0: until its owner deletes it."),
+    ] = 0
 
     token_lifetime: Annotated[float, Field(gt=0, description="How long a login lasts.")] = 14 * 86400
     login_limit: Annotated[str, Field(description="Logins to one account from one address.")] = "10/minute"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import httpx
 import psutil
 import pytest
 
@@ -147,6 +148,20 @@ def test_the_service_answers_and_a_stop_is_clean(service: Service, tmp_path: Pat
     service.process.terminate()
     assert service.process.wait(30) == 0
     assert service.is_gone()
+
+
+def test_who_listens_to_events_is_let_go_at_a_stop(service: Service) -> None:
+    password = "correct horse battery"
+    form = {"username": "ann", "email": "ann@example.org", "password1": password, "password2": password}
+    httpx.post(f"{service.site}/api/auth/signup", data=form).raise_for_status()
+    token = httpx.post(f"{service.site}/api/auth/login", data={"username": "ann", "password": password}).json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.stream("GET", f"{service.site}/api/events", headers=headers, timeout=60) as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith("retry:")
+        service.process.terminate()
+        assert list(lines)[-1] == ""  # ended whole: a connection that is cut off raises
+    assert service.process.wait(30) == 0
 
 
 def test_the_printed_commands_take_a_song_through_the_service(service: Service, tmp_path: Path) -> None:

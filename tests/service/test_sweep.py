@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseBoard, DatabaseIdentity, DatabaseTasks
+from soundmill.adapters.database import Database, DatabaseBoard, DatabaseIdentity, DatabaseTasks
 from soundmill.adapters.storage import DirectoryMark, DirectoryStorage, DirectoryWorkbench
 from soundmill.model.errors import ConfigurationError, Unreachable
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus
@@ -50,13 +50,10 @@ class Place:
         self.storage = DirectoryStorage(root, reserve_bytes=0)
         self.workbench = DirectoryWorkbench(root)
         self.doorbell = CountingDoorbell()
-        accounts = DatabaseAccounts(database)
         self.owner = account(database)
         belonging = Belonging(DatabaseIdentity(database), DirectoryMark(root))
         belonging.establish()
-        self.janitor = Janitor(
-            self.board, self.tasks, accounts, self.tasks, self.storage, self.workbench, self.doorbell, belonging, rule
-        )
+        self.janitor = Janitor(self.board, self.tasks, self.storage, self.workbench, self.doorbell, belonging, rule)
 
     def stored(self) -> StoredFile:
         incoming = self.storage.create(1000)
@@ -162,7 +159,3 @@ def test_the_scratch_of_a_dead_attempt_goes_and_that_of_a_live_one_stays(databas
         os.utime(directory, (old, old))
     assert place.janitor.sweep_files() == 1
     assert [path.name for path in (place.root / "scratch").iterdir()] == [f"{live.task_id}-{live.number}"]
-
-
-def test_memory_is_swept(place: Place) -> None:
-    place.janitor.sweep_memory()

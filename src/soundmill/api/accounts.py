@@ -41,6 +41,20 @@ class AccountOut(Shape):
     email: str
 
 
+class QuotaOut(Shape):
+    """Bytes that the account's files take (``used``), and that it may still upload; ``limit`` and ``left`` are null where there is none."""
+
+    used: int
+    limit: int | None
+    left: int | None
+
+
+class MeOut(AccountOut):
+    """An account, as its owner sees it."""
+
+    quota: QuotaOut
+
+
 class TokenOut(Shape):
     """A bearer token and when it stops working."""
 
@@ -80,9 +94,12 @@ def log_out(account: Account) -> str:
 
 
 @accounts.get("/me")
-@accounts.output(AccountOut)
-@accounts.doc(summary="The account of the token")
+@accounts.output(MeOut)
+@accounts.doc(summary="The account of the token, and what it may still upload")
 @signed_in
-def me(account: Account) -> Account:
+def me(account: Account) -> MeOut:
     """Who am I."""
-    return account
+    quota = services().quota
+    used = account.used_bytes
+    shown = QuotaOut(used=used, limit=quota.limit_bytes, left=quota.left(used))
+    return MeOut(id=account.id, username=account.username, email=account.email, quota=shown)

@@ -13,6 +13,7 @@ from soundmill import __version__
 from soundmill.api import problems
 from soundmill.api.accounts import accounts
 from soundmill.api.board import board
+from soundmill.api.events import events
 from soundmill.api.files import files
 from soundmill.api.formats import formats
 from soundmill.api.health import health
@@ -43,7 +44,7 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     app.url_map.converters["id"] = _Id
     attach(app, wired)
     problems.install(app)
-    for blueprint in (accounts, tasks, files, formats, board, health, metrics):
+    for blueprint in (accounts, tasks, events, files, formats, board, health, metrics):
         app.register_blueprint(blueprint)
     for page in pages:
         app.register_blueprint(page)

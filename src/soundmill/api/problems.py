@@ -30,6 +30,7 @@ _STATUSES: dict[type[errors.SoundmillError], HTTPStatus] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.TryLater: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.OverQuota: HTTPStatus.TOO_MANY_REQUESTS,
     errors.QueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unreachable: HTTPStatus.SERVICE_UNAVAILABLE,

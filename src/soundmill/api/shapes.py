@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -93,7 +93,7 @@ class TaskOut(Shape):
     error: ErrorOut | None
     started_at: datetime | None
     finished_at: datetime | None
-    expires_at: datetime | None = None
+    expires_at: datetime | None
 
 
 class TasksOut(Shape):
@@ -149,8 +149,8 @@ class FormatOut(Shape):
     )
 
 
-def task_out(task: TaskView) -> TaskOut:
-    """A task as its owner reads it."""
+def task_out(task: TaskView, keep: timedelta | None) -> TaskOut:
+    """A task as its owner reads it; ``keep`` is how long it stays after its end."""
     result = None
     if task.result is not None:
         url = f"/api/files/{quote(task.result.name, safe='')}"
@@ -176,12 +176,13 @@ def task_out(task: TaskView) -> TaskOut:
         error=error,
         started_at=task.started_at,
         finished_at=task.finished_at,
+        expires_at=task.finished_at + keep if task.finished_at and keep else None,
     )
 
 
-def tasks_json(tasks: Iterable[TaskView]) -> bytes:
+def tasks_json(tasks: Iterable[TaskView], keep: timedelta | None) -> bytes:
     """A list of tasks as JSON, without the way over dictionaries and dates as text: a page is asked for more often than all else."""
-    return _TASKS.dump_json([task_out(task) for task in tasks], by_alias=True)
+    return _TASKS.dump_json([task_out(task, keep) for task in tasks], by_alias=True)
 
 
 _TASKS = TypeAdapter(list[TaskOut])

@@ -26,6 +26,7 @@ tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="Tasks")
 _DEFAULT_PAGE, _LARGEST_PAGE = 100, 1000
 _LONGEST_WAIT_SECONDS = 60
 _LONGEST_KEY = 255
+_FORM_BYTES = 64 << 10
 _FILE_FIELD = "fileName"
 _FORMAT_FIELD = "newFormat"
 
@@ -67,6 +68,9 @@ def submit(account: Account) -> Response:
     """Accepted means: the bytes and the tasks are safe."""
     needed = services()
     key = idempotency_key()
+    if key is None:  # with a key it may have been accepted before
+        # Before the body is sent, too: nobody likes to hear it after two gigabytes. The form around the file has some bytes itself.
+        needed.quota.refuse_overflow(account.used_bytes, max(0, (request.content_length or 0) - _FORM_BYTES))
     with received_form(needed.storage, _FILE_FIELD, needed.settings.upload_limit) as form:
         options = {name: value for name, value in form.fields.items() if name != _FORMAT_FIELD}
         orders = _orders(form.fields.getlist(_FORMAT_FIELD), options)
@@ -87,7 +91,7 @@ def list_tasks(account: Account, given: PageIn) -> Response:
     size = min(given.max, _LARGEST_PAGE)
     page = PageRequest(size, bool(given.order), given.after, given.status)
     found = services().tasks.page(account.id, page)
-    answer = Response(tasks_json(found), mimetype="application/json")
+    answer = Response(tasks_json(found, services().keep), mimetype="application/json")
     if found and len(found) == size:
         following = urlencode({**request.args.to_dict(), "after": found[-1].id})
         answer.headers["Link"] = f'<{request.path}?{following}>; rel="next"'
@@ -100,7 +104,7 @@ def list_tasks(account: Account, given: PageIn) -> Response:
 @signed_in
 def show(task_id: int, account: Account) -> TaskOut:
     """The task."""
-    return task_out(services().tasks.get(account.id, task_id))
+    return _shown(services().tasks.get(account.id, task_id))
 
 
 @tasks.put("/<id:task_id>")
@@ -112,7 +116,7 @@ def change(task_id: int, account: Account, given: ChangeIn) -> TaskOut:
     """The old result is deleted; a running conversion is stopped."""
     target = target_format(given.new_format)
     order = Order(target, parse_options(target, {**(given.model_extra or {}), **given.options}))
-    return task_out(services().tasks.convert_anew(account.id, task_id, order))
+    return _shown(services().tasks.convert_anew(account.id, task_id, order))
 
 
 @tasks.delete("/<id:task_id>")
@@ -134,7 +138,7 @@ def remove(task_id: int, account: Account) -> str:
 @signed_in
 def retry(task_id: int, account: Account) -> TaskOut:
     """Waiting again."""
-    return task_out(services().tasks.retry(account.id, task_id, idempotency_key()))
+    return _shown(services().tasks.retry(account.id, task_id, idempotency_key()))
 
 
 @tasks.post("/<id:task_id>/cancel")
@@ -143,7 +147,7 @@ def retry(task_id: int, account: Account) -> TaskOut:
 @signed_in
 def cancel(task_id: int, account: Account) -> TaskOut:
     """Stopped."""
-    return task_out(services().tasks.cancel(account.id, task_id))
+    return _shown(services().tasks.cancel(account.id, task_id))
 
 
 @tasks.get("/<id:task_id>/wait")
@@ -158,7 +162,7 @@ def wait(task_id: int, account: Account, given: WaitIn) -> TaskOut:
     if not task.status.is_final:
         needed.watcher.wait(task_id, timedelta(seconds=given.timeout))
         task = needed.tasks.get(account.id, task_id)
-    return task_out(task)
+    return _shown(task)
 
 
 def idempotency_key() -> str | None:
@@ -188,5 +192,9 @@ def _accepted(accepted: list[TaskView]) -> Response:
     )
 
 
+def _shown(task: TaskView) -> TaskOut:
+    return task_out(task, services().keep)
+
+
 def _json(task: TaskView) -> dict[str, Any]:
-    return task_out(task).model_dump(mode="json", by_alias=True)
+    return _shown(task).model_dump(mode="json", by_alias=True)

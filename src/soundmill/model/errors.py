@@ -120,6 +120,12 @@ class TryLater(SoundmillError):
         self.retry_after = retry_after
 
 
+class OverQuota(TryLater):
+    """The account keeps as much as it may; nothing was accepted."""
+
+    code = "over_quota"
+
+
 class QueueFull(TryLater):
     """As many tasks wait as the service lets wait; nothing was accepted."""
 

@@ -10,19 +10,10 @@ import structlog
 
 from soundmill.failpoints import failpoint
 from soundmill.service.belonging import Belonging
-from soundmill.service.ports import (
-    AccountStore,
-    Doorbell,
-    FileIndex,
-    OnceMemory,
-    Storage,
-    Upkeep,
-    Workbench,
-)
+from soundmill.service.ports import Doorbell, FileIndex, Storage, Upkeep, Workbench
 
 _MOST_RINGS = 500
 _BATCH = 500
-_KEY_AGE = timedelta(days=1)
 
 _log = structlog.get_logger()
 
@@ -47,8 +38,6 @@ class Janitor:
         self,
         upkeep: Upkeep,
         index: FileIndex,
-        accounts: AccountStore,
-        keys: OnceMemory,
         storage: Storage,
         workbench: Workbench,
         doorbell: Doorbell,
@@ -57,8 +46,6 @@ class Janitor:
     ) -> None:
         self._upkeep = upkeep
         self._index = index
-        self._accounts = accounts
-        self._keys = keys
         self._storage = storage
         self._workbench = workbench
         self._doorbell = doorbell
@@ -108,8 +95,3 @@ class Janitor:
         if swept:
             _log.info("leftovers removed", files=swept)
         return swept
-
-    def sweep_memory(self) -> None:
-        """Forget revocations and idempotency keys that no longer matter."""
-        self._accounts.forget_expired_tokens()
-        self._keys.forget_keys(_KEY_AGE)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 
 from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
+from soundmill.api.services import services
 from soundmill.app import App
 from soundmill.lifeline import PARENT_VARIABLE, die_with_supervisor
 from soundmill.web.site import create_site
@@ -34,4 +37,21 @@ def serve_site(app: App, host: str, port: int) -> None:
 def create_site_of_server() -> Flask:
     """The site, in the server's worker process."""
     die_with_supervisor()
-    return create_site()
+    site = create_site()
+    threading.Thread(target=_close_at_a_signal, args=(site, _signals()), name="stop", daemon=True).start()
+    return site
+
+
+def _signals() -> int:
+    """A descriptor that becomes readable at a signal, whoever handles it: the server sets its own handlers later."""
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    return readable
+
+
+def _close_at_a_signal(site: Flask, readable: int) -> None:
+    # The server waits for requests under way, and who listens to events would stay for minutes.
+    os.read(readable, 1)
+    with site.app_context():
+        services().feed.close()

@@ -3,16 +3,22 @@
 from soundmill.adapters.database.accounts import DatabaseAccounts
 from soundmill.adapters.database.board import DatabaseBoard
 from soundmill.adapters.database.connection import Database, sqlite_url
+from soundmill.adapters.database.events import DatabaseEvents
 from soundmill.adapters.database.identity import DatabaseIdentity
 from soundmill.adapters.database.migrate import upgrade
+from soundmill.adapters.database.removal import DatabaseExpiry
 from soundmill.adapters.database.tasks import DatabaseTasks
+from soundmill.adapters.database.usage import DatabaseUsage
 
 __all__ = [
     "Database",
     "DatabaseAccounts",
     "DatabaseBoard",
+    "DatabaseEvents",
+    "DatabaseExpiry",
     "DatabaseIdentity",
     "DatabaseTasks",
+    "DatabaseUsage",
     "sqlite_url",
     "upgrade",
 ]

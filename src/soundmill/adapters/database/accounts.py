@@ -44,7 +44,7 @@ class DatabaseAccounts:
         except IntegrityError:
             self.refuse_taken(username, email)
             raise
-        return Account(added, username, email)
+        return Account(added, username, email, used_bytes=0)
 
     def find(self, username_or_email: str) -> tuple[Account, str] | None:
         """See the port."""
@@ -101,4 +101,4 @@ class DatabaseAccounts:
 
 
 def _account(row: Row[tuple[object, ...]]) -> Account:
-    return Account(row.id, row.username, row.email)
+    return Account(row.id, row.username, row.email, row.used_bytes)

@@ -9,7 +9,9 @@ from sqlalchemy import Connection, Row, func, select, true, update
 
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
+from soundmill.adapters.database.events import note_final
 from soundmill.adapters.database.schema import files, tasks
+from soundmill.adapters.database.usage import charge, lock_account, lock_owner
 from soundmill.failpoints import failpoint
 from soundmill.model.conversion import Failure
 from soundmill.model.errors import StaleAttempt
@@ -27,6 +29,7 @@ from soundmill.service.ports import QueueState, StoredFile
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _due = (tasks.c.status == TaskStatus.UPLOADED) & (tasks.c.due_at <= now())
+_expired = (tasks.c.status == TaskStatus.PROCESSING) & (tasks.c.lease_until < now())
 
 
 class DatabaseBoard:
@@ -95,11 +98,14 @@ class DatabaseBoard:
             **_NO_LEASE,
         }
         with self._database.writing() as connection:
-            task = _speak(connection, attempt, changes)
-            if task is None:
+            account_id = lock_owner(connection, attempt.task_id)
+            task = None if account_id is None else _speak(connection, attempt, changes)
+            if account_id is None or task is None:
                 if _said_before(connection, attempt, result):
                     return
                 raise _stale(attempt)
+            charge(connection, account_id, result.size)
+            note_final(connection, account_id, attempt.task_id, attempt.number, TaskStatus.PROCESSED)
             stored = {"key": result.key, "size": result.size, "sha256": result.sha256}
             for file_id, values in (
                 (task.result_id, {**stored, "sound": report.result.as_dict()}),
@@ -112,6 +118,7 @@ class DatabaseBoard:
     def failed(self, attempt: Attempt, failure: Failure) -> None:
         """See the port."""
         with self._database.writing() as connection:
+            lock_owner(connection, attempt.task_id)
             task = _current(connection, attempt)
             if task.status != TaskStatus.PROCESSING:
                 return
@@ -124,6 +131,7 @@ class DatabaseBoard:
             verdict = self._retries.after(failure, task.tries, waited)
             if verdict.pause is None:
                 changes |= {"status": TaskStatus.FAILED, "finished_at": now()}
+                note_final(connection, task.account_id, task.id, task.attempt, TaskStatus.FAILED)
             else:
                 changes |= {
                     "status": TaskStatus.UPLOADED,
@@ -148,10 +156,11 @@ class DatabaseBoard:
 
     def expire_leases(self) -> int:
         """See the port. Reads first: most sweeps find nothing and need no write."""
-        expired = (tasks.c.status == TaskStatus.PROCESSING) & (tasks.c.lease_until < now())
         with self._database.reading() as connection:
-            if connection.execute(select(tasks.c.id).where(expired).limit(1)).first() is None:
-                return 0
+            losers = list(connection.execute(select(tasks.c.account_id).where(_expired).distinct()).scalars())
+        return sum(self._expire_leases_of(account_id) for account_id in losers)
+
+    def _expire_leases_of(self, account_id: int) -> int:
         most = self._retries.most_tries
         failure = lost_worker(most)
         last = {
@@ -168,14 +177,16 @@ class DatabaseBoard:
             **_NO_LEASE,
         }
         with self._database.writing() as connection:
-            # What another janitor, or a word of its worker, is just changing is left to them.
-            lost = list(
-                connection.execute(select(tasks.c.id).where(expired).with_for_update(skip_locked=True)).scalars()
-            )
-            mine = tasks.c.id.in_(lost)
+            lock_account(connection, account_id)
+            # What a word of its worker is just changing is left to that.
+            lost = select(tasks.c.id).where(_expired, tasks.c.account_id == account_id)
+            ids = list(connection.execute(lost.with_for_update(skip_locked=True)).scalars())
+            mine = tasks.c.id.in_(ids)
             connection.execute(update(tasks).where(mine, tasks.c.tries < most).values(again))
-            connection.execute(update(tasks).where(mine, tasks.c.tries >= most).values(last))
-            return len(lost)
+            ended = update(tasks).where(mine, tasks.c.tries >= most).values(last)
+            for task in connection.execute(ended.returning(tasks.c.id, tasks.c.attempt)).all():
+                note_final(connection, account_id, task.id, task.attempt, TaskStatus.FAILED)
+            return len(ids)
 
     def due(self, for_at_least: timedelta, at_most: int) -> int:
         """See the port."""

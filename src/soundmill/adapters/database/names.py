@@ -9,13 +9,9 @@ from sqlalchemy import Connection, Executable, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from soundmill.adapters.database.clock import now
-from soundmill.adapters.database.schema import accounts, files, name_counters
+from soundmill.adapters.database.schema import files, name_counters
+from soundmill.adapters.database.usage import lock_account
 from soundmill.model.names import numbered
-
-
-def lock_account(connection: Connection, account_id: int) -> None:
-    """Whatever an owner changes begins here: the account before its tasks before its files, so that no two wait for each other."""
-    connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
 
 
 def add_file(connection: Connection, account_id: int, wanted: str, values: Mapping[str, Any]) -> tuple[int, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, select
 
 from soundmill.adapters.database.clock import now
-from soundmill.adapters.database.names import lock_account
 from soundmill.adapters.database.schema import idempotency_keys
+from soundmill.adapters.database.usage import lock_account
 from soundmill.model.errors import KeyReused
 from soundmill.service.ports import Once
 

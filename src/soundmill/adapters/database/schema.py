@@ -49,6 +49,7 @@ accounts = Table(
     Column("email_key", String(762), nullable=False, unique=True),
     Column("password_hash", String(255), nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("used_bytes", BigInteger, nullable=False, server_default="0", doc="the sum of its files' sizes"),
     sqlite_autoincrement=True,
 )
 
@@ -141,8 +142,23 @@ tasks = Table(
     sqlite_autoincrement=True,
 )
 
+events = Table(
+    "events",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("account_id", ForeignKey(accounts.c.id, ondelete="CASCADE"), nullable=False),
+    Column("task_id", BigInteger, nullable=False, doc="which may be gone since"),
+    Column("attempt", Integer, nullable=False, doc="which ended: one event each"),
+    Column("status", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False, index=True),
+    UniqueConstraint("task_id", "attempt"),
+    Index(None, "account_id", "id"),
+    sqlite_autoincrement=True,
+)
+
 _WAITING = text("status = 'uploaded'")
 _RUNNING = text("status = 'processing'")
+_FINAL = text("status IN ('processed', 'failed', 'cancelled')")
 
 Index("ix_tasks_account_id", tasks.c.account_id, tasks.c.id)
 Index("ix_tasks_account_status", tasks.c.account_id, tasks.c.status, tasks.c.id)
@@ -166,4 +182,10 @@ Index(
     tasks.c.lease_until,
     sqlite_where=_RUNNING,
     postgresql_where=_RUNNING,
+)
+Index(
+    "ix_tasks_finished",
+    tasks.c.finished_at,
+    sqlite_where=_FINAL,
+    postgresql_where=_FINAL,
 )

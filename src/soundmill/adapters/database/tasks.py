@@ -13,24 +13,26 @@ from sqlalchemy import (
     Row,
     bindparam,
     delete,
-    exists,
     func,
     insert,
-    or_,
     select,
     update,
 )
 
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
-from soundmill.adapters.database.names import add_file, free_name, lock_account
+from soundmill.adapters.database.events import note_final
+from soundmill.adapters.database.names import add_file, free_name
 from soundmill.adapters.database.once import remember, remembered
 from soundmill.adapters.database.pages import page_query
+from soundmill.adapters.database.removal import remove_task
 from soundmill.adapters.database.schema import files, idempotency_keys, tasks
+from soundmill.adapters.database.usage import charge, lock_account
 from soundmill.adapters.database.views import select_views, view
 from soundmill.failpoints import failpoint
 from soundmill.model.errors import NotFound, QueueFull, WrongState
 from soundmill.model.names import split_extension, with_extension
+from soundmill.model.quota import UNLIMITED, Quota
 from soundmill.model.tasks import (
     CANCELLABLE,
     FINAL,
@@ -48,12 +50,13 @@ _COUNT_SECONDS = 1.0
 class DatabaseTasks:
     """Implements :class:`~soundmill.service.ports.TaskStore`, ``FileIndex``, ``OnceMemory`` and ``Watch``.
 
-    ``queue_cap`` is how many tasks may wait at a time, in all.
+    ``queue_cap`` is how many tasks may wait at a time, in all; ``quota`` how many bytes one account's files may take.
     """
 
-    def __init__(self, database: Database, *, queue_cap: int) -> None:
+    def __init__(self, database: Database, *, queue_cap: int, quota: Quota = UNLIMITED) -> None:
         self._database = database
         self._queue_cap = queue_cap
+        self._quota = quota
         self._counting = threading.Lock()
         self._counted, self._since = 0, 0
         self._counted_at = -_COUNT_SECONDS
@@ -68,10 +71,12 @@ class DatabaseTasks:
     ) -> list[TaskView]:
         """See the port. A crash before the commit leaves only an unnamed file in the storage, which the janitor sweeps."""
         with self._database.writing() as connection:
-            lock_account(connection, account_id)
+            used = lock_account(connection, account_id)
             if once and (before := remembered(connection, account_id, once)):
                 return [_view(connection, account_id, task_id) for task_id in before]
+            self._quota.refuse_overflow(used, upload.size)
             self._refuse_overflow(connection, len(orders))
+            charge(connection, account_id, upload.size)
             stored = {"key": upload.key, "size": upload.size, "sha256": upload.sha256}
             source_id, unique_name = add_file(connection, account_id, name, stored)
             rank = _next_rank(connection, account_id)
@@ -81,8 +86,7 @@ class DatabaseTasks:
             ]
             if once:
                 remember(connection, account_id, once, added)
-            rows = connection.execute(select_views().where(tasks.c.id.in_(added)).order_by(tasks.c.id))
-            accepted = [view(row) for row in rows]
+            accepted = [view(row) for row in connection.execute(_ADDED, {"added": added})]
             failpoint("before_submit_commit")
         failpoint("after_submit_commit")
         return accepted
@@ -109,7 +113,7 @@ class DatabaseTasks:
             task = _locked(connection, account_id, task_id)
             if order is None and task.status not in RETRYABLE:
                 raise WrongState("Only a failed or cancelled task can be tried again.")
-            dropped = _unpublish(connection, task.result_id)
+            dropped = _unpublish(connection, task)
             changes: dict[str, Any] = {}
             if order is not None:
                 changes = {
@@ -135,6 +139,7 @@ class DatabaseTasks:
     def cancel(self, account_id: int, task_id: int) -> TaskView:
         """See the port."""
         with self._database.writing() as connection:
+            lock_account(connection, account_id)
             task = _locked(connection, account_id, task_id)
             if task.status in CANCELLABLE:
                 connection.execute(
@@ -148,24 +153,16 @@ class DatabaseTasks:
                         finished_at=now(),
                     )
                 )
+                note_final(connection, account_id, task_id, task.attempt + 1, TaskStatus.CANCELLED)
             elif task.status != TaskStatus.CANCELLED:
                 raise WrongState(f"The task is {task.status} already; there is nothing to cancel.")
             return _view(connection, account_id, task_id)
 
     def remove(self, account_id: int, task_id: int) -> list[str]:
-        """See the port. Storage keys are deleted after the commit: a crash between leaves files that the janitor sweeps."""
+        """See the port."""
         with self._database.writing() as connection:
             lock_account(connection, account_id)
-            task = _locked(connection, account_id, task_id)
-            connection.execute(delete(tasks).where(tasks.c.id == task_id))
-            unused = ~exists().where(tasks.c.source_id == files.c.id)
-            gone = delete(files).where(
-                or_(
-                    files.c.id == task.result_id,
-                    (files.c.id == task.source_id) & unused,
-                )
-            )
-            return [key for key in connection.execute(gone.returning(files.c.key)).scalars() if key is not None]
+            return remove_task(connection, _locked(connection, account_id, task_id))
 
     def find(self, account_id: int, name: str) -> FileFacts:
         """See the port."""
@@ -264,7 +261,9 @@ def _next_rank(connection: Connection, account_id: int) -> int:
     return max(head or 0, 0 if own is None else own + 1)
 
 
-# Built once: every upload runs these, and building one costs more than running it.
+# Built once: most requests run one of these, and building one costs more than running it.
+_ONE = select_views().where(tasks.c.id == bindparam("asked"), tasks.c.account_id == bindparam("of_account"))
+_ADDED = select_views().where(tasks.c.id.in_(bindparam("added", expanding=True))).order_by(tasks.c.id)
 _ADD_TASK = insert(tasks).values(due_at=now(), created_at=now()).returning(tasks.c.id)
 _waiting = tasks.c.status == TaskStatus.UPLOADED
 _RANKS = select(
@@ -282,8 +281,7 @@ def _locked(connection: Connection, account_id: int, task_id: int) -> Row[Any]:
 
 
 def _view(connection: Connection, account_id: int, task_id: int) -> TaskView:
-    wanted = select_views().where(tasks.c.id == task_id, tasks.c.account_id == account_id)
-    row = connection.execute(wanted).first()
+    row = connection.execute(_ONE, {"of_account": account_id, "asked": task_id}).first()
     if row is None:
         raise _no_such_task()
     return view(row)
@@ -293,11 +291,14 @@ def _no_such_task() -> NotFound:
     return NotFound("There is no such task.")
 
 
-def _unpublish(connection: Connection, result_id: int) -> list[str]:
-    key = connection.execute(select(files.c.key).where(files.c.id == result_id)).scalar_one()
+def _unpublish(connection: Connection, task: Row[Any]) -> list[str]:
+    result = connection.execute(select(files.c.key, files.c.size).where(files.c.id == task.result_id)).one()
+    if result.key is None:
+        return []
     nothing = {"key": None, "size": None, "sha256": None, "sound": None}
-    connection.execute(update(files).where(files.c.id == result_id).values(nothing))
-    return [] if key is None else [key]
+    connection.execute(update(files).where(files.c.id == task.result_id).values(nothing))
+    charge(connection, task.account_id, -result.size)
+    return [result.key]
 
 
 def _rename_result(connection: Connection, account_id: int, task: Row[Any], order: Order) -> None:

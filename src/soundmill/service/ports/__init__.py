@@ -13,6 +13,7 @@ from soundmill.service.ports.accounts import (
 )
 from soundmill.service.ports.board import Board, Doorbell, QueueGauge, QueueState, Upkeep, Wake
 from soundmill.service.ports.conversion import Converter
+from soundmill.service.ports.events import EventLog, Expiry, TaskEvent, TaskProgress, UsageLedger
 from soundmill.service.ports.storage import Incoming, Storage, StorageMark, StorageRecord, StoredFile, Workbench
 from soundmill.service.ports.tasks import (
     FileIndex,
@@ -30,6 +31,8 @@ __all__ = [
     "Board",
     "Converter",
     "Doorbell",
+    "EventLog",
+    "Expiry",
     "FileIndex",
     "Incoming",
     "Once",
@@ -43,11 +46,14 @@ __all__ = [
     "StorageMark",
     "StorageRecord",
     "StoredFile",
+    "TaskEvent",
+    "TaskProgress",
     "TaskStore",
     "Throttle",
     "Token",
     "TokenMint",
     "Upkeep",
+    "UsageLedger",
     "Wake",
     "Watch",
     "Workbench",

@@ -9,11 +9,12 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who may use the service."""
+    """Somebody who may use the service, and how many bytes the account's files take."""
 
     id: int
     username: str
     email: str
+    used_bytes: int
 
 
 class AccountStore(Protocol):

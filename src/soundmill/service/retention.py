@@ -1,0 +1,59 @@
+"""What is kept no longer: tasks after their time, and what was remembered only for a while. Any number may do it at once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from soundmill.failpoints import failpoint
+from soundmill.model.errors import StorageError
+from soundmill.service.ports import AccountStore, EventLog, Expiry, OnceMemory, Storage
+
+_KEY_AGE = timedelta(days=1)
+_EVENT_AGE = timedelta(days=7)
+
+_log = structlog.get_logger()
+
+
+class Retention:
+    """``keep`` is how long tasks stay after their end, with their files; ``None`` for ever."""
+
+    def __init__(
+        self,
+        expiry: Expiry,
+        accounts: AccountStore,
+        keys: OnceMemory,
+        events: EventLog,
+        storage: Storage,
+        keep: timedelta | None,
+    ) -> None:
+        self._expiry = expiry
+        self._accounts = accounts
+        self._keys = keys
+        self._events = events
+        self._storage = storage
+        self._keep = keep
+
+    def expire_tasks(self) -> int:
+        """Remove the tasks whose time is over, with their files. Gives how many files."""
+        if self._keep is None:
+            return 0
+        removed = 0
+        while (keys := self._expiry.expire(self._keep)) is not None:
+            failpoint("after_expiry_commit")
+            # A crash here leaves files without a row: the janitor sweeps them, as it does what can't be deleted now.
+            for key in keys:
+                with suppress(StorageError):
+                    self._storage.delete(key)
+                    removed += 1
+        if removed:
+            _log.info("expired", files=removed)
+        return removed
+
+    def forget(self) -> None:
+        """Forget revocations, idempotency keys and events that no longer matter."""
+        self._accounts.forget_expired_tokens()
+        self._keys.forget_keys(_KEY_AGE)
+        self._events.forget_events(_EVENT_AGE)

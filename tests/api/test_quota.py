@@ -1,0 +1,78 @@
+"""Quotas and expiry over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from soundmill.api import create_application
+from soundmill.app import App, load_settings
+from tests.api.conftest import User
+
+LIMIT = 200_000
+
+
+@pytest.fixture
+def thrifty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    monkeypatch.chdir(tmp_path)
+    made = App(load_settings(data_dir=tmp_path / "data", storage_reserve=0, quota=LIMIT, keep=3600))
+    made.prepare()
+    yield made
+    made.database.dispose()
+
+
+@pytest.fixture
+def eve(thrifty: App) -> User:
+    return User(create_application(thrifty).test_client(), thrifty, "eve")
+
+
+def stored(app: App) -> int:
+    return sum(1 for _ in (app.settings.data_dir / "files").glob("*/*"))
+
+
+def test_one_sees_what_one_may_still_upload(eve: User) -> None:
+    assert eve.call("GET", "/api/me").get_json()["quota"] == {"used": 0, "limit": LIMIT, "left": LIMIT}
+    eve.upload(b"x" * 1000)
+    assert eve.call("GET", "/api/me").get_json()["quota"] == {"used": 1000, "limit": LIMIT, "left": LIMIT - 1000}
+
+
+def test_where_there_is_no_quota_there_is_no_limit(ann: User) -> None:
+    ann.upload(b"x" * 1000)
+    assert ann.call("GET", "/api/me").get_json()["quota"] == {"used": 1000, "limit": None, "left": None}
+
+
+@pytest.mark.parametrize("size", [150_000, 190_000, LIMIT])
+def test_over_quota_is_refused_leaves_nothing_and_deleting_helps(eve: User, thrifty: App, size: int) -> None:
+    task = eve.upload(b"x" * 100_000).get_json()["id"]
+    refused = eve.upload(b"x" * size)
+    assert refused.status_code == 429
+    assert refused.get_json()["code"] == "over_quota"
+    assert int(refused.headers["Retry-After"]) > 0
+    assert stored(thrifty) == 1
+    assert not list((thrifty.settings.data_dir / "incoming").iterdir())
+    assert eve.call("DELETE", f"/api/tasks/{task}").status_code == 204
+    assert eve.upload(b"x" * size).status_code == 202
+
+
+def test_an_upload_that_was_accepted_is_answered_again_when_the_quota_is_used_up(eve: User) -> None:
+    key = {"Idempotency-Key": "once"}
+    first = eve.upload(b"x" * LIMIT, headers=key)
+    again = eve.upload(b"x" * LIMIT, headers=key)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.get_json()["id"] == again.get_json()["id"]
+
+
+def test_a_task_tells_when_it_goes_once_it_has_ended(eve: User) -> None:
+    task = eve.upload().get_json()
+    assert task["expiresAt"] is None
+    ended = eve.call("POST", f"/api/tasks/{task['id']}/cancel").get_json()
+    over = datetime.fromisoformat(ended["expiresAt"]) - datetime.fromisoformat(ended["finishedAt"])
+    assert over == timedelta(hours=1)
+
+
+def test_where_nothing_expires_no_time_is_told(ann: User) -> None:
+    task = ann.upload().get_json()["id"]
+    assert ann.call("POST", f"/api/tasks/{task}/cancel").get_json()["expiresAt"] is None

@@ -1,0 +1,139 @@
+"""Who listens hears what happens to the account's tasks, and of no other's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from soundmill.adapters.database import Database, DatabaseBoard, DatabaseEvents, DatabaseTasks
+from soundmill.model.errors import Busy
+from soundmill.model.tasks import Attempt, RetryRule, TaskStatus
+from soundmill.service.feed import Feed, News
+from tests.builders import REPORT, account, stored_file, submitted
+from tests.waiting import until
+
+SHORTLY = timedelta(milliseconds=20)
+
+
+class Radio:
+    """A feed over a database in which things happen."""
+
+    def __init__(self, database: Database, most: int = 4) -> None:
+        self.tasks = DatabaseTasks(database, queue_cap=100)
+        self.board = DatabaseBoard(database, lease=timedelta(minutes=1), retries=RetryRule())
+        self.feed = Feed(DatabaseEvents(database), self.tasks, most)
+        self.owner, self.stranger = account(database), account(database)
+
+    def submit(self) -> int:
+        return submitted(self.tasks, self.owner)[0].id
+
+    def claim(self) -> Attempt:
+        assignment = self.board.claim("worker")
+        assert assignment is not None
+        return assignment.attempt
+
+    def listen(self, account_id: int | None = None, after: int | None = None) -> tuple[int, Ear]:
+        position, rounds = self.feed.listen(account_id or self.owner, after, SHORTLY)
+        return position, Ear(rounds)
+
+
+class Ear:
+    """What was heard so far."""
+
+    def __init__(self, rounds: Iterator[list[News]]) -> None:
+        self._rounds = rounds
+        self.heard: list[News] = []
+
+    def hears(self, *expected: tuple[int, TaskStatus, float]) -> bool:
+        self.heard += next(self._rounds, [])
+        return [(each.task_id, each.status, each.progress) for each in self.heard] == list(expected)
+
+    def leave(self) -> None:
+        self._rounds.close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def radio(database: Database) -> Iterator[Radio]:
+    made = Radio(database)
+    with closing(made.feed):
+        yield made
+
+
+def test_a_conversion_is_heard_from_its_beginning_to_its_end(radio: Radio) -> None:
+    task = radio.submit()
+    _, ear = radio.listen()
+    attempt = radio.claim()
+    story = [(task, TaskStatus.PROCESSING, 0.0)]
+    until(lambda: ear.hears(*story))
+    radio.board.progress(attempt, 0.25)
+    story.append((task, TaskStatus.PROCESSING, 0.25))
+    until(lambda: ear.hears(*story))
+    radio.board.processed(attempt, stored_file(), REPORT)
+    story.append((task, TaskStatus.PROCESSED, 1.0))
+    until(lambda: ear.hears(*story))
+    assert [each.position is None for each in ear.heard] == [True, True, False]
+
+
+def test_a_task_that_is_given_back_waits_again_and_one_that_is_deleted_is_not_mentioned(radio: Radio) -> None:
+    returned, deleted = radio.submit(), radio.submit()
+    _, ear = radio.listen()
+    attempt = radio.claim()
+    radio.board.progress(attempt, 0.1)
+    until(lambda: ear.hears((returned, TaskStatus.PROCESSING, 0.1)))
+    radio.board.release(attempt)
+    until(lambda: ear.hears((returned, TaskStatus.PROCESSING, 0.1), (returned, TaskStatus.UPLOADED, 0.0)))
+    radio.tasks.cancel(radio.owner, returned)
+    radio.claim()
+    radio.tasks.remove(radio.owner, deleted)
+    end = radio.submit()
+    radio.tasks.cancel(radio.owner, end)
+    until(lambda: ear.hears(*_but(ear, deleted)) and ear.heard[-1].task_id == end)
+    assert {each.status for each in ear.heard if each.task_id == deleted} <= {TaskStatus.PROCESSING}
+
+
+def _but(ear: Ear, task: int) -> list[tuple[int, TaskStatus, float]]:
+    return [(each.task_id, each.status, each.progress) for each in ear.heard]
+
+
+def test_who_comes_back_hears_what_ended_meanwhile(radio: Radio) -> None:
+    first, second = radio.submit(), radio.submit()
+    position, ear = radio.listen()
+    radio.tasks.cancel(radio.owner, first)
+    until(lambda: ear.hears((first, TaskStatus.CANCELLED, 0.0)))
+    ear.leave()
+    radio.tasks.cancel(radio.owner, second)
+    _, again = radio.listen(after=ear.heard[-1].position)
+    until(lambda: again.hears((second, TaskStatus.CANCELLED, 0.0)))
+    _, from_the_start = radio.listen(after=position)
+    until(lambda: from_the_start.hears((first, TaskStatus.CANCELLED, 0.0), (second, TaskStatus.CANCELLED, 0.0)))
+
+
+def test_listeners_of_several_accounts_hear_their_own(radio: Radio) -> None:
+    _, mine = radio.listen()
+    _, late = radio.listen(after=0)
+    _, other = radio.listen(radio.stranger)
+    task = radio.submit()
+    radio.tasks.cancel(radio.owner, task)
+    until(lambda: mine.hears((task, TaskStatus.CANCELLED, 0.0)))
+    until(lambda: late.hears((task, TaskStatus.CANCELLED, 0.0)))
+    assert other.hears()
+
+
+def test_only_so_many_may_listen_and_who_leaves_makes_room(database: Database) -> None:
+    radio = Radio(database, most=2)
+    with closing(radio.feed):
+        ears = [radio.listen()[1] for _ in range(2)]
+        with pytest.raises(Busy):
+            radio.listen()
+        ears[0].hears()
+        ears[0].leave()
+        radio.listen()
+
+
+def test_all_go_when_the_feed_is_closed(radio: Radio) -> None:
+    _, rounds = radio.feed.listen(radio.owner, None, timedelta(minutes=5))
+    radio.feed.close()
+    assert list(rounds) == []

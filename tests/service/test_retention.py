@@ -1,0 +1,65 @@
+"""What is kept no longer goes, with its bytes, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseEvents, DatabaseExpiry, DatabaseTasks
+from soundmill.adapters.storage import DirectoryStorage
+from soundmill.service.ports import StoredFile
+from soundmill.service.retention import Retention
+from tests.builders import account, order
+
+HOUR = timedelta(hours=1)
+
+
+class Archive:
+    """Tasks with real bytes, and what removes them."""
+
+    def __init__(self, database: Database, root: Path, keep: timedelta | None) -> None:
+        self.root = root
+        self.tasks = DatabaseTasks(database, queue_cap=100)
+        self.storage = DirectoryStorage(root, reserve_bytes=0)
+        self.owner = account(database)
+        accounts, events = DatabaseAccounts(database), DatabaseEvents(database)
+        self.retention = Retention(DatabaseExpiry(database), accounts, self.tasks, events, self.storage, keep)
+
+    def stored(self) -> StoredFile:
+        incoming = self.storage.create(1000)
+        incoming.write(b"sound")
+        return incoming.commit()
+
+    def submit(self, *, ended: bool) -> str:
+        task = self.tasks.submit(self.owner, self.stored(), "a.wav", (order("mp3"),))[0]
+        if ended:
+            self.tasks.cancel(self.owner, task.id)
+        return task.source.key
+
+    def files(self) -> set[str]:
+        return {path.name for path in (self.root / "files").glob("*/*")}
+
+
+def test_ended_tasks_go_after_their_time_with_their_bytes(database: Database, tmp_path: Path) -> None:
+    archive = Archive(database, tmp_path, keep=-HOUR)
+    for _ in range(3):
+        archive.submit(ended=True)
+    waiting = archive.submit(ended=False)
+    assert archive.retention.expire_tasks() == 3
+    assert archive.files() == {waiting}
+    assert archive.retention.expire_tasks() == 0
+
+
+def test_young_ones_stay_and_so_do_all_where_nothing_expires(database: Database, tmp_path: Path) -> None:
+    for keep in (HOUR, None):
+        archive = Archive(database, tmp_path, keep)
+        kept = archive.submit(ended=True)
+        assert archive.retention.expire_tasks() == 0
+        assert kept in archive.files()
+
+
+def test_memory_that_is_of_no_use_is_dropped(database: Database, tmp_path: Path) -> None:
+    archive = Archive(database, tmp_path, keep=None)
+    archive.submit(ended=True)
+    archive.retention.forget()
+    assert len(DatabaseEvents(database).after({archive.owner: 0}, 10)) == 1
