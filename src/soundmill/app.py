@@ -199,8 +199,8 @@ class App:
             DatabaseAccounts(self.database),
             Argon2Passwords(),
             mint,
-            narrow=WindowThrottle(self.settings.login_limit, storage),
-            wide=WindowThrottle(self.settings.login_limit_wide, storage),
+            narrow=WindowThrottle(self.settings.login_limit, storage, processes=self.settings.api_processes),
+            wide=WindowThrottle(self.settings.login_limit_wide, storage, processes=self.settings.api_processes),
         )
 
     @cached_property

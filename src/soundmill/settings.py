@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         Field(description="postgresql+psycopg://… for a server; empty for SQLite in the data directory."),
     ] = ""
     database_connections: Annotated[
-        int, Field(gt=0, description="Connections to PostgreSQL that one API keeps at the most.")
+        int, Field(gt=0, description="Connections to PostgreSQL that one process of an API keeps at the most.")
     ] = 20
     secret: Annotated[
         SecretStr,
@@ -105,7 +105,9 @@ class Settings(BaseSettings):
     ] = "100/minute"
     limits_storage: Annotated[
         str,
-        Field(description="Where these are counted: memory:// (each API by itself) or redis://… (all together)."),
+        Field(
+            description="Where these are counted: memory:// (each API by itself, each of its processes up to its share) or redis://… (all together)."
+        ),
     ] = "memory://"
     proxy_hops: Annotated[
         int,
@@ -114,7 +116,14 @@ class Settings(BaseSettings):
             description="How many proxies stand before the API, whose X-Forwarded-… headers are believed.",
         ),
     ] = 0
-    api_threads: Annotated[int, Field(gt=0, description="Requests that the API serves at a time.")] = 64
+    api_processes: Annotated[
+        int,
+        Field(
+            gt=0,
+            description="Processes of one API: one runs Python on one core only. Memory, connections and threads are each's own.",
+        ),
+    ] = 1
+    api_threads: Annotated[int, Field(gt=0, description="Requests that each of them serves at a time.")] = 64
 
     lease: Annotated[
         float,

@@ -174,7 +174,8 @@ def test_a_report_that_is_none(ann: User, fleet: App, client: FlaskClient, body:
 
 
 def test_a_file_name_in_latin_1_is_read_as_such(ann: User) -> None:
-    body = "--b\r\nContent-Disposition: form-data; name=newFormat\r\n\r\nmp3\r\n" + (
+    body = (
+        "--b\r\nContent-Disposition: form-data; name=newFormat\r\n\r\nmp3\r\n"
         '--b\r\nContent-Disposition: form-data; name="fileName"; filename="Tönend.wav"\r\n\r\nRIFF\r\n--b--\r\n'
     )
     kind = "multipart/form-data; boundary=b"

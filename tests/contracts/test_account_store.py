@@ -16,6 +16,7 @@ from soundmill.model.errors import (
     TryLater,
 )
 from soundmill.service.accounts import Accounts
+from tests.waiting import until
 
 GOOD = "correct horse"
 
@@ -129,6 +130,22 @@ def test_logins_are_limited_per_account_and_address(store: DatabaseAccounts) -> 
         service.log_in("ann ", GOOD, "10.0.0.1")
     assert timedelta(0) < refused.value.retry_after <= timedelta(minutes=1)
     assert service.log_in("Ann", GOOD, "10.0.0.2").text
+
+
+def test_processes_that_count_for_themselves_share_a_limit() -> None:
+    shares = [WindowThrottle("10/minute", processes=2) for _ in range(2)]
+    for throttle in shares * 5:
+        throttle.hit("ann")
+    for throttle in shares:
+        with pytest.raises(TryLater):
+            throttle.hit("ann")
+
+
+def test_a_token_that_was_read_before_still_expires() -> None:
+    mint = JwtMint(b"k" * 32, timedelta(seconds=2))
+    token = mint.issue(1)
+    assert mint.read(token.text) == token
+    until(lambda: mint.read(token.text) is None)
 
 
 @pytest.mark.parametrize(

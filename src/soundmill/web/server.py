@@ -26,6 +26,7 @@ def serve_site(app: App, host: str, port: int) -> None:
         port,
         interface=Interfaces.WSGI,
         factory=True,
+        workers=app.settings.api_processes,
         blocking_threads=app.settings.api_threads,
         websockets=False,
         log_level=LogLevels.error,
