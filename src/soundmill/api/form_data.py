@@ -34,11 +34,15 @@ class FormDecoder(MultipartDecoder):
             yield from self._decoded()
             return
         if self._in_file and self.state is State.DATA:
-            chunk = b"".join((self.buffer, chunk))
-            self.buffer.clear()
+            if self.buffer:
+                chunk = b"".join((self.buffer, chunk))
+                self.buffer.clear()
             if self._delimiter not in chunk:
-                yield Data(chunk[: -self._undecided], more_data=True)
-                self.buffer.extend(chunk[-self._undecided :])
+                # Nothing begins in an end without a line break: as a rule the chunk passes without a copy.
+                undecided = self._undecided if _holds_line_break(chunk[-self._undecided :]) else 0
+                decided = max(0, len(chunk) - undecided)
+                yield Data(chunk[:decided], more_data=True)
+                self.buffer.extend(chunk[decided:])
                 return
         for start in range(0, len(chunk), _PIECE_BYTES):
             self.receive_data(chunk[start : start + _PIECE_BYTES])
@@ -57,3 +61,7 @@ class FormDecoder(MultipartDecoder):
         except UnicodeDecodeError:
             data = data.decode("latin-1").encode()
         return super()._parse_headers(data)
+
+
+def _holds_line_break(data: bytes) -> bool:
+    return b"\r" in data or b"\n" in data
