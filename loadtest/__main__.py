@@ -12,9 +12,12 @@ from pathlib import Path
 from loadtest.client import Client, sound_file
 from loadtest.report import write_report
 from loadtest.scenarios import conversions, lists, uploads
+from soundmill.engine import cores
 from tests.chaos.cluster import Cluster, running_cluster
 from tests.waiting import until
 
+# As one would run it on machines of their own; those of the chaos tests are for short tempers.
+_SETTINGS = {"SOUNDMILL_API_PROCESSES": str(cores()), "SOUNDMILL_API_THREADS": "64", "SOUNDMILL_LEASE": "30"}
 _REPORTS = Path(__file__).parents[1] / "docs" / "reports"
 
 
@@ -41,7 +44,7 @@ def main() -> None:
         target = (
             f"at {url}"
             if given.url
-            else "a fleet on loopback (PostgreSQL, Redis, two APIs of which one is loaded, one worker)"
+            else "a fleet on loopback (PostgreSQL, Redis, two APIs of which one is loaded, with a process a core; one worker)"
         )
         page = write_report(given.report, target, measured, listed, converted)
         if cluster:
@@ -61,7 +64,7 @@ def _target(url: str | None) -> Iterator[tuple[str, Cluster | None]]:
     if url:
         yield url.rstrip("/"), None
         return
-    with running_cluster() as cluster:
+    with running_cluster(settings=_SETTINGS) as cluster:
         yield cluster.api_urls[0], cluster
 
 

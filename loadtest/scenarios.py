@@ -15,12 +15,12 @@ from loadtest.client import BOUNDARY, Client, multipart
 
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 SLOWEST_MEAN_SECONDS, MOST_ERRORS = 1.5, 0.01
-CONCURRENCIES = (1, 5, 10, 25, 50, 75, 100)
+CONCURRENCIES = (1, 5, 10, 25, 50, 75, 100, 150, 200, 300, 400, 600)
 _PATIENCE_SECONDS = 600
 
 
 def uploads(client: Client, sound: Path, requests: int) -> Iterator[Measured]:
-    """Scenario 1: rising concurrency until the mean passes 1.5 s or errors pass 1 %."""
+    """Scenario 1: rising concurrency until the mean passes 1.5 s or errors pass 1 %, up to what one ``ab`` can hold open."""
     body = multipart(sound, "mp3")
     for concurrency in CONCURRENCIES:
         count = max(requests, 2 * concurrency)

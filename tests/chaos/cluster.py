@@ -114,8 +114,9 @@ class Part:
 class Cluster:
     """The parts by name: ``api-1``, ``api-2``, ``worker-1``, ``worker-2``, ``janitor``; and the servers."""
 
-    def __init__(self, directory: Path, data: Path, hosts: Hosts) -> None:
+    def __init__(self, directory: Path, data: Path, hosts: Hosts, settings: Mapping[str, str]) -> None:
         self.directory = directory
+        self._settings = {**SETTINGS, **settings}
         self.data = data
         self.hosts = hosts
         self.mark = secrets.token_hex(8)
@@ -196,7 +197,7 @@ class Cluster:
         command = [*self.hosts.prefix(name), sys.executable, "-m", "soundmill", kind]
         environment = {
             **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
-            **SETTINGS,
+            **self._settings,
             _MARK: self.mark,
             "SOUNDMILL_DATA_DIR": str(self.data),
             "SOUNDMILL_BROKER_URL": self.redis.url,
@@ -227,13 +228,15 @@ def is_ready(url: str) -> bool:
 
 
 @contextmanager
-def running_cluster(hosts: Hosts | None = None, data: Path | None = None) -> Iterator[Cluster]:
-    """A fleet, started; whatever happens, nothing of it is left."""
+def running_cluster(
+    hosts: Hosts | None = None, data: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Cluster]:
+    """A fleet, started; whatever happens, nothing of it is left. ``settings`` are variables that stand over :data:`SETTINGS`."""
     with tempfile.TemporaryDirectory(prefix="soundmill-chaos-", dir="/tmp") as name:
         directory = Path(name)
         directory.chmod(0o755)
         shared = data or directory / "data"
-        cluster = Cluster(directory, shared, hosts or Loopback())
+        cluster = Cluster(directory, shared, hosts or Loopback(), settings or {})
         try:
             cluster.start()
             yield cluster
