@@ -127,10 +127,10 @@ class Cluster:
         self.redis = RedisServer(directory, hosts.address("redis"), hosts.prefix("redis"))
         self._api_addresses = {name: hosts.address(name) for name in ("api-1", "api-2")}
         # The workers reach the API and the broker through these, where the hosts are all one.
-        self.to_api = Proxy(self._api_addresses["api-1"]) if hosts.is_loopback else None
-        self.to_redis = Proxy(hosts.address("redis")) if hosts.is_loopback else None
+        self.to_api = Proxy(self._api_addresses["api-1"]) if hosts.is_proxied else None
+        self.to_redis = Proxy(hosts.address("redis")) if hosts.is_proxied else None
         # And APIs and janitor the database.
-        self.to_postgres = Proxy(hosts.address("postgres")) if hosts.is_loopback else None
+        self.to_postgres = Proxy(hosts.address("postgres")) if hosts.is_proxied else None
         self.parts = {name: self._part(name) for name in ("api-1", "api-2", "worker-1", "worker-2", "janitor")}
 
     @property
