@@ -100,6 +100,8 @@ class App:
 
     def upgrade_database(self) -> None:
         """Apply the migrations that are missing; several may do so at once. Raises ``Unreachable`` without a database."""
+        if path := self.settings.sqlite_path:
+            DirectoryStorage(path.parent)  # makes the directory, or says why it can't
         upgrade(self.database)
 
     @cached_property

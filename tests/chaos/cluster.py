@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
-from sqlalchemy import create_engine, text
+from sqlalchemy import CursorResult, create_engine, text
 
 from tests.chaos.hosts import Hosts, Loopback
 from tests.chaos.proxy import Proxy
@@ -33,6 +34,7 @@ SETTINGS = {
     # More than a stalled API takes from its rename to its commit: what is swept earlier would be an acknowledged upload.
     "SOUNDMILL_ORPHAN_AGE": "20",
     "SOUNDMILL_SCRATCH_AGE": "3",
+    "SOUNDMILL_KEEP": "3600",
     "SOUNDMILL_STORAGE_PAUSE": "0.5",
     "SOUNDMILL_RING_AFTER": "1",
     "SOUNDMILL_DRAIN_SECONDS": "5",
@@ -126,8 +128,10 @@ class Cluster:
         self.redis = RedisServer(directory, hosts.address("redis"), hosts.prefix("redis"))
         self._api_addresses = {name: hosts.address(name) for name in ("api-1", "api-2")}
         # The workers reach the API and the broker through these, where the hosts are all one.
-        self.to_api = Proxy(self._api_addresses["api-1"]) if hosts.is_loopback else None
-        self.to_redis = Proxy(hosts.address("redis")) if hosts.is_loopback else None
+        self.to_api = Proxy(self._api_addresses["api-1"]) if hosts.is_proxied else None
+        self.to_redis = Proxy(hosts.address("redis")) if hosts.is_proxied else None
+        # And APIs and janitor the database.
+        self.to_postgres = Proxy(hosts.address("postgres")) if hosts.is_proxied else None
         self.parts = {name: self._part(name) for name in ("api-1", "api-2", "worker-1", "worker-2", "janitor")}
 
     @property
@@ -160,6 +164,10 @@ class Cluster:
         self.redis.kill()
         self.postgres.stop()
 
+    def said(self, kind: str, words: str) -> bool:
+        """Some part of that kind has it in its log."""
+        return any(words in part.log() for name, part in self.parts.items() if name.startswith(kind))
+
     def strays(self) -> list[psutil.Process]:
         """Processes of this fleet that live though all of its parts were stopped."""
         found = []
@@ -170,7 +178,7 @@ class Cluster:
         return found
 
     @contextmanager
-    def queries(self) -> Iterator[Callable[[str], object]]:
+    def queries(self) -> Iterator[Callable[[str], CursorResult[Any]]]:
         """Runs SQL in the fleet's database, committed at the end."""
         engine = create_engine(self.postgres.url)
         with engine.begin() as connection:
@@ -203,7 +211,8 @@ class Cluster:
             "SOUNDMILL_BROKER_URL": self.redis.url,
         }
         if kind != "worker":
-            environment |= {"SOUNDMILL_DATABASE_URL": self.postgres.url, "SOUNDMILL_SECRET": self.mark * 4}
+            url = self.to_postgres.database_url if self.to_postgres else self.postgres.url
+            environment |= {"SOUNDMILL_DATABASE_URL": url, "SOUNDMILL_SECRET": self.mark * 4}
         if kind != "janitor":
             environment["SOUNDMILL_WORKER_SECRET"] = self.mark[::-1] * 4
         if kind == "api":
@@ -245,6 +254,6 @@ def running_cluster(
             raise
         finally:
             cluster.kill_everything()
-            for proxy in (cluster.to_api, cluster.to_redis):
+            for proxy in (cluster.to_api, cluster.to_redis, cluster.to_postgres):
                 if proxy:
                     proxy.close()

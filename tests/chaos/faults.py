@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from soundmill.adapters.doorbell import START_CONVERSION, celery_application
 from soundmill.failpoints import ACTIONS, NAMES
 from tests.chaos.cluster import LEASE_SECONDS, Cluster, Part
 from tests.chaos.hosts import run
+from tests.chaos.load import FINAL, signed_in
 from tests.waiting import until
 
 PAST_THE_LEASE_SECONDS = LEASE_SECONDS + 2
@@ -27,11 +29,17 @@ def nothing(cluster: Cluster) -> None:
     """No fault: the harness itself must find nothing."""
 
 
+def needs_no_proof(cluster: Cluster) -> bool:
+    """What it does can't be missed."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root).
 
-    ``twice``: each upload is sent to both APIs at once, with the same idempotency key.
+    ``twice``: each upload is sent to both APIs at once, with the same idempotency key. ``struck`` tells afterwards whether it hit what
+    it was meant for.
     """
 
     name: str
@@ -39,6 +47,7 @@ class Fault:
     prepare: Callable[[Cluster], None] = nothing
     needs_disk: bool = False
     twice: bool = False
+    struck: Callable[[Cluster], bool] = needs_no_proof
 
 
 def children_of(part: Part, *, engine: bool) -> list[psutil.Process]:
@@ -179,14 +188,86 @@ def repeat_messages(cluster: Cluster) -> None:
             celery.send_task(START_CONVERSION, args=[task_id])
 
 
-def fill_disk(cluster: Cluster) -> None:
-    filler = cluster.data / "filler"
-    with suppress(OSError), filler.open("wb") as stream:
+def lose_commits(cluster: Cluster) -> None:
+    assert cluster.to_postgres
+    cluster.to_postgres.lose_commits(every=3)
+    time.sleep(6)
+    cluster.to_postgres.mend()
+
+
+def commits_were_lost(cluster: Cluster) -> bool:
+    assert cluster.to_postgres
+    return cluster.to_postgres.lost_commits > 0
+
+
+@contextmanager
+def filled(data: Path) -> Iterator[None]:
+    """No byte is free meanwhile."""
+    filler = data / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as stream:
         while True:
             stream.write(bytes(1 << 16))
-            stream.flush()
-    time.sleep(3)
-    filler.unlink()
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+def fill_disk(cluster: Cluster) -> None:
+    with filled(cluster.data):
+        time.sleep(3)
+
+
+def fill_disk_for_uploads(cluster: Cluster) -> None:
+    """In the middle of a body."""
+    until(lambda: was_hit(cluster), seconds=60)
+    with filled(cluster.data):
+        until(lambda: upload_found_it_full(cluster), seconds=60)
+
+
+def upload_found_it_full(cluster: Cluster) -> bool:
+    """An API could not write."""
+    return cluster.said("api", "No space left on device")
+
+
+def fill_disk_for_results(cluster: Cluster) -> None:
+    """While a conversion writes."""
+    until(lambda: [each for part in cluster.workers for each in conversions_of(part)])
+    with filled(cluster.data):
+        until(lambda: storage_failed(cluster), seconds=60)
+
+
+def fill_disk_for_publishing(cluster: Cluster) -> None:
+    """Once a result is verified: no directory entry can be made for it any more."""
+    until(lambda: was_hit(cluster), seconds=60)
+    entries = cluster.data / "entries"
+    entries.mkdir()
+    with suppress(OSError):
+        for number in itertools.count():
+            (entries / str(number)).touch()
+    until(lambda: storage_failed(cluster), seconds=60)
+    for each in list(entries.iterdir()):
+        each.unlink()
+    entries.rmdir()
+
+
+def storage_failed(cluster: Cluster) -> bool:
+    """A worker found it full."""
+    return cluster.said("worker", "No space left on device")
+
+
+def let_a_task_expire(cluster: Cluster) -> None:
+    """Another account's, that ended two hours ago by the database's clock."""
+    with signed_in(cluster.api_urls[1], "guest") as guest:
+        form = {"newFormat": "mp3"}
+        task = guest.post("/api/tasks", data=form, files={"fileName": ("text.mp3", b"This is no sound.")})
+        path = f"/api/tasks/{task.raise_for_status().json()['id']}"
+        until(lambda: guest.get(f"{path}/wait").json()["status"] in FINAL, seconds=60)
+        with cluster.queries() as query:
+            query(
+                "UPDATE tasks SET finished_at = finished_at - 7200000 WHERE account_id = (SELECT MAX(id) FROM accounts)"
+            )
+        until(lambda: guest.get(path).status_code == 404, seconds=60)
 
 
 def make_read_only(cluster: Cluster) -> None:
@@ -223,8 +304,8 @@ def was_hit(cluster: Cluster) -> bool:
     return (cluster.directory / "failpoint was here").exists()
 
 
-# No lease runs out by itself.
-_LEADS_TO = {"after_expiry": stop_and_continue}
+# No lease runs out by itself, and no task of the load is to expire.
+_LEADS_TO = {"after_expiry": stop_and_continue, "after_expiry_commit": let_a_task_expire}
 
 FAULTS = (
     Fault("nothing"),
@@ -245,11 +326,28 @@ FAULTS = (
     Fault("workers cut off from the API", cut_workers_from_api),
     Fault("workers cut off from Redis", cut_workers_from_redis),
     Fault("each message five times", repeat_messages),
+    Fault("a task expires", let_a_task_expire),
     Fault("each upload to both APIs at once", twice=True),
+    Fault("PostgreSQL's commit answers lost", lose_commits, struck=commits_were_lost),
     Fault("disk full", fill_disk, needs_disk=True),
+    Fault(
+        "disk full on upload",
+        fill_disk_for_uploads,
+        arm("mid_upload", "stall"),
+        needs_disk=True,
+        struck=upload_found_it_full,
+    ),
+    Fault("disk full on scratch", fill_disk_for_results, needs_disk=True, struck=storage_failed),
+    Fault(
+        "disk full on publish",
+        fill_disk_for_publishing,
+        arm("before_publish", "stall"),
+        needs_disk=True,
+        struck=storage_failed,
+    ),
     Fault("storage read-only", make_read_only, needs_disk=True),
     *(
-        Fault(f"{name}:{action}", _LEADS_TO.get(name, nothing), arm(name, action))
+        Fault(f"{name}:{action}", _LEADS_TO.get(name, nothing), arm(name, action), struck=was_hit)
         for name in NAMES
         for action in ACTIONS
     ),
@@ -262,7 +360,7 @@ def small_disk(directory: Path, megabytes: int = 120) -> Iterator[Path]:
     if os.getuid() != 0:
         raise RuntimeError("This fault mounts a file system: run it as root.")
     directory.mkdir()
-    run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(directory))
+    run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes=2000", "tmpfs", str(directory))
     try:
         yield directory
     finally:

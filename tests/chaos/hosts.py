@@ -14,7 +14,7 @@ from tests.servers import free_port
 class Hosts(Protocol):
     """Gives each part its address, and what to put before its command."""
 
-    is_loopback: bool
+    is_proxied: bool
 
     def address(self, name: str) -> tuple[str, int]:
         """The same for each question."""
@@ -26,11 +26,10 @@ class Hosts(Protocol):
 
 
 class Loopback:
-    """One host, a port each."""
+    """One host, a port each; parts reach each other through proxies that can be cut, or directly."""
 
-    is_loopback = True
-
-    def __init__(self) -> None:
+    def __init__(self, *, is_proxied: bool = True) -> None:
+        self.is_proxied = is_proxied
         self._ports: dict[str, int] = {}
 
     def address(self, name: str) -> tuple[str, int]:
@@ -48,7 +47,7 @@ _PORTS = {"postgres": 5432, "redis": 6379, "api-1": 5000, "api-2": 5000}
 class Namespaces:
     """One network namespace a part, joined by a bridge in this one. Needs root."""
 
-    is_loopback = False
+    is_proxied = False
 
     def __init__(self, tag: str) -> None:
         self._tag = tag

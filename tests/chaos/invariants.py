@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,10 @@ import httpx
 from sqlalchemy import create_engine, text
 
 from tests.chaos.cluster import Cluster
-from tests.chaos.load import FINAL, Load
+from tests.chaos.load import FINAL, Heard, Load
 from tests.waiting import until
 
-INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I8")
+INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8")
 _SETTLE_SECONDS = 150
 # The samples aren't trimmed by every decoder: a WMA frame is 46 ms, an AAC frame 23 ms.
 _TOLERANCE_SECONDS = 0.15
@@ -42,9 +44,10 @@ def settle(load: Load) -> dict[int, dict[str, Any]]:
 
 def check(cluster: Cluster, load: Load, tasks: dict[int, dict[str, Any]]) -> list[str]:
     """Every violation, each beginning with its invariant; ``tasks`` are those of :func:`settle`. The cluster is stopped on the way."""
+    found = load.violations
+    found += _check_events(cluster, load, tasks)
     load.finish()
     cluster.wait_until_ready()
-    found = load.violations
     for upload in load.acknowledged:
         for task_id in upload.task_ids:
             found += _check_task(load, tasks.get(task_id), task_id, upload.sha256, upload.seconds)
@@ -57,6 +60,7 @@ def check(cluster: Cluster, load: Load, tasks: dict[int, dict[str, Any]]) -> lis
         if task["status"] == "failed" and not (task["error"] or {}).get("message")
     ]
     found += _check_storage(cluster)
+    found += _check_figures(cluster)
     load.observe()
     try:
         cluster.stop()
@@ -120,6 +124,41 @@ def _check_storage(cluster: Cluster) -> list[str]:
     finally:
         engine.dispose()
     return []
+
+
+def _check_events(cluster: Cluster, load: Load, tasks: dict[int, dict[str, Any]]) -> list[str]:
+    """I7, in the rows and at a client that listened through it all."""
+    with cluster.queries() as query:
+        rows = query("SELECT id, task_id, status FROM events ORDER BY id").all()
+    told = [Heard(row.id, row.task_id, row.status) for row in rows if row.task_id in tasks]
+    found = []
+    count = Counter(each.task_id for each in told)
+    if not_one := {task_id: count[task_id] for task_id in tasks if count[task_id] != 1}:
+        found.append(f"I7: tasks without exactly one event: {not_one}")
+    if untrue := [each for each in told if tasks[each.task_id]["status"] != each.status]:
+        found.append(f"I7: events that aren't true: {untrue}")
+    with suppress(AssertionError):
+        until(lambda: load.heard == told, seconds=20)
+    if load.heard != told:
+        found.append(f"I7: told {told}, heard {load.heard}")
+    return found
+
+
+_FIGURES = """
+    SELECT id, used_bytes, counted FROM (
+        SELECT id, used_bytes,
+               (SELECT COALESCE(SUM(size), 0) FROM files WHERE account_id = accounts.id AND key IS NOT NULL) AS counted
+        FROM accounts
+    ) AS figures
+    WHERE used_bytes <> counted
+"""
+
+
+def _check_figures(cluster: Cluster) -> list[str]:
+    """I8: what each account is said to use is what its files take."""
+    with cluster.queries() as query:
+        wrong = [tuple(each) for each in query(_FIGURES).all()]
+    return [f"I8: accounts whose figure isn't the sum of their files: {wrong}"] if wrong else []
 
 
 def stored(data: Path) -> set[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -55,6 +58,15 @@ class Acknowledged:
     seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A task's end, as an event told it."""
+
+    event_id: int
+    task_id: int
+    status: str
+
+
 @dataclass
 class Load:
     """One user's client: uploads, and looks on. Everything it saw is kept for the check.
@@ -73,24 +85,16 @@ class Load:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - a load, no secret
         self._final: dict[int, str] = {}
+        self.heard: list[Heard] = []
         self._observing = threading.Lock()
         self._stop = threading.Event()
-        self._token = ""
+        self.headers: dict[str, str] = {}
         self._threads: list[threading.Thread] = []
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """With the user's token."""
-        return {"Authorization": f"Bearer {self._token}"}
 
     def start(self) -> None:
         """Sign up, then upload and watch in the background."""
-        url = self.cluster.api_urls[0]
-        name = f"user{self.seed}"
-        form = {"username": name, "email": f"{name}@example.org", "password1": _PASSWORD, "password2": _PASSWORD}
-        httpx.post(f"{url}/api/auth/signup", data=form, timeout=20).raise_for_status()
-        answer = httpx.post(f"{url}/api/auth/login", data={"username": name, "password": _PASSWORD}, timeout=20)
-        self._token = answer.raise_for_status().json()["token"]
+        with signed_in(self.cluster.api_urls[0], f"user{self.seed}") as user:
+            self.headers = {"Authorization": user.headers["Authorization"]}
         chosen = samples(self.cluster.directory)
         # Each kind at least once, the rest by chance.
         plan = [*chosen, *self._random.choices(chosen, k=max(0, self.uploads - len(chosen)))]
@@ -100,6 +104,7 @@ class Load:
         self._threads = [
             threading.Thread(target=self._upload_all, args=(orders,), name="uploads"),
             threading.Thread(target=self._look_on, name="downloads"),
+            threading.Thread(target=self._listen, name="events"),
         ]
         for thread in self._threads:
             thread.start()
@@ -193,7 +198,47 @@ class Load:
                 pass  # broken off: the client knows that it got nothing whole
             time.sleep(0.1)
 
+    def _listen(self) -> None:
+        last_id = "0"
+        while not self._stop.is_set():
+            url = self._random.choice(self.cluster.api_urls) + "/api/events"
+            headers = {**self.headers, "Last-Event-ID": last_id}
+            try:
+                with httpx.stream("GET", url, headers=headers, timeout=httpx.Timeout(5, read=1)) as answer:
+                    answer.raise_for_status()
+                    for event_id, task in _events(answer.iter_lines()):
+                        self.heard.append(Heard(event_id, task["id"], task["status"]))
+                        last_id = str(event_id)
+            except httpx.ReadTimeout:
+                pass  # a silence to look around in
+            except httpx.HTTPError:
+                time.sleep(0.1)  # broken off, or refused: it goes on behind what was heard last
+
     def _check_download(self, task: dict[str, Any]) -> None:
         answer = self.download(task["resultName"])
         if answer.status_code == 200 and hashlib.sha256(answer.content).hexdigest() != task["result"]["sha256"]:
             self.violations.append(f"I3: task {task['id']}: a download of {len(answer.content)} bytes isn't the result")
+
+
+@contextmanager
+def signed_in(url: str, name: str) -> Iterator[httpx.Client]:
+    """A new account's client, with its token."""
+    with httpx.Client(base_url=url, timeout=40) as client:
+        form = {"username": name, "email": f"{name}@example.org", "password1": _PASSWORD, "password2": _PASSWORD}
+        client.post("/api/auth/signup", data=form).raise_for_status()
+        answer = client.post("/api/auth/login", data={"username": name, "password": _PASSWORD}).raise_for_status()
+        client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        yield client
+
+
+def _events(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Those with an id, as a client reads them: what was broken off before its empty line doesn't count."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+            continue
+        if {"id", "event"} <= fields.keys():
+            yield int(fields["id"]), json.loads(fields["data"])
+        fields = {}

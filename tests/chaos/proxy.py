@@ -1,35 +1,66 @@
-"""A TCP proxy between two parts of the fleet, which can be cut."""
+"""A TCP proxy between two parts of the fleet, which can be cut, and which can lose the answers to a database's commits."""
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+
+# A simple query of PostgreSQL's protocol (its documentation, section 55.7): psycopg commits with one.
+_COMMIT = b"COMMIT\0"
+
+
+@dataclass(slots=True)
+class _Link:
+    client: socket.socket
+    server: socket.socket
+    is_mute: bool = False
+
+    def break_off(self) -> None:
+        for each in (self.client, self.server):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 class Proxy:
-    """Forwards ``listen`` to ``target``. While it is cut, connections break and new ones are refused or closed at once."""
+    """Forwards ``address`` to ``target``. While it is cut, connections break and new ones are refused or closed at once."""
 
     def __init__(self, target: tuple[str, int]) -> None:
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._listener.getsockname()
+        self.lost_commits = 0
         self._is_cut = False
-        self._open: set[socket.socket] = set()
+        self._loses_every = 0
+        self._commits = itertools.count(1)
+        self._open: list[_Link] = []
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's address of the PostgreSQL behind it."""
+        host, port = self.address
+        return f"postgresql+psycopg://postgres@{host}:{port}/postgres"
 
     def cut(self) -> None:
         """Break everything."""
         self._is_cut = True
         with self._lock:
             for each in self._open:
-                with suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
+                each.break_off()
 
     def mend(self) -> None:
-        """Forward again."""
+        """Forward all again."""
         self._is_cut = False
+        self._loses_every = 0
+
+    def lose_commits(self, every: int) -> None:
+        """Let each ``every``-th commit reach the database, and break the connection instead of giving its answer."""
+        self._loses_every = every
 
     def close(self) -> None:
         """For good."""
@@ -56,19 +87,30 @@ class Proxy:
             for each in (client, server):
                 # Else each small answer waits 40 ms for an acknowledgement that the other side delays.
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link = _Link(client, server)
             with self._lock:
-                self._open |= {client, server}
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                self._open.append(link)
+            for pump in (self._to_server, self._to_client):
+                threading.Thread(target=self._pump, args=(link, pump), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, link: _Link, pump: Callable[[_Link], None]) -> None:
         with suppress(OSError):
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-        for each in (source, sink):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        with self._lock:
-            self._open.discard(source)
+            pump(link)
+        link.break_off()
+        with self._lock, suppress(ValueError):
+            self._open.remove(link)
         with suppress(OSError):
-            source.close()
+            (link.client if pump == self._to_server else link.server).close()
+
+    def _to_server(self, link: _Link) -> None:
+        while data := link.client.recv(1 << 16):
+            if self._loses_every and _COMMIT in data and next(self._commits) % self._loses_every == 0:
+                link.is_mute = True
+            link.server.sendall(data)
+
+    def _to_client(self, link: _Link) -> None:
+        while data := link.server.recv(1 << 16):
+            if link.is_mute:
+                self.lost_commits += 1
+                return
+            link.client.sendall(data)

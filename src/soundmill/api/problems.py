@@ -75,6 +75,8 @@ def _of_ours(error: errors.SoundmillError) -> Response:
     if isinstance(error, errors.Unreachable):
         _log.error("not served", detail=error.detail_for_log or error.message)
         headers["Retry-After"] = "5"
+    if isinstance(error, errors.NoRoom):
+        _log.warning("nothing accepted: the storage is full", detail=error.detail_for_log)
     if isinstance(error, errors.TryLater):
         headers["Retry-After"] = str(max(1, round(error.retry_after.total_seconds())))
     if status is HTTPStatus.UNAUTHORIZED:

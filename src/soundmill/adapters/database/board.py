@@ -41,13 +41,15 @@ class DatabaseBoard:
         self._retries = retries
 
     def claim(self, owner: str, task_id: int | None = None) -> Assignment | None:
-        """See the port. Idle workers only read: on SQLite they would else queue for the write lock."""
+        """See the port."""
         only = true() if task_id is None else tasks.c.id == task_id
         held = select(tasks.c.id).where(only, *_held_by(owner)).limit(1)
         free = select(tasks.c.id).where(only, _due).order_by(tasks.c.rank, tasks.c.id).limit(1)
-        with self._database.reading() as connection:
-            if connection.execute(held).first() is None and connection.execute(free).first() is None:
-                return None
+        if self._database.is_sqlite:
+            # Idle workers only read: they would else queue for the one write lock.
+            with self._database.reading() as connection:
+                if connection.execute(held).first() is None and connection.execute(free).first() is None:
+                    return None
         lease = {"lease_owner": owner, "lease_until": from_now(self._lease)}
         fresh = {
             "status": TaskStatus.PROCESSING,

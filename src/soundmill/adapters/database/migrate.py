@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from soundmill.adapters.database.connection import Database
+
+_log = structlog.get_logger()
 
 
 def upgrade(database: Database) -> None:
     """Apply the migrations that are missing, in one transaction. Several may call it at once.
+
+    A database that a newer version has migrated is left as it is: migrations only add, so that the version before goes on with it, and
+    may be started again, during a rolling restart.
 
     Raises ``Unreachable`` when the database doesn't answer.
     """
@@ -19,4 +28,13 @@ def upgrade(database: Database) -> None:
         config.set_main_option("script_location", "soundmill.adapters.database:migrations")
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if _is_of_a_newer_version(connection, config):
+            _log.warning("the database was migrated by a newer version")
+        else:
+            command.upgrade(config, "head")
+
+
+def _is_of_a_newer_version(connection: Connection, config: Config) -> bool:
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    present = MigrationContext.configure(connection).get_current_revision()
+    return present is not None and present not in known
