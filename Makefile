@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine fidelity loadtest lint format check-deploy clean
+.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine bench-transfer fidelity loadtest lint format check-deploy clean
 
 BIN := .venv/bin
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Create or renew the environment, with the tools for developing
 	@scripts/setup.sh all
@@ -34,9 +34,13 @@ bench-engine: deps setup ## Measure the engine beside the machine's ffmpeg (ARGS
 fidelity: deps setup ## Check every kind of source into every target with tools that aren't ours (ARGS="mp3 flac24")
 	$(BIN)/python -m tests.fidelity $(ARGS)
 
-loadtest: deps setup ## Load a fleet of our own with Apache Benchmark and write docs/reports (ARGS="--url http://…")
-	@type ab >/dev/null || { echo "This needs ab: apt install apache2-utils" >&2; exit 1; }
+loadtest: setup ## Load a fleet of our own with Apache Benchmark and write docs/reports (ARGS="--url http://…")
+	@scripts/deps.sh ab
 	$(BIN)/python -W ignore -m loadtest $(ARGS)
+
+bench-transfer: setup ## Measure uploads and downloads beside nginx (ARGS="--pairs 5")
+	@scripts/deps.sh ab nginx
+	$(BIN)/python -W ignore -m benchmarks.transfer $(ARGS)
 
 lint: setup ## Check style, types and who imports whom
 	$(BIN)/ruff check

@@ -32,6 +32,11 @@ def post(url: str, body: Path, content_type: str, token: str, *, requests: int, 
     return _run([*sent, "-H", f"Authorization: Bearer {token}"], url, requests, concurrency)
 
 
+def put(url: str, body: Path, *, requests: int, concurrency: int) -> Measured:
+    """PUT the same body again and again. Raises ``RuntimeError`` when ``ab`` gives up."""
+    return _run(["-u", str(body)], url, requests, concurrency)
+
+
 def get(url: str, token: str, *, requests: int, concurrency: int) -> Measured:
     """GET the same address again and again. Raises ``RuntimeError`` when ``ab`` gives up."""
     return _run(["-H", f"Authorization: Bearer {token}"], url, requests, concurrency)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need from the system: independent judges of our results, and a browser. PostgreSQL comes as a package.
+# `scripts/deps.sh ab nginx` installs these too, for load tests and benchmarks.
 set -euo pipefail
 
 has_browser() {
@@ -15,6 +16,12 @@ type -P ffmpeg >/dev/null && type -P ffprobe >/dev/null || missing+=(ffmpeg)
 type -P flac >/dev/null || missing+=(flac)
 type -P ip >/dev/null || missing+=(iproute2)
 has_browser || missing+=(chromium)
+for name in "$@"; do
+    case $name in
+    ab) type -P ab >/dev/null || missing+=(apache2-utils) ;;
+    nginx) type -P nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx-light) ;;
+    esac
+done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 as_root=()

@@ -1,0 +1,220 @@
+"""Uploads and downloads of 5 MB beside nginx, which writes and serves the same bytes: same client, same cores, in turns.
+
+``make bench-transfer`` writes ``benchmarks/results/transfer.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+
+import httpx
+import psutil
+
+from loadtest.apache_benchmark import Measured, get, post, put
+from loadtest.client import Client, multipart, sound_file
+from loadtest.scenarios import CONTENT_TYPE
+from soundmill.engine import cores
+from tests.servers import free_port
+from tests.waiting import until
+
+RESULTS = Path(__file__).with_name("results")
+CONCURRENCY = 50
+
+_NGINX_CONF = """
+{user}
+daemon off;
+worker_processes {cores};
+pid {directory}/nginx.pid;
+error_log stderr;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    sendfile on;
+    client_max_body_size 0;
+    client_body_temp_path {directory}/body;
+    server {{
+        listen 127.0.0.1:{port};
+        root {directory}/files;
+        dav_methods PUT;
+    }}
+}}
+"""
+
+type Run = Callable[[int], Measured]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two servers: where its processes are, and what is asked of it."""
+
+    process: psutil.Process
+    upload: Run
+    download: Run
+
+    def cpu_seconds(self) -> float:
+        """Of all its processes so far."""
+        times = [each.cpu_times() for each in (self.process, *self.process.children(recursive=True))]
+        return sum(each.user + each.system for each in times)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of both: requests a second and milliseconds of the server's CPU a request, ours first."""
+
+    rates: tuple[float, float]
+    cpu_milliseconds: tuple[float, float]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=5, help="turns of each kind (5)")
+    parser.add_argument("--requests", type=int, default=200, help="of each turn (200)")
+    given = parser.parse_args()
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soundmill-transfer-", dir="/tmp")))
+        sound = sound_file(directory)
+        sides = [stack.enter_context(open_side(directory, sound)) for open_side in (_soundmill, _nginx)]
+        uploads, downloads = [], []
+        for _ in range(given.pairs):
+            uploads.append(_turn(sides, given.requests, lambda side: side.upload))
+            downloads.append(_turn(sides, given.requests, lambda side: side.download))
+    page = "\n".join([*_head(given.pairs, given.requests), _row("upload", uploads), _row("download", downloads), ""])
+    (RESULTS / "transfer.md").write_text(page)
+    sys.stdout.write(page)
+
+
+def _turn(sides: list[Side], requests: int, way: Callable[[Side], Run]) -> Turn:
+    (our_rate, our_cpu), (their_rate, their_cpu) = (_measured(side, requests, way(side)) for side in sides)
+    return Turn((our_rate, their_rate), (our_cpu, their_cpu))
+
+
+def _measured(side: Side, requests: int, run: Run) -> tuple[float, float]:
+    before = side.cpu_seconds()
+    measured = run(requests)
+    assert not measured.errors, f"{measured.errors} errors: {measured.command}"
+    return measured.per_second, 1000 * (side.cpu_seconds() - before) / requests
+
+
+@contextmanager
+def _soundmill(directory: Path, sound: Path) -> Iterator[Side]:
+    """One API with a process a core over SQLite; nobody converts."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        "SOUNDMILL_DATA_DIR": str(directory / "data"),
+        "SOUNDMILL_API_PROCESSES": str(cores()),
+        "SOUNDMILL_STORAGE_RESERVE": "0",
+    }
+    command = [sys.executable, "-m", "soundmill", "api", "--port", str(port)]
+    with _process(command, environment, f"{url}/health/ready") as process:
+        client = Client.signed_up(url)
+        body = multipart(sound, "mp3")
+
+        def upload(requests: int) -> Measured:
+            tasks = f"{url}/api/tasks"
+            measured = post(tasks, body, CONTENT_TYPE, client.token, requests=requests, concurrency=CONCURRENCY)
+            _delete_all_but_the_first(client)
+            return measured
+
+        def download(requests: int) -> Measured:
+            return get(f"{url}/api/files/{sound.name}", client.token, requests=requests, concurrency=CONCURRENCY)
+
+        post(f"{url}/api/tasks", body, CONTENT_TYPE, client.token, requests=1, concurrency=1)
+        yield Side(process, upload, download)
+
+
+@contextmanager
+def _nginx(directory: Path, sound: Path) -> Iterator[Side]:
+    """A worker a core; an upload is written to a file of its own and renamed: neither hashed nor synced."""
+    home = directory / "nginx"
+    (home / "files").mkdir(parents=True)
+    port = free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    conf = home / "nginx.conf"
+    conf.write_text(_NGINX_CONF.format(user=user, cores=cores(), directory=home, port=port))
+    (home / "files" / sound.name).write_bytes(sound.read_bytes())
+    address = f"http://127.0.0.1:{port}/{sound.name}"
+    program = which("nginx") or "/usr/sbin/nginx"
+    with _process([program, "-p", str(home), "-c", str(conf)], dict(os.environ), address) as process:
+
+        def upload(requests: int) -> Measured:
+            there = f"{address}-{secrets.token_hex(4)}"
+            return put(there, sound, requests=requests, concurrency=CONCURRENCY)
+
+        def download(requests: int) -> Measured:
+            return get(address, "none", requests=requests, concurrency=CONCURRENCY)
+
+        yield Side(process, upload, download)
+
+
+@contextmanager
+def _process(command: list[str], environment: dict[str, str], ready: str) -> Iterator[psutil.Process]:
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: _answers(ready), seconds=60)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _delete_all_but_the_first(client: Client) -> None:
+    """The disk isn't ours alone."""
+    with httpx.Client(base_url=client.url, headers={"Authorization": f"Bearer {client.token}"}, timeout=60) as http:
+        for task in http.get("/api/tasks", params={"max": 1000}).raise_for_status().json()[1:]:
+            http.delete(f"/api/tasks/{task['id']}").raise_for_status()
+
+
+def _head(pairs: int, requests: int) -> list[str]:
+    told = subprocess.run([which("nginx") or "/usr/sbin/nginx", "-v"], check=True, capture_output=True, text=True)
+    nginx = told.stderr.strip().rpartition("/")[2]
+    return [
+        "# Uploads and downloads beside nginx",
+        "",
+        (
+            f"Files of 5 MB, {CONCURRENCY} at a time by `ab`, {pairs} turns of {requests} requests on each side, {cores()} cores that client and server "
+            f"share, nginx {nginx}, Python {platform.python_version()}. An upload to soundmill is authenticated, parsed, hashed, "
+            "synced and a row in SQLite; nginx writes the same bytes to a file and renames it. Medians; in brackets the range of the turns' ratios."
+        ),
+        "",
+        "| | soundmill a second | nginx a second | ratio | soundmill ms of CPU a file | nginx | ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+
+
+def _row(name: str, turns: list[Turn]) -> str:
+    rates = _compared([each.rates for each in turns], ".0f")
+    cpu = _compared([each.cpu_milliseconds for each in turns], ".1f")
+    return f"| {name} | {rates} | {cpu} |"
+
+
+def _compared(pairs: list[tuple[float, float]], shown: str) -> str:
+    ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratios = sorted(mine / other for mine, other in pairs)
+    ratio = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    return f"{ours:{shown}} | {theirs:{shown}} | {ratio}"
+
+
+if __name__ == "__main__":
+    main()
