@@ -10,7 +10,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from soundmill.adapters.database.clock import now
 from soundmill.adapters.database.schema import files, name_counters
-from soundmill.adapters.database.usage import lock_account
 from soundmill.model.names import numbered
 
 
@@ -24,10 +23,9 @@ def add_file(connection: Connection, account_id: int, wanted: str, values: Mappi
 def free_name(connection: Connection, account_id: int, wanted: str) -> str:
     """``wanted`` itself when no file of the account has it, else with the next number.
 
-    The account's row stays locked until the transaction ends, so that two uploads at once don't get one name. The counter
+    The caller has locked the account until the transaction ends, so that two uploads at once don't get one name. The counter
     makes the thousandth ``song.mp3`` cost what the second does.
     """
-    lock_account(connection, account_id)
     name = wanted
     while _is_taken(connection, account_id, name):
         name = numbered(wanted, _next_number(connection, account_id, wanted))
