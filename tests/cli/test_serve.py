@@ -106,12 +106,13 @@ def test_nobody_there_is_not_ready() -> None:
 class Service:
     """A running ``soundmill serve``."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **environment: str) -> None:
         self.output = directory / "output"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*SOUNDMILL, "serve", "--port", "0", "--workers", "1", "--data-dir", "data"],
                 cwd=directory,
+                env={**os.environ, **environment},
                 stdout=output,
                 stderr=output,
             )
@@ -162,6 +163,26 @@ def test_who_listens_to_events_is_let_go_at_a_stop(service: Service) -> None:
         service.process.terminate()
         assert list(lines)[-1] == ""  # ended whole: a connection that is cut off raises
     assert service.process.wait(30) == 0
+
+
+def test_an_api_of_two_processes_replaces_one_that_dies_and_stops_clean(tmp_path: Path) -> None:
+    service = Service(tmp_path, SOUNDMILL_API_PROCESSES="2")
+    try:
+        api = service.member("api")
+        one, other = until(lambda: pair if len(pair := api.children()) == 2 else None)
+        one.kill()
+        both = until(lambda: pair if len(pair := api.children()) == 2 and one not in pair else None)
+        assert other in both
+        for _ in range(8):  # a new connection each: some come to either
+            assert httpx.get(f"{service.site}/health/ready").is_success
+        service.family += both
+        service.process.terminate()
+        assert service.process.wait(30) == 0
+        assert service.is_gone()
+    finally:
+        service.process.kill()
+        service.process.wait()
+        until(service.is_gone)
 
 
 def test_the_printed_commands_take_a_song_through_the_service(service: Service, tmp_path: Path) -> None:
