@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import secrets
 import statistics
 import subprocess
 import sys
@@ -57,11 +56,12 @@ type Run = Callable[[int], Measured]
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two servers: where its processes are, and what is asked of it."""
+    """One of the two servers: where its processes are, what is asked of it, and what makes room after that, unmeasured."""
 
     process: psutil.Process
     upload: Run
     download: Run
+    tidy: Callable[[], None]
 
     def cpu_seconds(self) -> float:
         """Of all its processes so far."""
@@ -83,6 +83,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5, help="turns of each kind (5)")
     parser.add_argument("--requests", type=int, default=200, help="of each turn (200)")
     given = parser.parse_args()
+    load = os.getloadavg()[0]
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soundmill-transfer-", dir="/tmp")))
         sound = sound_file(directory)
@@ -91,7 +92,9 @@ def main() -> None:
         for _ in range(given.pairs):
             uploads.append(_turn(sides, given.requests, lambda side: side.upload))
             downloads.append(_turn(sides, given.requests, lambda side: side.download))
-    page = "\n".join([*_head(given.pairs, given.requests), _row("upload", uploads), _row("download", downloads), ""])
+    page = "\n".join(
+        [*_head(given.pairs, given.requests, load), _row("upload", uploads), _row("download", downloads), ""]
+    )
     (RESULTS / "transfer.md").write_text(page)
     sys.stdout.write(page)
 
@@ -104,8 +107,10 @@ def _turn(sides: list[Side], requests: int, way: Callable[[Side], Run]) -> Turn:
 def _measured(side: Side, requests: int, run: Run) -> tuple[float, float]:
     before = side.cpu_seconds()
     measured = run(requests)
+    milliseconds = 1000 * (side.cpu_seconds() - before) / requests
     assert not measured.errors, f"{measured.errors} errors: {measured.command}"
-    return measured.per_second, 1000 * (side.cpu_seconds() - before) / requests
+    side.tidy()
+    return measured.per_second, milliseconds
 
 
 @contextmanager
@@ -126,15 +131,13 @@ def _soundmill(directory: Path, sound: Path) -> Iterator[Side]:
 
         def upload(requests: int) -> Measured:
             tasks = f"{url}/api/tasks"
-            measured = post(tasks, body, CONTENT_TYPE, client.token, requests=requests, concurrency=CONCURRENCY)
-            _delete_all_but_the_first(client)
-            return measured
+            return post(tasks, body, CONTENT_TYPE, client.token, requests=requests, concurrency=CONCURRENCY)
 
         def download(requests: int) -> Measured:
             return get(f"{url}/api/files/{sound.name}", client.token, requests=requests, concurrency=CONCURRENCY)
 
         post(f"{url}/api/tasks", body, CONTENT_TYPE, client.token, requests=1, concurrency=1)
-        yield Side(process, upload, download)
+        yield Side(process, upload, download, lambda: _delete_all_but_the_first(client))
 
 
 @contextmanager
@@ -152,13 +155,12 @@ def _nginx(directory: Path, sound: Path) -> Iterator[Side]:
     with _process([program, "-p", str(home), "-c", str(conf)], dict(os.environ), address) as process:
 
         def upload(requests: int) -> Measured:
-            there = f"{address}-{secrets.token_hex(4)}"
-            return put(there, sound, requests=requests, concurrency=CONCURRENCY)
+            return put(f"{address}-uploaded", sound, requests=requests, concurrency=CONCURRENCY)
 
         def download(requests: int) -> Measured:
             return get(address, "none", requests=requests, concurrency=CONCURRENCY)
 
-        yield Side(process, upload, download)
+        yield Side(process, upload, download, lambda: None)
 
 
 @contextmanager
@@ -186,7 +188,7 @@ def _delete_all_but_the_first(client: Client) -> None:
             http.delete(f"/api/tasks/{task['id']}").raise_for_status()
 
 
-def _head(pairs: int, requests: int) -> list[str]:
+def _head(pairs: int, requests: int, load: float) -> list[str]:
     told = subprocess.run([which("nginx") or "/usr/sbin/nginx", "-v"], check=True, capture_output=True, text=True)
     nginx = told.stderr.strip().rpartition("/")[2]
     return [
@@ -195,7 +197,8 @@ def _head(pairs: int, requests: int) -> list[str]:
         (
             f"Files of 5 MB, {CONCURRENCY} at a time by `ab`, {pairs} turns of {requests} requests on each side, {cores()} cores that client and server "
             f"share, nginx {nginx}, Python {platform.python_version()}. An upload to soundmill is authenticated, parsed, hashed, "
-            "synced and a row in SQLite; nginx writes the same bytes to a file and renames it. Medians; in brackets the range of the turns' ratios."
+            f"synced and a row in SQLite; nginx writes the same bytes to a file and renames it. Medians; in brackets the range of the turns' ratios. "
+            f"The machine's load before: {load:.1f}; where that isn't near 0, mind the CPU more than the rates."
         ),
         "",
         "| | soundmill a second | nginx a second | ratio | soundmill ms of CPU a file | nginx | ratio |",

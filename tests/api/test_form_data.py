@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
@@ -83,14 +83,14 @@ def by_werkzeug(arriving: list[bytes]) -> list[Part] | str:
     return parts_of(events())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PARTS, CUTS)
 def test_any_form_in_any_chunks_reads_as_werkzeug_reads_it(parts: list[tuple[bytes, bytes]], cuts: list[int]) -> None:
     arriving = chunks(form(parts), cuts)
     assert by_us(arriving) == by_werkzeug(arriving)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PARTS, CUTS, st.integers(0, 400))
 def test_a_form_that_breaks_off_reads_as_werkzeug_reads_it(
     parts: list[tuple[bytes, bytes]], cuts: list[int], length: int
