@@ -1,25 +1,37 @@
-"""``make chaos``: the whole matrix of faults and invariants, as a table. ``make chaos ARGS="Redis"`` runs those with that in their name."""
+"""``make chaos``: the whole matrix of faults and invariants, as a table.
+
+``make chaos ARGS="Redis"`` runs those with that in their name; ``make chaos ARGS=--help`` tells the rest.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import partial
 
 from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.hosts import namespaces
 from tests.chaos.invariants import INVARIANTS
-from tests.chaos.scenario import Outcome, run_fault
+from tests.chaos.scenario import UPLOADS, Outcome, run_fault
 
 # Most of a fault's time is waiting: for leases, for sweeps, for what is away.
 _FLEETS_AT_A_TIME = 2
 
 
-def main(wanted: list[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 1 when something didn't hold."""
+    given = _parser().parse_args(arguments)
     print(f"{'fault':<40} {'uploads':>7} {'tasks':>5} {'refused':>7} {'s':>4}  {'  '.join(INVARIANTS)}", flush=True)
-    chosen = [each for each in FAULTS if not wanted or any(word.lower() in each.name.lower() for word in wanted)]
+    chosen = [each for each in FAULTS if not given.words or any(word in each.name.lower() for word in given.words)]
+    if given.namespaces:
+        chosen = [each for each in chosen if not each.needs_proxies]
+    outcome_of = partial(_outcome, in_namespaces=given.namespaces, uploads=given.uploads)
     broken = tasks = 0
     with ThreadPoolExecutor(_FLEETS_AT_A_TIME) as pool:
-        for outcome in pool.map(_outcome, chosen):
+        for outcome in pool.map(outcome_of, chosen):
             broken += bool(outcome.violations)
             tasks += outcome.tasks
             _show(outcome)
@@ -30,9 +42,20 @@ def main(wanted: list[str]) -> int:
     return 1 if broken else 0
 
 
-def _outcome(fault: Fault) -> Outcome:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Break a fleet in every way and check that nothing is lost.")
+    parser.add_argument("words", nargs="*", type=str.lower, help="run the faults with one of these in their name")
+    parser.add_argument(
+        "--namespaces", action="store_true", help="each part in a network namespace, at its own address"
+    )
+    parser.add_argument("--uploads", type=int, default=UPLOADS, help="how many files are uploaded to each fleet")
+    return parser
+
+
+def _outcome(fault: Fault, *, in_namespaces: bool, uploads: int) -> Outcome:
     try:
-        return run_fault(fault)
+        with namespaces() if in_namespaces else nullcontext() as hosts:
+            return run_fault(fault, hosts=hosts, uploads=uploads)
     except Exception as error:  # noqa: BLE001 - the others are run all the same
         return Outcome(fault.name, 0, 0, 0, 0, (f"?? {type(error).__name__}: {error}",))
 
@@ -48,4 +71,4 @@ def _show(outcome: Outcome) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

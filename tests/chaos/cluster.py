@@ -164,6 +164,21 @@ class Cluster:
         self.redis.kill()
         self.postgres.stop()
 
+    @contextmanager
+    def workers_cut_off_from(self, target: str) -> Iterator[None]:
+        """Meanwhile no worker reaches ``api-1`` (the only one that workers know) or ``redis``."""
+        proxy = {"api-1": self.to_api, "redis": self.to_redis}[target]
+        workers = [part.name for part in self.workers]
+        if proxy:
+            proxy.cut()
+        self.hosts.cut_off(workers, target)
+        try:
+            yield
+        finally:
+            self.hosts.reconnect(workers, target)
+            if proxy:
+                proxy.mend()
+
     def said(self, kind: str, words: str) -> bool:
         """Some part of that kind has it in its log."""
         return any(words in part.log() for name, part in self.parts.items() if name.startswith(kind))

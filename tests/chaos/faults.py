@@ -36,7 +36,8 @@ def needs_no_proof(cluster: Cluster) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root).
+    """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root);
+    ``needs_proxies`` tells that it can be done to one host only.
 
     ``twice``: each upload is sent to both APIs at once, with the same idempotency key. ``struck`` tells afterwards whether it hit what
     it was meant for.
@@ -46,6 +47,7 @@ class Fault:
     strike: Callable[[Cluster], None] = nothing
     prepare: Callable[[Cluster], None] = nothing
     needs_disk: bool = False
+    needs_proxies: bool = False
     twice: bool = False
     struck: Callable[[Cluster], bool] = needs_no_proof
 
@@ -168,17 +170,13 @@ def kill_database(cluster: Cluster) -> None:
 
 
 def cut_workers_from_api(cluster: Cluster) -> None:
-    assert cluster.to_api
-    cluster.to_api.cut()
-    time.sleep(PAST_THE_LEASE_SECONDS)
-    cluster.to_api.mend()
+    with cluster.workers_cut_off_from("api-1"):
+        time.sleep(PAST_THE_LEASE_SECONDS)
 
 
 def cut_workers_from_redis(cluster: Cluster) -> None:
-    assert cluster.to_redis
-    cluster.to_redis.cut()
-    time.sleep(PAST_THE_LEASE_SECONDS)
-    cluster.to_redis.mend()
+    with cluster.workers_cut_off_from("redis"):
+        time.sleep(PAST_THE_LEASE_SECONDS)
 
 
 def repeat_messages(cluster: Cluster) -> None:
@@ -328,7 +326,7 @@ FAULTS = (
     Fault("each message five times", repeat_messages),
     Fault("a task expires", let_a_task_expire),
     Fault("each upload to both APIs at once", twice=True),
-    Fault("PostgreSQL's commit answers lost", lose_commits, struck=commits_were_lost),
+    Fault("PostgreSQL's commit answers lost", lose_commits, needs_proxies=True, struck=commits_were_lost),
     Fault("disk full", fill_disk, needs_disk=True),
     Fault(
         "disk full on upload",

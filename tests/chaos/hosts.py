@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -24,6 +24,14 @@ class Hosts(Protocol):
         """Enters the host."""
         ...
 
+    def cut_off(self, names: Iterable[str], target: str) -> None:
+        """Let no packet of these parts reach ``target``."""
+        ...
+
+    def reconnect(self, names: Iterable[str], target: str) -> None:
+        """Let them through again."""
+        ...
+
 
 class Loopback:
     """One host, a port each; parts reach each other through proxies that can be cut, or directly."""
@@ -40,31 +48,48 @@ class Loopback:
         """Nothing to enter."""
         return ()
 
+    def cut_off(self, names: Iterable[str], target: str) -> None:
+        """Proxies do it here."""
+
+    def reconnect(self, names: Iterable[str], target: str) -> None:
+        """Proxies do it here."""
+
 
 _PORTS = {"postgres": 5432, "redis": 6379, "api-1": 5000, "api-2": 5000}
 
 
 class Namespaces:
-    """One network namespace a part, joined by a bridge in this one. Needs root."""
+    """One network namespace a part, joined by a bridge in this one, in a network of ``10.213.0.0/16``. Needs root."""
 
     is_proxied = False
 
     def __init__(self, tag: str) -> None:
         self._tag = tag
+        self._network = f"10.213.{int(tag[-2:], 16)}"
         self._numbers: dict[str, int] = {}
         run("ip", "link", "add", self._bridge, "type", "bridge")
-        run("ip", "addr", "add", "10.213.77.254/24", "dev", self._bridge)
+        run("ip", "addr", "add", f"{self._network}.254/24", "dev", self._bridge)
         run("ip", "link", "set", self._bridge, "up")
 
     def address(self, name: str) -> tuple[str, int]:
         """See the protocol."""
-        return f"10.213.77.{self._number(name)}", _PORTS[name]
+        return f"{self._network}.{self._number(name)}", _PORTS[name]
 
     def prefix(self, name: str, *, unprivileged: bool = False) -> tuple[str, ...]:
         """See the protocol."""
         self._number(name)
         entered = ("ip", "netns", "exec", self._namespace(name))
         return (*entered, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if unprivileged else entered
+
+    def cut_off(self, names: Iterable[str], target: str) -> None:
+        """See the protocol. Nobody is told: what is sent there is lost, as behind a broken switch."""
+        for name in names:
+            run("ip", "-n", self._namespace(name), "route", "add", "blackhole", self.address(target)[0])
+
+    def reconnect(self, names: Iterable[str], target: str) -> None:
+        """See the protocol."""
+        for name in names:
+            run("ip", "-n", self._namespace(name), "route", "del", "blackhole", self.address(target)[0])
 
     def close(self) -> None:
         """Take it all away."""
@@ -87,7 +112,7 @@ class Namespaces:
             run("ip", "link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", namespace)
             run("ip", "link", "set", ours, "master", self._bridge, "up")
             run("ip", "-n", namespace, "link", "set", "lo", "up")
-            run("ip", "-n", namespace, "addr", "add", f"10.213.77.{number}/24", "dev", theirs)
+            run("ip", "-n", namespace, "addr", "add", f"{self._network}.{number}/24", "dev", theirs)
             run("ip", "-n", namespace, "link", "set", theirs, "up")
         return self._numbers[name]
 

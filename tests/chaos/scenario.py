@@ -32,12 +32,12 @@ class Outcome:
     violations: tuple[str, ...]
 
 
-def run_fault(fault: Fault, seed: int = 1, hosts: Hosts | None = None) -> Outcome:
+def run_fault(fault: Fault, seed: int = 1, hosts: Hosts | None = None, uploads: int = UPLOADS) -> Outcome:
     """Start a fleet, load it, strike, and check all invariants."""
     began = time.monotonic()
     with _disk(fault) as data, running_cluster(hosts, data) as cluster:
         fault.prepare(cluster)
-        load = Load(cluster, seed, UPLOADS, fault.twice)
+        load = Load(cluster, seed, uploads, fault.twice)
         load.start()
         with _kept_alive(cluster):
             time.sleep(_BEFORE_THE_STRIKE_SECONDS)

@@ -13,7 +13,9 @@ from tests.chaos.scenario import run_fault
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", ["nothing", "SIGKILL of a worker", "PostgreSQL restarted"])
+@pytest.mark.parametrize(
+    "name", ["nothing", "SIGKILL of a worker", "PostgreSQL restarted", "workers cut off from the API"]
+)
 def test_parts_with_addresses_of_their_own(name: str) -> None:
     assert os.getuid() == 0, "Network namespaces need root: run it as root."
     fault = next(each for each in FAULTS if each.name == name)
