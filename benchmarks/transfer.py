@@ -23,7 +23,7 @@ import psutil
 
 from loadtest.apache_benchmark import Measured, get, post, put
 from loadtest.client import Client, multipart, sound_file
-from loadtest.scenarios import CONTENT_TYPE
+from loadtest.uploads import CONTENT_TYPE
 from soundmill.engine import cores
 from tests.servers import free_port
 from tests.waiting import until

@@ -1,70 +1,127 @@
-"""``make loadtest``: against a fleet of our own, or with ``--url`` against any address that is yours to load."""
+"""``make loadtest``: against a fleet of our own on loopback, or with ``--url`` against any address that is yours to load."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from loadtest.client import Client, sound_file
+from loadtest.conversions import conversions
+from loadtest.monitor import Monitor, Parts
 from loadtest.report import write_report
-from loadtest.scenarios import conversions, lists, uploads
+from loadtest.sections import Section
+from loadtest.soak import soak
+from loadtest.spike import spike
+from loadtest.uploads import lists, uploads
 from soundmill.engine import cores
 from tests.chaos.cluster import Cluster, running_cluster
-from tests.waiting import until
+from tests.chaos.hosts import Loopback
 
 # As one would run it on machines of their own; those of the chaos tests are for short tempers.
 _SETTINGS = {"SOUNDMILL_API_PROCESSES": str(cores()), "SOUNDMILL_API_THREADS": "64", "SOUNDMILL_LEASE": "30"}
 _REPORTS = Path(__file__).parents[1] / "docs" / "reports"
+_SCENARIOS = ("uploads", "conversions", "soak", "spike")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write the report."""
-    parser = argparse.ArgumentParser(prog="loadtest", description=__doc__)
-    parser.add_argument("--url", help="of a running service; without it a fleet is started")
-    parser.add_argument("--uploads", type=int, default=100, help="requests a step of scenario 1")
-    parser.add_argument("--files", type=int, default=100, help="files of scenario 2")
-    parser.add_argument("--report", type=Path, default=_REPORTS, help="directory of the report")
-    given = parser.parse_args()
+    given = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory() as name, _target(given.url) as (url, cluster):
-        sound = sound_file(Path(name))
-        uploader = Client.signed_up(url)
-        if cluster:
-            for worker in cluster.workers:
-                worker.stop()
-        measured = list(uploads(uploader, sound, given.uploads))
-        listed = lists(uploader)
-        if cluster:
-            _forget(cluster)
-            cluster.parts["worker-1"].start()
-        converted = conversions(Client.signed_up(url), sound, given.files)
-        target = (
-            f"at {url}"
-            if given.url
-            else "a fleet on loopback (PostgreSQL, Redis, two APIs of which one is loaded, with a process a core; one worker)"
-        )
-        page = write_report(given.report, target, measured, listed, converted)
+        sections = list(_measured(given, Path(name), url, cluster))
         if cluster:
             cluster.stop()
-    sys.stdout.write(page.read_text())
+    target = (
+        f"at {given.url}"
+        if given.url
+        else "a fleet on loopback (PostgreSQL, Redis, an API with a process a core, one worker)"
+    )
+    sys.stdout.write(write_report(given.report, target, sections).read_text())
 
 
-def _forget(cluster: Cluster) -> None:
-    """What scenario 1 left in the queue would be converted during scenario 2."""
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="loadtest", description=__doc__)
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="SCENARIO", help=f"some of {', '.join(_SCENARIOS)}; all unless said"
+    )
+    parser.add_argument(
+        "--url", type=lambda url: url.rstrip("/"), help="of a running service; without it a fleet is started"
+    )
+    parser.add_argument("--uploads", type=int, default=150, help="requests a step of scenario 1")
+    parser.add_argument("--files", type=int, default=100, help="files of scenario 2")
+    parser.add_argument("--minutes", type=float, default=3, help="length of scenario 3, the soak; an hour shows more")
+    parser.add_argument("--clips", type=int, default=1000, help="files of scenario 4, the spike; 10000 shows more")
+    parser.add_argument("--report", type=Path, default=_REPORTS, help="directory of the report")
+    return parser
+
+
+def _measured(given: argparse.Namespace, directory: Path, url: str, cluster: Cluster | None) -> Iterator[Section]:
+    wanted = given.scenarios or _SCENARIOS
+    if strange := set(wanted) - set(_SCENARIOS):
+        raise SystemExit(
+            f"loadtest: there is no scenario {', '.join(sorted(strange))}. There are {', '.join(_SCENARIOS)}."
+        )
+    sound = sound_file(directory)
+    if "uploads" in wanted:
+        with _no_worker(cluster):
+            uploader = Client.signed_up(url)
+            yield uploads(uploader, sound, given.uploads)
+            yield lists(uploader)
+    if "conversions" in wanted:
+        yield conversions(Client.signed_up(url), sound, given.files, _monitor(url, cluster))
+    if "soak" in wanted:
+        yield soak(url, directory, given.minutes, _monitor(url, cluster))
+    if "spike" in wanted:
+        yield spike(Client.signed_up(url), directory, given.clips, _monitor(url, cluster))
+
+
+def _monitor(url: str, cluster: Cluster | None) -> Monitor:
+    if cluster is None:
+        return Monitor(url)
+
+    def parts() -> Parts:
+        found = {"api": cluster.parts["api-1"].tree(), "worker": cluster.parts["worker-1"].tree()}
+        return {**found, "janitor": cluster.parts["janitor"].tree(), **_servers(cluster)}
+
+    return Monitor(url, parts, cluster.data)
+
+
+def _servers(cluster: Cluster) -> dict[str, list[psutil.Process]]:
+    trees = {}
+    for name, process in (("postgresql", cluster.postgres.process), ("redis", cluster.redis.process)):
+        root = psutil.Process(process.pid) if process else None
+        trees[name] = [root, *root.children(recursive=True)] if root else []
+    return trees
+
+
+@contextmanager
+def _no_worker(cluster: Cluster | None) -> Iterator[None]:
+    """What was uploaded meanwhile is cancelled at the end: it would else be converted during the next scenario."""
+    if cluster is None:
+        yield
+        return
+    cluster.parts["worker-1"].stop()
+    yield
     with cluster.queries() as run:
-        run("UPDATE tasks SET status = 'cancelled' WHERE status = 'uploaded'")
-    until(lambda: cluster.redis.client().flushall())
+        run("UPDATE tasks SET status = 'cancelled', finished_at = created_at WHERE status = 'uploaded'")
+    cluster.redis.client().flushall()
+    cluster.parts["worker-1"].start()
 
 
 @contextmanager
 def _target(url: str | None) -> Iterator[tuple[str, Cluster | None]]:
     if url:
-        yield url.rstrip("/"), None
+        yield url, None
         return
-    with running_cluster(settings=_SETTINGS) as cluster:
+    with running_cluster(Loopback(is_proxied=False), settings=_SETTINGS) as cluster:
+        # One of each is enough for the cores that are here.
+        cluster.parts["worker-2"].stop()
+        cluster.parts["api-2"].stop()
         yield cluster.api_urls[0], cluster
 
 

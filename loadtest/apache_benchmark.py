@@ -48,7 +48,7 @@ def _run(arguments: list[str], url: str, requests: int, concurrency: int) -> Mea
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
         raise RuntimeError(f"ab: {ran.stderr.strip()}")
-    return _read(ran.stdout, concurrency, _without_token(command))
+    return _read(ran.stdout, concurrency, _as_typed(command))
 
 
 def _read(told: str, concurrency: int, command: str) -> Measured:
@@ -69,5 +69,13 @@ def _figure(told: str, name: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def _without_token(command: list[str]) -> str:
-    return " ".join("'Authorization: Bearer …'" if each.startswith("Authorization") else each for each in command)
+def _as_typed(command: list[str]) -> str:
+    """Without the token, and with the body's file by its name only."""
+    return " ".join(
+        "'Authorization: Bearer …'"
+        if each.startswith("Authorization")
+        else Path(each).name
+        if each.startswith("/")
+        else each
+        for each in command
+    )

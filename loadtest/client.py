@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from tests.sounds import music, write
 
 BOUNDARY = "soundmill-load-test"
+FINAL = frozenset({"processed", "failed", "cancelled"})
 FILE_SECONDS = 28.4
 """16 bits, stereo, 44.1 kHz: 5.0 MB."""
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +37,48 @@ class Client:
         answer = httpx.post(f"{url}/api/auth/login", data={"username": name, "password": password}, timeout=60)
         return cls(url, answer.raise_for_status().json()["token"])
 
-    def statuses(self) -> Counter[str]:
-        """How many of the account's tasks have which status."""
-        found: Counter[str] = Counter()
-        after = 0
-        while True:
-            query = {"max": 1000, "after": after}
-            headers = {"Authorization": f"Bearer {self.token}"}
-            page = (
-                httpx.get(f"{self.url}/api/tasks", params=query, headers=headers, timeout=60).raise_for_status().json()
-            )
-            found.update(task["status"] for task in page)
-            if len(page) < 1000:
-                return found
-            after = page[-1]["id"]
+    @contextmanager
+    def connection(self) -> Iterator[httpx.Client]:
+        """For several requests."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        with httpx.Client(base_url=self.url, headers=headers, timeout=120) as client:
+            yield client
+
+    def tasks(self, after: int = 0) -> list[dict[str, Any]]:
+        """All of the account's tasks behind that id."""
+        found: list[dict[str, Any]] = []
+        with self.connection() as client:
+            while True:
+                page = client.get("/api/tasks", params={"max": _PAGE, "after": after}).raise_for_status().json()
+                found += page
+                if len(page) < _PAGE:
+                    return found
+                after = page[-1]["id"]
+
+    def under_way(self, after: int = 0) -> int:
+        """How many behind that id aren't final yet; counts up to a thousand of each kind."""
+        with self.connection() as client:
+            pages = [
+                client.get("/api/tasks", params={"max": _PAGE, "after": after, "status": status}).raise_for_status()
+                for status in ("uploaded", "processing")
+            ]
+        return sum(len(page.json()) for page in pages)
+
+    def newest(self) -> int:
+        """The id of its last task; 0 when it has none."""
+        with self.connection() as client:
+            page = client.get("/api/tasks", params={"max": 1, "order": 1}).raise_for_status().json()
+        return int(page[0]["id"]) if page else 0
 
 
-def sound_file(directory: Path) -> Path:
-    """5 MB of music."""
-    return write(directory / "load.wav", music(FILE_SECONDS))
+def seconds_to_the_end(task: dict[str, Any]) -> float:
+    """From the request to the result, by the service's clock."""
+    return (datetime.fromisoformat(task["finishedAt"]) - datetime.fromisoformat(task["timeStamp"])).total_seconds()
+
+
+def sound_file(directory: Path, seconds: float = FILE_SECONDS) -> Path:
+    """Music, as WAV."""
+    return write(directory / f"load-{seconds:g}.wav", music(seconds))
 
 
 def multipart(sound: Path, new_format: str) -> Path:

@@ -1,101 +1,85 @@
-"""What was measured, as a page with plots."""
+"""The report: Markdown, HTML, plots, and figures as JSON for the next run to compare with."""
 
 from __future__ import annotations
 
-import os
-import platform
+import html
+import json
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import av
-import matplotlib as mpl
+from markdown_it import MarkdownIt
 
-from loadtest.apache_benchmark import Measured
-from loadtest.scenarios import Converted
-from soundmill import __version__
+from loadtest.machine import machine
+from loadtest.sections import Measure, Section
 
-mpl.use("svg")
-import matplotlib.pyplot as plt
+_NAME = "loadtest"
+_TELLING = 1.2
 
 
-def write_report(directory: Path, target: str, uploads: list[Measured], listed: Measured, converted: Converted) -> Path:
-    """Writes ``loadtest.md`` with its plot into ``directory``; gives the page."""
+def write_report(directory: Path, target: str, sections: list[Section]) -> Path:
+    """Writes ``loadtest.md``, ``.html`` and ``.json`` with the plots into ``directory``; gives the Markdown.
+
+    An earlier run's ``loadtest.json`` there is compared with and replaced; figures that this run has not are kept.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    _plot(directory / "loadtest-uploads.svg", uploads)
-    page = directory / "loadtest.md"
-    page.write_text("\n".join([*_head(target), *_uploads(uploads), *_lists(listed), *_conversions(converted)]) + "\n")
+    figures = directory / f"{_NAME}.json"
+    earlier = _read(figures)
+    measures = {each.name: each for section in sections for each in section.measures}
+    date = f"{datetime.now(UTC):%Y-%m-%d}"
+    lines = ["# Load test", "", f"{date}, {target}, {machine()}. Load and service share the cores.", ""]
+    for section in sections:
+        lines += [f"## {section.title}", "", *section.lines]
+        for name, figure in section.plots.items():
+            figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+    lines += _comparison(measures, earlier)
+    page = directory / f"{_NAME}.md"
+    page.write_text("\n".join(lines).rstrip() + "\n")
+    (directory / f"{_NAME}.html").write_text(_as_html(page.read_text()))
+    kept = [asdict(each) for each in {**earlier.measures, **measures}.values()]
+    figures.write_text(json.dumps({"date": date, "measures": kept}, indent=1) + "\n")
     return page
 
 
-def _head(target: str) -> list[str]:
-    ffmpeg = ".".join(map(str, av.library_versions["libavcodec"]))
-    return [
-        "# Load test",
-        "",
-        (
-            f"{datetime.now(UTC):%Y-%m-%d}, {target}, {os.cpu_count()} cores ({platform.machine()}, Linux {platform.release()}), soundmill {__version__}, "
-            f"Python {platform.python_version()}, libavcodec {ffmpeg}. Load and service share the cores."
-        ),
-        "",
-    ]
+@dataclass(frozen=True, slots=True)
+class _Run:
+    date: str
+    measures: dict[str, Measure]
 
 
-def _uploads(measured: list[Measured]) -> list[str]:
-    rows = [
-        f"| {each.concurrency} | {each.requests} | {each.errors} | {each.per_second:.1f} | {each.mean:.2f} | "
-        + " | ".join(f"{each.percentiles.get(share, 0):.2f}" for share in (50, 95, 99))
-        + " |"
-        for each in measured
-    ]
-    return [
-        "## Scenario 1: uploads of 5 MB",
-        "",
-        "With SHA-256, fsync and one transaction each; no worker runs meanwhile, as they would be on other machines.",
-        "",
-        "| concurrent | requests | errors | a second | mean s | 50 % | 95 % | 99 % |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        *rows,
-        "",
-        "![Uploads a second and their mean time](loadtest-uploads.svg)",
-        "",
-        f"`{measured[-1].command}`",
-        "",
-    ]
+def _read(figures: Path) -> _Run:
+    if not figures.exists():
+        return _Run("", {})
+    told = json.loads(figures.read_text())
+    return _Run(told["date"], {each["name"]: Measure(**each) for each in told["measures"]})
 
 
-def _lists(listed: Measured) -> list[str]:
-    return [
-        "## Task lists",
-        "",
-        f"{listed.per_second:.0f} a second at {listed.concurrency} concurrent, mean {1000 * listed.mean:.0f} ms, {listed.errors} errors.",
-        "",
-        f"`{listed.command}`",
-        "",
-    ]
+def _comparison(measures: dict[str, Measure], earlier: _Run) -> list[str]:
+    known = [(earlier.measures[name], now) for name, now in measures.items() if name in earlier.measures]
+    if not known:
+        return []
+    section = Section("")
+    rows = [(now.name, before.value, now.value, now.unit, _verdict(before, now)) for before, now in known]
+    section.table(("figure", earlier.date, "now", "unit", ""), rows)
+    return [f"## Against the run of {earlier.date}", "", *section.lines]
 
 
-def _conversions(converted: Converted) -> list[str]:
-    ratio = converted.a_minute / converted.ffmpeg_a_minute
-    return [
-        "## Scenario 2: files of 5 MB, WAV to MP3 192 kbit/s",
-        "",
-        (
-            f"{converted.files} uploaded at once: {converted.processed} processed (verified), {converted.failed} failed, in {converted.seconds:.1f} s: "
-            f"**{converted.a_minute:.0f} files a minute**, from the first upload to the last result. Bare `ffmpeg`, a process a core, unverified, in the same run: "
-            f"{converted.ffmpeg_a_minute:.0f} files a minute. Ratio {ratio:.2f}."
-        ),
-    ]
+def _verdict(before: Measure, now: Measure) -> str:
+    """Single runs on shared machines differ by some percent: less than a fifth says nothing."""
+    if not before.value or not now.value:
+        return "" if before.value == now.value else "changed"
+    ratio = now.value / before.value
+    gain = ratio if now.more_is_better else 1 / ratio
+    word = "better" if gain > _TELLING else "**worse**" if gain < 1 / _TELLING else "as before"
+    return f"{word} (×{ratio:.2f})"
 
 
-def _plot(path: Path, measured: list[Measured]) -> None:
-    figure, left = plt.subplots(figsize=(7, 4))
-    right = left.twinx()
-    concurrencies = [each.concurrency for each in measured]
-    left.plot(concurrencies, [each.per_second for each in measured], marker="o", color="tab:blue")
-    right.plot(concurrencies, [each.mean for each in measured], marker="s", color="tab:orange")
-    left.set(xlabel="concurrent uploads", ylabel="uploads a second (blue)", ylim=(0, None))
-    right.set(ylabel="mean seconds (orange)", ylim=(0, None))
-    left.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
+def _as_html(markdown: str) -> str:
+    body = MarkdownIt("commonmark").enable("table").render(markdown)
+    style = (
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}"
+        "table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.2rem .6rem;text-align:right}"
+        "td:first-child,th:first-child{text-align:left}img{max-width:100%}code{overflow-wrap:anywhere}"
+    )
+    title = html.escape("soundmill: load test")
+    return f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title><style>{style}</style>\n{body}</html>\n'

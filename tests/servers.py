@@ -65,6 +65,11 @@ class PostgresServer:
             return f"postgresql+psycopg://postgres@{host}:{port}/postgres"
         return f"postgresql+psycopg://postgres@/postgres?host={self._directory}"
 
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The server's, while it runs."""
+        return self._process
+
     def start(self) -> None:
         """Start, and return when it answers."""
         host, port = self._address or ("", 5432)
@@ -109,6 +114,11 @@ class RedisServer:
         """Celery's address of it."""
         host, port = self._address
         return f"redis://{host}:{port}/0"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The server's, while it runs."""
+        return self._process
 
     def start(self) -> None:
         """Start, and return when it answers."""

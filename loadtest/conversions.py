@@ -1,0 +1,67 @@
+"""Scenario 2: how many files a minute are converted, counted by verified results and not by accepted requests."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from loadtest.apache_benchmark import post
+from loadtest.bare_ffmpeg import seconds_of_ffmpeg
+from loadtest.client import Client, multipart, seconds_to_the_end
+from loadtest.monitor import Monitor, plot_of
+from loadtest.sections import Section
+from loadtest.uploads import CONTENT_TYPE
+
+_LONGEST_SECONDS = 600
+"""From the request to ``processed``: later ones don't count."""
+
+
+def conversions(client: Client, sound: Path, files: int, monitor: Monitor) -> Section:
+    """Upload ``files`` of 5 MB at once, see them to their end, and let ``ffmpeg`` do the same."""
+    start = client.newest()
+    body = multipart(sound, "mp3")
+    with monitor.watching() as samples:
+        began = time.monotonic()
+        url = f"{client.url}/api/tasks"
+        sent = post(url, body, CONTENT_TYPE, client.token, requests=files, concurrency=min(10, files))
+        uploaded = time.monotonic() - began
+        wait_for_all(client, start, _LONGEST_SECONDS)
+        taken = time.monotonic() - began
+    tasks = client.tasks(start)
+    processed = [
+        task for task in tasks if task["status"] == "processed" and seconds_to_the_end(task) <= _LONGEST_SECONDS
+    ]
+    by_ffmpeg = seconds_of_ffmpeg(sound, files)
+    a_minute, of_ffmpeg = 60 * len(processed) / taken, 60 * files / by_ffmpeg
+    section = Section("Scenario 2: files of 5 MB, WAV to MP3 192 kbit/s")
+    section.say(
+        f"{files} sent at once (within {uploaded:.1f} s), {len(tasks)} accepted, {sent.errors} errors; **{len(processed)} processed** (verified) within "
+        f"{_LONGEST_SECONDS // 60} minutes each, {len(tasks) - len(processed)} not. {taken:.1f} s from the first upload to the last result: **{a_minute:.0f} files a minute**. "
+        f"Bare `ffmpeg`, a process a core, unverified, in the same run: {of_ffmpeg:.0f} files a minute. Ratio **{a_minute / of_ffmpeg:.2f}**."
+    )
+    section.table(
+        ("from the request to the result", "seconds"), _percentiles([seconds_to_the_end(each) for each in processed])
+    )
+    section.plot(
+        "loadtest-conversions", plot_of(samples), "Queue, processors, memory and descriptors during scenario 2"
+    )
+    section.measure("files a minute", a_minute, "1/min", more_is_better=True)
+    section.measure("files a minute against bare ffmpeg", a_minute / of_ffmpeg, "", more_is_better=True)
+    return section
+
+
+def wait_for_all(client: Client, start: int, at_most_seconds: float) -> None:
+    """Until all tasks behind that id are final, or the time is over."""
+    until = time.monotonic() + at_most_seconds
+    while client.under_way(start) and time.monotonic() < until:
+        time.sleep(0.2)
+
+
+def _percentiles(seconds: list[float]) -> list[tuple[str, float]]:
+    return [(f"{share} %", percentile(seconds, share)) for share in (50, 95, 100)]
+
+
+def percentile(values: list[float], share: int) -> float:
+    """The smallest value that ``share`` percent don't pass (nearest rank); 0 of none."""
+    ranked = sorted(values)
+    return ranked[max(0, -(-len(ranked) * share // 100) - 1)] if ranked else 0.0

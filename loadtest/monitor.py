@@ -1,0 +1,139 @@
+"""What a run costs over time: processor, memory and descriptors of each part, the disk, and the queue."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+from matplotlib.figure import Figure
+
+_INTERVAL_SECONDS = 1.0
+# Reading how much memory is whose takes the kernel some milliseconds a process.
+_MEMORY_EVERY = 5
+
+type Parts = Mapping[str, Iterable[psutil.Process]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """At ``second`` of the run: by part, percent of a core, bytes of memory (shared ones by their share), and open descriptors.
+
+    ``waiting`` tasks, the first of them for ``oldest`` seconds; ``disk`` is how many bytes the storage's file system holds more than at
+    the beginning.
+    """
+
+    second: float
+    cpu: dict[str, float]
+    memory: dict[str, int]
+    descriptors: dict[str, int]
+    waiting: int
+    oldest: float
+    disk: int
+
+
+@dataclass
+class Monitor:
+    """Looks once a second, from a thread, while :meth:`watching`. ``parts`` gives the processes as they are then; none for a service elsewhere."""
+
+    url: str
+    parts: Callable[[], Parts] = dict
+    data: Path | None = None
+    samples: list[Sample] = field(default_factory=list)
+
+    @contextmanager
+    def watching(self) -> Iterator[list[Sample]]:
+        """Samples are added meanwhile."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(stop,), name="monitor")
+        thread.start()
+        try:
+            yield self.samples
+        finally:
+            stop.set()
+            thread.join()
+
+    def _watch(self, stop: threading.Event) -> None:
+        began = looked = time.monotonic()
+        disk = self._disk()
+        spent = _spent(self._parts())
+        for number in itertools.count():
+            if stop.wait(_INTERVAL_SECONDS):
+                return
+            moment = time.monotonic()
+            parts = self._parts()
+            before, spent = spent, _spent(parts)
+            cpu = {part: max(0.0, 100 * (spent[part] - before[part]) / (moment - looked)) for part in parts}
+            looked = moment
+            memory = self.samples[-1].memory if self.samples and number % _MEMORY_EVERY else _memory(parts)
+            with suppress(httpx.HTTPError):  # nothing is known of this second
+                queue = httpx.get(f"{self.url}/health/queue", timeout=30).raise_for_status().json()
+                waiting, oldest = queue["waiting"], queue["oldestWaitingSeconds"]
+                used = self._disk() - disk
+                self.samples.append(Sample(moment - began, cpu, memory, _descriptors(parts), waiting, oldest, used))
+
+    def _parts(self) -> dict[str, list[psutil.Process]]:
+        return {part: list(processes) for part, processes in self.parts().items()}
+
+    def _disk(self) -> int:
+        return shutil.disk_usage(self.data).used if self.data else 0
+
+
+def _spent(parts: Mapping[str, list[psutil.Process]]) -> dict[str, float]:
+    """Seconds of processor time so far, of processes that ended, too: their time passes to who waited for them."""
+    found = dict.fromkeys(parts, 0.0)
+    for part, processes in parts.items():
+        for each in processes:
+            with suppress(psutil.Error):
+                times = each.cpu_times()
+                found[part] += times.user + times.system + times.children_user + times.children_system
+    return found
+
+
+def _memory(parts: Mapping[str, list[psutil.Process]]) -> dict[str, int]:
+    found = dict.fromkeys(parts, 0)
+    for part, processes in parts.items():
+        for each in processes:
+            with suppress(psutil.Error):
+                found[part] += each.memory_full_info().pss
+    return found
+
+
+def _descriptors(parts: Mapping[str, list[psutil.Process]]) -> dict[str, int]:
+    found = dict.fromkeys(parts, 0)
+    for part, processes in parts.items():
+        for each in processes:
+            with suppress(psutil.Error):
+                found[part] += each.num_fds()
+    return found
+
+
+def plot_of(samples: list[Sample]) -> Figure:
+    """Four pictures over the same time: the queue, processors, memory, descriptors."""
+    figure = Figure(figsize=(9, 9), layout="constrained")
+    queue, cpu, memory, descriptors = figure.subplots(4, 1, sharex=True)
+    seconds = [each.second for each in samples]
+    queue.plot(seconds, [each.waiting for each in samples], color="tab:blue")
+    queue.set(ylabel="waiting (blue)", ylim=(0, None))
+    age = queue.twinx()
+    age.plot(seconds, [each.oldest for each in samples], color="tab:orange")
+    age.set(ylabel="oldest, s (orange)", ylim=(0, None))
+    for part in samples[-1].cpu if samples else ():
+        cpu.plot(seconds, [each.cpu.get(part, 0) for each in samples], label=part)
+        memory.plot(seconds, [each.memory.get(part, 0) / (1 << 20) for each in samples], label=part)
+        descriptors.plot(seconds, [each.descriptors.get(part, 0) for each in samples], label=part)
+    cpu.set(ylabel="% of a core", ylim=(0, None))
+    memory.set(ylabel="memory (PSS), MiB", ylim=(0, None))
+    descriptors.set(ylabel="descriptors", xlabel="seconds", ylim=(0, None))
+    for axes in (queue, cpu, memory, descriptors):
+        axes.grid(alpha=0.3)
+    if samples and samples[-1].cpu:
+        cpu.legend(fontsize="small", ncols=5)
+    return figure
