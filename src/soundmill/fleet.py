@@ -101,7 +101,7 @@ def _prepare(**given: Any) -> None:
         open_mill(_settings).close()
     except ConfigurationError as error:
         raise SystemExit(f"soundmill: {error.message}") from error
-    App(_settings).await_storage()
+    App(_settings).before_forks(App.await_storage)
 
 
 @worker_process_init.connect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from tests.chaos.bucket_faults import BUCKET_FAULTS
 from tests.chaos.faults import FAULTS
 from tests.chaos.invariants import INVARIANTS
 from tests.chaos.scenario import Outcome, run_fault
@@ -13,7 +14,7 @@ def main(wanted: list[str]) -> int:
     """Gives the exit status: 1 when something didn't hold."""
     print(f"{'fault':<40} {'uploads':>7} {'tasks':>5} {'refused':>7} {'s':>4}  {'  '.join(INVARIANTS)}", flush=True)
     broken = 0
-    for fault in FAULTS:
+    for fault in (*FAULTS, *BUCKET_FAULTS):
         if wanted and not any(each.lower() in fault.name.lower() for each in wanted):
             continue
         try:

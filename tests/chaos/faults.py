@@ -29,7 +29,8 @@ def nothing(cluster: Cluster) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root).
+    """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root), ``in_bucket``
+    a bucket in place of the shared directory.
 
     ``twice``: each upload is sent to both APIs at once, with the same idempotency key.
     """
@@ -39,6 +40,7 @@ class Fault:
     prepare: Callable[[Cluster], None] = nothing
     needs_disk: bool = False
     twice: bool = False
+    in_bucket: bool = False
 
 
 def children_of(part: Part, *, engine: bool) -> list[psutil.Process]:

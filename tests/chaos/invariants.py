@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -109,24 +108,14 @@ def _check_storage(cluster: Cluster) -> list[str]:
             return set(connection.execute(text("SELECT key FROM files WHERE key IS NOT NULL")).scalars())
 
     try:
-        until(lambda: stored(cluster.data) == rows(), seconds=60)
-        until(lambda: not leftovers(cluster.data), seconds=60)
+        until(lambda: cluster.files.stored() == rows(), seconds=60)
+        until(lambda: not cluster.files.leftovers(), seconds=60)
     except AssertionError:
-        files, known = stored(cluster.data), rows()
+        files, known = cluster.files.stored(), rows()
         found = [f"I5: files without a row: {files - known}"] if files - known else []
         found += [f"I5: rows without a file: {known - files}"] if known - files else []
-        left = leftovers(cluster.data)
+        left = cluster.files.leftovers()
         return found + ([f"I6: left behind: {left}"] if left else [])
     finally:
         engine.dispose()
     return []
-
-
-def stored(data: Path) -> set[str]:
-    """The keys in the storage."""
-    return {path.name for path in (data / "files").glob("*/*")}
-
-
-def leftovers(data: Path) -> list[str]:
-    """Uploads under way and work directories."""
-    return [str(path.relative_to(data)) for name in ("incoming", "scratch") for path in (data / name).iterdir()]
