@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     storage_url: Annotated[
         str,
         Field(
-            pattern=r"^((s3|gs)://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$",
+            pattern=r"^((s3|gs)://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$",
             description="s3://bucket/prefix or gs://bucket/prefix for files in a bucket; empty: the data directory.",
         ),
     ] = ""

@@ -7,9 +7,12 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Buffer, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -23,7 +26,7 @@ from soundmill.model.errors import ConfigurationError, NoRoom, NotFound, Storage
 from soundmill.model.tasks import Attempt
 from tests.chaos.proxy import Proxy
 from tests.contracts.storage import ATTEMPT, LONG_AGO, NOW, Bed, FillUp, StorageContract, WorkbenchContract
-from tests.servers import S3Server
+from tests.servers import S3Server, free_port
 
 PIECE_BYTES = 400
 PART = os.urandom(3 * PIECE_BYTES)
@@ -239,6 +242,14 @@ def test_a_bucket_that_cannot_be_reached_says_so_and_comes_back(
     proxy.close()
 
 
+def test_a_bucket_that_is_silent_is_no_working_one(
+    s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "_PROMPT", replace(objects._PROMPT, request=timedelta(seconds=0.1)))
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StorageError):
+        opened(s3, tmp_path.name, monkeypatch, silent.getsockname()).check()
+
+
 def test_wrong_credentials_and_a_missing_server_are_no_missing_file(
     s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,16 +257,20 @@ def test_wrong_credentials_and_a_missing_server_are_no_missing_file(
     for name, value in {**s3.environment(), "AWS_SECRET_ACCESS_KEY": "guessed"}.items():
         monkeypatch.setenv(name, value)
     storage = BucketStorage(Bucket(f"s3://{s3.BUCKET}", allow_http=True))
-    with pytest.raises(StorageError):
-        storage.check()
-    with pytest.raises(StorageError):
-        storage.open("0" * 32)
+    for act in (storage.check, lambda: storage.open("0" * 32)):
+        with pytest.raises(StorageError, match="credentials"):
+            act()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    storage = BucketStorage(Bucket(f"s3://{s3.BUCKET}", allow_http=True))
+    for act in (storage.check, lambda: storage.open("0" * 32)):
+        with pytest.raises(StorageError, match="reached"):
+            act()
 
 
 def test_plain_http_must_be_allowed(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match="SOUNDMILL_STORAGE_ALLOW_HTTP"):
         BucketStorage(Bucket(f"s3://{s3.BUCKET}")).check()
 
 

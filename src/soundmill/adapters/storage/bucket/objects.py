@@ -6,11 +6,12 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
 from soundmill.adapters.storage.disk import FULL
@@ -27,12 +28,29 @@ _FULL = re.compile(
     r"status code: 507|<Code>(XMinioStorageFull|XMinioAdminBucketQuotaExceeded|QuotaExceeded|InsufficientCapacity)</Code>"
 )
 
-# A request of at most a piece (see pieces.py) ends within this also on a slow line. A bucket that is away for moments isn't noticed.
-_CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=60)}
+_CONNECTING = timedelta(seconds=3)
 _BACKOFF: BackoffConfig = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2}
-_PATIENT: RetryConfig = {"max_retries": 20, "retry_timeout": timedelta(seconds=15), "backoff": _BACKOFF}
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """``request`` for one try, ``tries`` for all together."""
+
+    request: timedelta
+    tries: timedelta
+    retries: int
+
+    def client(self, *, allow_http: bool) -> ClientConfig:
+        return {"connect_timeout": _CONNECTING, "timeout": self.request, "allow_http": allow_http}
+
+    def retry(self) -> RetryConfig:
+        return {"max_retries": self.retries, "retry_timeout": self.tries, "backoff": _BACKOFF}
+
+
+# A request of at most a piece (see pieces.py) ends within this also at 300 KB/s. A bucket that is away for moments isn't noticed.
+_PATIENT = _Patience(timedelta(seconds=30), timedelta(seconds=15), retries=20)
 # Whoever asks for our health waits a few seconds only.
-_PROMPT: RetryConfig = {"max_retries": 1, "retry_timeout": timedelta(seconds=2), "backoff": _BACKOFF}
+_PROMPT = _Patience(timedelta(seconds=3), timedelta(seconds=2), retries=1)
 
 _PAGE = 1000
 
@@ -125,9 +143,9 @@ class Bucket:
             raise StorageError(f"The bucket {self.url} isn't there.", detail_for_log=error.detail_for_log) from error
 
 
-def _opened(url: str, allow_http: bool, retry: RetryConfig) -> ObjectStore:
+def _opened(url: str, allow_http: bool, patience: _Patience) -> ObjectStore:
     try:
-        return from_url(url, client_options={**_CLIENT, "allow_http": allow_http}, retry_config=retry)
+        return from_url(url, client_options=patience.client(allow_http=allow_http), retry_config=patience.retry())
     except (BaseError, ValueError) as error:
         raise ConfigurationError(
             f"Can't use SOUNDMILL_STORAGE_URL={url}: {_first_line(error)}", detail_for_log=str(error)
@@ -145,11 +163,20 @@ def _our_errors(doing: str) -> Iterator[None]:
         if _FULL.search(str(error)):
             raise NoRoom(FULL, detail_for_log=_first_line(error)) from error
         raise StorageError(
-            f"The storage can't {doing}: the bucket doesn't do it.", detail_for_log=_first_line(error)
+            f"The storage can't {doing}: {_reason(error)}.", detail_for_log=_first_line(error)
         ) from error
 
 
-def _status(error: BaseError) -> str:
+def _reason(error: Exception) -> str:
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return "the bucket refuses our credentials"
+    if "HTTP error: builder error" in str(error):
+        return "the bucket's address isn't https://, and SOUNDMILL_STORAGE_ALLOW_HTTP isn't set"
+    status = _status(error)
+    return f"the bucket answers {status}" if status else "the bucket isn't reached"
+
+
+def _status(error: Exception) -> str:
     found = _STATUS.search(str(error))
     return found[1] if found else ""
 
