@@ -80,7 +80,12 @@ def _wrong_values() -> Iterator[str]:
     # The defaults alone lack what only the operator knows; a schema that takes them would take anything.
     if validator.is_valid(yaml.safe_load((_CHART / "values.yaml").read_text())):
         yield "the schema takes values without image.repository and existingSecret"
-    for mistake in ({"worker": {"replica": 3}}, {"uid": 0}, {"persistence": {"size": "much"}}, {"bucket": {"url": "x"}}):
+    for mistake in (
+        {"worker": {"replica": 3}},
+        {"uid": 0},
+        {"persistence": {"size": "much"}},
+        {"bucket": {"url": "x"}},
+    ):
         if validator.is_valid(_merged(_values(), mistake)):
             yield f"the schema takes {mistake}"
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import obstore
 import pytest
+from obstore.store import LocalStore
 
 from soundmill.adapters.storage import Bucket, BucketMark, BucketStorage, BucketWorkbench
 from soundmill.adapters.storage.bucket import objects, pieces
@@ -362,6 +363,40 @@ def test_a_mark_is_written_once(bucket: Bucket) -> None:
     mark.write("2" * 32)
     assert mark.read() == "1" * 32
     assert mark.place == bucket.url
+
+
+def test_a_bucket_that_overwrites_what_it_must_not_is_refused_at_the_first_start(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = obstore.put
+    monkeypatch.setattr(obstore, "put", lambda store, name, content, **given: put(store, name, content))
+    with pytest.raises(ConfigurationError, match="If-None-Match"):
+        BucketMark(bucket).write("1" * 32)
+    assert names(bucket) == set()
+
+
+def test_what_goes_while_it_is_created_is_created_again(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket.put("first", b"another's")
+    read = bucket.read
+
+    def read_too_late(name: str) -> bytes:
+        bucket.delete([name])
+        return read(name)
+
+    monkeypatch.setattr(bucket, "read", read_too_late)
+    assert bucket.create("first", b"mine")
+
+
+def test_a_store_that_minds_missing_objects_is_not_minded(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As GCS does; obstore's directory stands in for it."""
+    (tmp_path / "store").mkdir()
+    monkeypatch.setattr(bucket, "_store", LocalStore(tmp_path / "store"))
+    for name in ("first", "second"):
+        bucket.put(name, b"here")
+    bucket.delete(["missing", "first", "missing too", "second"])
+    assert names(bucket) == set()
 
 
 def test_a_damaged_mark_is_told(bucket: Bucket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from soundmill.adapters.storage.bucket.objects import Bucket
 from soundmill.adapters.storage.identity import checked_identity
+from soundmill.adapters.storage.keys import new_key
 from soundmill.model.errors import ConfigurationError, NotFound, StorageError
 
 _NAME = "storage-id"
@@ -33,5 +34,16 @@ class BucketMark:
         return checked_identity(content.decode(errors="replace").strip(), f"{self._bucket.url}/{_NAME}")
 
     def write(self, identity: str) -> None:
-        """See the port."""
+        """See the port. Raises ``ConfigurationError`` for a bucket that can't tell the first of several from the others."""
+        self._check_that_the_first_wins()
         self._bucket.create(_NAME, identity.encode())
+
+    def _check_that_the_first_wins(self) -> None:
+        name = f"probe/{new_key()}"
+        self._bucket.create(name, b"first")
+        is_overwritten = self._bucket.create(name, b"second")
+        self._bucket.delete([name])
+        if is_overwritten:
+            raise ConfigurationError(
+                f"{self._bucket.url} can't be used: its server overwrites what it was told not to (If-None-Match)."
+            )
