@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import os
 import secrets
 import socket
-import sys
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
 
 import structlog
 from celery import Celery
@@ -60,7 +57,6 @@ from soundmill.service.work import Worker
 from soundmill.settings import Settings, describe_settings, read_settings
 
 _STORAGE_LOOK_SECONDS = 0.5
-_SWEEP_FILES_SECONDS = 60
 
 BATCH_QUEUE = QUEUE
 
@@ -71,7 +67,6 @@ __all__ = [
     "START_CONVERSION",
     "App",
     "Settings",
-    "configure_logs",
     "conversion_limits",
     "describe_settings",
     "load_settings",
@@ -337,28 +332,4 @@ def conversion_limits(settings: Settings) -> Limits:
         wall=timedelta(seconds=settings.conversion_wall),
         output_bytes=settings.conversion_output,
         decoded=timedelta(hours=settings.conversion_hours),
-    )
-
-
-def _without_controls(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Texts from files and requests are shown as they are, but can't move a terminal's cursor or begin a line of their own."""
-    for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[key] = "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in value)
-    return event
-
-
-def configure_logs(settings: Settings) -> None:
-    """One line an event, to standard error, with the time and the level."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _without_controls,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
