@@ -214,8 +214,8 @@ def s3_server() -> Iterator[S3Server]:
     """An S3 server on loopback."""
     with tempfile.TemporaryDirectory(prefix="soundmill-s3-", dir="/tmp") as name:
         server = S3Server(Path(name))
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.kill()

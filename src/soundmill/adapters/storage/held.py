@@ -35,9 +35,9 @@ def held(path: Path) -> Iterator[None]:
 
 
 def is_abandoned(path: Path) -> bool:
-    """True when nobody holds it. To be asked :func:`alone`."""
+    """True when nobody holds it; False also when that can't be told. To be asked :func:`alone`."""
     try:
         with held(path):
             return True
-    except (BlockingIOError, FileNotFoundError):
+    except OSError:
         return False
