@@ -10,13 +10,19 @@ from sqlalchemy import delete
 
 from soundmill.adapters.database import Database, upgrade
 from soundmill.adapters.database.schema import metadata
-from tests.servers import postgresql
+from tests.servers import S3Server, postgresql, s3_server
 
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     with postgresql() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    with s3_server() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

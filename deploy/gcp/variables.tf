@@ -118,8 +118,14 @@ variable "load_generator" {
   default     = false
 }
 
+variable "worker_disk_gb" {
+  description = "Size of a worker's disk. With a bucket it holds the source and the result of each running conversion."
+  type        = number
+  default     = 50
+}
+
 variable "bucket_storage" {
-  description = "Keep files in a bucket instead of on NFS. Needs a version of soundmill with bucket storage (SOUNDMILL_STORAGE_URL); there is none yet."
+  description = "Keep files in a bucket instead of on NFS. Choose before the first upload: files aren't moved."
   type        = bool
   default     = false
 }

@@ -7,7 +7,7 @@ resource "google_compute_instance_template" "worker" {
 
   disk {
     source_image = var.image
-    disk_size_gb = 20
+    disk_size_gb = var.worker_disk_gb
     boot         = true
   }
   network_interface {

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import os
 import secrets
 import socket
-import sys
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import structlog
 from celery import Celery
 
 from soundmill.adapters.board import HttpBoard
+from soundmill.adapters.converter import MillConverter
 from soundmill.adapters.database import (
     Database,
     DatabaseAccounts,
@@ -39,19 +36,25 @@ from soundmill.adapters.database import (
 )
 from soundmill.adapters.doorbell import QUEUE, START_CONVERSION, CeleryDoorbell, FifoDoorbell, celery_application
 from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle, kept_secret
-from soundmill.adapters.storage import DirectoryMark, DirectoryStorage, DirectoryWorkbench
-from soundmill.engine import Job, Limits, Mill, idle_cores
+from soundmill.adapters.storage import (
+    Bucket,
+    BucketMark,
+    BucketStorage,
+    BucketWorkbench,
+    DirectoryMark,
+    DirectoryStorage,
+    DirectoryWorkbench,
+)
+from soundmill.engine import Limits, Mill
+from soundmill.lifeline import in_own_process
 from soundmill.model.errors import ConfigurationError, NoRoom, Unreachable
-from soundmill.model.formats import TargetFormat
-from soundmill.model.options import ConversionOptions
 from soundmill.model.quota import Quota
-from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import RetryRule
 from soundmill.service.accounts import Accounts
 from soundmill.service.belonging import Belonging
 from soundmill.service.feed import Feed
 from soundmill.service.health import Health
-from soundmill.service.ports import Board, Doorbell, QueueGauge, UsageLedger
+from soundmill.service.ports import Board, Doorbell, QueueGauge, Storage, StorageMark, UsageLedger, Workbench
 from soundmill.service.retention import Retention
 from soundmill.service.sweep import Janitor, JanitorRule
 from soundmill.service.tasks import Tasks
@@ -60,7 +63,6 @@ from soundmill.service.work import Worker
 from soundmill.settings import Settings, describe_settings, read_settings
 
 _STORAGE_LOOK_SECONDS = 0.5
-_SWEEP_FILES_SECONDS = 60
 
 BATCH_QUEUE = QUEUE
 
@@ -70,9 +72,7 @@ __all__ = [
     "BATCH_QUEUE",
     "START_CONVERSION",
     "App",
-    "MillConverter",
     "Settings",
-    "configure_logs",
     "conversion_limits",
     "describe_settings",
     "load_settings",
@@ -91,6 +91,7 @@ class App:
 
         Raises ``ConfigurationError``.
         """
+        self._make_data_directory()
         with suppress(NoRoom):  # downloads work, and deleting makes room
             self.storage.check()
         self._derived_key("check")
@@ -104,6 +105,11 @@ class App:
             DirectoryStorage(path.parent)  # makes the directory, or says why it can't
         upgrade(self.database)
 
+    def _make_data_directory(self) -> None:
+        # The directory's storage makes it. With a bucket and servers for all else nothing is kept on this machine.
+        if self._bucket and (self.settings.sqlite_path or not self.settings.effective_broker_url):
+            self.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     @cached_property
     def database(self) -> Database:
         """The database of the accounts and tasks."""
@@ -114,9 +120,23 @@ class App:
         return Database(sqlite_url(path), connections=self.settings.api_threads)
 
     @cached_property
-    def storage(self) -> DirectoryStorage:
+    def storage(self) -> Storage:
         """The files, as the API sees them."""
+        if self._bucket:
+            return BucketStorage(self._bucket)
         return DirectoryStorage(self.settings.data_dir, reserve_bytes=self.settings.storage_reserve)
+
+    @cached_property
+    def _bucket(self) -> Bucket | None:
+        url = self.settings.storage_url
+        return Bucket(url, allow_http=self.settings.storage_allow_http) if url else None
+
+    def before_forks(self, act: Callable[[App], None]) -> None:
+        """Have ``act`` done with this. A process that forks later mustn't speak to a bucket itself: the client's threads don't survive that."""
+        if self.settings.storage_url:
+            in_own_process(lambda: act(self))
+        else:
+            act(self)
 
     @cached_property
     def belonging(self) -> Belonging:
@@ -142,7 +162,7 @@ class App:
             if not self._speaks_http:
                 self.belonging.check()
             elif self._mark.read() is None:
-                return f"{self._mark.place} isn't the API's storage. Is it mounted?"
+                return self._strange_storage
         except (ConfigurationError, Unreachable) as error:
             return error.message
         return None
@@ -151,13 +171,19 @@ class App:
     def _speaks_http(self) -> bool:
         return bool(self.settings.effective_api_url)
 
-    @cached_property
-    def _mark(self) -> DirectoryMark:
-        return DirectoryMark(self.settings.data_dir)
+    @property
+    def _strange_storage(self) -> str:
+        return f"{self._mark.place} isn't the API's storage. Is it the right one, and mounted?"
 
     @cached_property
-    def workbench(self) -> DirectoryWorkbench:
+    def _mark(self) -> StorageMark:
+        return BucketMark(self._bucket) if self._bucket else DirectoryMark(self.settings.data_dir)
+
+    @cached_property
+    def workbench(self) -> Workbench:
         """The files, as a worker sees them."""
+        if self._bucket:
+            return BucketWorkbench(self._bucket, self.settings.data_dir)
         return DirectoryWorkbench(self.settings.data_dir)
 
     @cached_property
@@ -305,7 +331,10 @@ class App:
         secret = self.settings.worker_secret.get_secret_value()
         if not secret:
             raise ConfigurationError("Say the worker secret, the same as the API's: SOUNDMILL_WORKER_SECRET.")
-        return HttpBoard(self.settings.effective_api_url, secret, storage=self._mark.read())
+        storage = self._mark.read()
+        if storage is None:
+            raise ConfigurationError(self._strange_storage)
+        return HttpBoard(self.settings.effective_api_url, secret, storage=storage)
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:
@@ -317,29 +346,9 @@ class App:
     @cached_property
     def _secret(self) -> bytes:
         given = self.settings.secret.get_secret_value()
+        if self._bucket and not given:
+            raise ConfigurationError("With a bucket no machine keeps the secret for all: give SOUNDMILL_SECRET.")
         return given.encode() if given else kept_secret(self.settings.data_dir / "secret")
-
-
-class MillConverter:
-    """The engine as the service's :class:`~soundmill.service.ports.Converter`."""
-
-    def __init__(self, mill: Mill, limits: Limits) -> None:
-        self._mill = mill
-        self._limits = limits
-
-    def convert(
-        self,
-        source: Path,
-        directory: Path,
-        target: TargetFormat,
-        options: ConversionOptions,
-        on_tick: Callable[[float], bool],
-    ) -> tuple[Path, ConversionReport]:
-        """See the port."""
-        # Pieces buy latency and not throughput: only cores that would stay idle take part.
-        job = Job(source, directory, target, options, self._limits, encoders=idle_cores())
-        made = self._mill.convert(job, on_tick)
-        return made.path, made.report
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -360,28 +369,4 @@ def conversion_limits(settings: Settings) -> Limits:
         wall=timedelta(seconds=settings.conversion_wall),
         output_bytes=settings.conversion_output,
         decoded=timedelta(hours=settings.conversion_hours),
-    )
-
-
-def _without_controls(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Texts from files and requests are shown as they are, but can't move a terminal's cursor or begin a line of their own."""
-    for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[key] = "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in value)
-    return event
-
-
-def configure_logs(settings: Settings) -> None:
-    """One line an event, to standard error, with the time and the level."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _without_controls,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 import structlog
 
-from soundmill.app import App, Settings, configure_logs
+from soundmill.app import App, Settings
+from soundmill.logs import configure_logs
 from soundmill.model.errors import Unreachable
 from soundmill.service.retention import Retention
 from soundmill.service.sweep import Janitor
@@ -24,7 +25,7 @@ _log = structlog.get_logger()
 
 def run_worker(settings: Settings) -> None:
     """Take due work from the database of this machine until SIGTERM, then drain."""
-    configure_logs(settings)
+    configure_logs(settings.log_level)
     app = App(settings)
     app.await_storage()
     with app.worker() as worker, _signal_pipe() as woken:
@@ -50,7 +51,7 @@ def _worked(worker: Worker) -> bool:
 
 def run_janitor(settings: Settings) -> None:
     """Sweep until SIGTERM. A database, broker or storage that fails is asked again at the next round."""
-    configure_logs(settings)
+    configure_logs(settings.log_level)
     app = App(settings)
     app.await_storage()
     janitor = app.janitor

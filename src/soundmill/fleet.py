@@ -18,8 +18,9 @@ from typing import Any
 import structlog
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
 
-from soundmill.app import BATCH_QUEUE, START_CONVERSION, App, configure_logs, load_settings, open_mill
+from soundmill.app import BATCH_QUEUE, START_CONVERSION, App, load_settings, open_mill
 from soundmill.engine import cores
+from soundmill.logs import configure_logs
 from soundmill.model.errors import ConfigurationError, Unreachable
 from soundmill.service.work import Worker
 
@@ -93,7 +94,7 @@ def start_conversion(task_id: int) -> None:
 
 @worker_init.connect
 def _prepare(**given: Any) -> None:
-    configure_logs(_settings)
+    configure_logs(_settings.log_level)
     # Said here, once, and not by each child: conversions can't be confined, or a setting is missing.
     if not _settings.effective_api_url:
         raise SystemExit("soundmill: Say where the API is: SOUNDMILL_API_URL or API_INSTANCE_IP.")
@@ -101,12 +102,12 @@ def _prepare(**given: Any) -> None:
         open_mill(_settings).close()
     except ConfigurationError as error:
         raise SystemExit(f"soundmill: {error.message}") from error
-    App(_settings).await_storage()
+    App(_settings).before_forks(App.await_storage)
 
 
 @worker_process_init.connect
 def _prepare_child(**given: Any) -> None:
-    configure_logs(_settings)
+    configure_logs(_settings.log_level)
     _child.prepare()
 
 

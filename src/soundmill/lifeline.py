@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
 
 PARENT_VARIABLE = "SOUNDMILL_PARENT_PID"
 """Set by whoever starts a process that is to die with it, to its own process id."""
@@ -32,3 +36,25 @@ def die_with_supervisor() -> None:
     """The same, for a process that says by :data:`PARENT_VARIABLE` that it is to die with its parent; else nothing."""
     if parent := os.environ.pop(PARENT_VARIABLE, ""):
         die_with_parent(int(parent))
+
+
+def in_own_process(act: Callable[[], None]) -> None:
+    """Have ``act`` done in a process forked for that, and wait: no thread or connection that it makes is ours. What it raises is raised here."""
+    context = multiprocessing.get_context("fork")
+    told, tells = context.Pipe(duplex=False)
+    child = context.Process(target=_act_and_tell, args=(act, tells, os.getpid()))
+    child.start()
+    tells.close()
+    with told, suppress(EOFError):  # it ended without a word
+        raise told.recv()
+    child.join()
+    if child.exitcode:
+        raise ChildProcessError(f"A process that was to prepare something ended with {child.exitcode}.")
+
+
+def _act_and_tell(act: Callable[[], None], tells: Connection, parent: int) -> None:
+    die_with_parent(parent)
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - raised again by the parent
+        tells.send(error)

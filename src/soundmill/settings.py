@@ -31,8 +31,20 @@ class Settings(BaseSettings):
 
     data_dir: Annotated[
         Path,
-        Field(description="Where files, the SQLite database and the secrets live."),
+        Field(
+            description="Where files, the SQLite database and the secrets live; with a bucket, where this machine's workers work."
+        ),
     ] = Path("data")
+    storage_url: Annotated[
+        str,
+        Field(
+            pattern=r"^((s3|gs)://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$",
+            description="s3://bucket/prefix or gs://bucket/prefix for files in a bucket; empty: the data directory.",
+        ),
+    ] = ""
+    storage_allow_http: Annotated[
+        bool, Field(description="Speak to the bucket's server over http:// too, in a network that is trusted.")
+    ] = False
     host: Annotated[str, Field(description="The address that the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Its port; 0 takes a free one.")] = 5000
     workers: Annotated[int, Field(ge=0, description="Conversions at a time on this machine; 0: one a core.")] = 0
@@ -46,7 +58,7 @@ class Settings(BaseSettings):
     secret: Annotated[
         SecretStr,
         Field(
-            description="At least 32 characters, the same for every API; empty: one is made and kept in the data directory."
+            description="At least 32 characters, the same for every API; empty, and no bucket: one is made and kept in the data directory."
         ),
     ] = SecretStr("")
     broker_url: Annotated[

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ def test_edits_are_kept_as_they_were_meant(ann: User) -> None:
 def test_several_formats_make_several_tasks_of_one_upload(ann: User, app: App) -> None:
     answer = ann.upload(newFormat=["mp3", "flac"])
     assert [task["newFormat"] for task in answer.get_json()["tasks"]] == ["mp3", "flac"]
-    assert len(list(app.storage._layout.files.glob("*/*"))) == 1
+    assert len(list(app.storage.keys(timedelta(0)))) == 1
 
 
 @pytest.mark.parametrize(

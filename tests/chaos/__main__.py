@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
 
+from tests.chaos.bucket_faults import BUCKET_FAULTS
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.hosts import namespaces
 from tests.chaos.invariants import INVARIANTS
@@ -25,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 1 when something didn't hold."""
     given = _parser().parse_args(arguments)
     print(f"{'fault':<40} {'uploads':>7} {'tasks':>5} {'refused':>7} {'s':>4}  {'  '.join(INVARIANTS)}", flush=True)
-    chosen = [each for each in FAULTS if not given.words or any(word in each.name.lower() for word in given.words)]
+    chosen = [
+        each
+        for each in (*FAULTS, *BUCKET_FAULTS)
+        if not given.words or any(word in each.name.lower() for word in given.words)
+    ]
     if given.namespaces:
         chosen = [each for each in chosen if not each.needs_proxies]
     outcome_of = partial(_outcome, in_namespaces=given.namespaces, uploads=given.uploads)

@@ -1,4 +1,4 @@
-"""A whole fleet on one machine: PostgreSQL, Redis, two APIs, two workers, a janitor and a shared directory, each a real process."""
+"""A whole fleet on one machine: PostgreSQL, Redis, two APIs, two workers, a janitor and shared files, each a real process."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import httpx
 import psutil
 from sqlalchemy import CursorResult, create_engine, text
 
+from tests.chaos.files import Files, SharedBucket, SharedDirectory
 from tests.chaos.hosts import Hosts, Loopback
 from tests.chaos.proxy import Proxy
 from tests.servers import PostgresServer, RedisServer
@@ -116,10 +117,13 @@ class Part:
 class Cluster:
     """The parts by name: ``api-1``, ``api-2``, ``worker-1``, ``worker-2``, ``janitor``; and the servers."""
 
-    def __init__(self, directory: Path, data: Path, hosts: Hosts, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, data: Path, hosts: Hosts, settings: Mapping[str, str], *, in_bucket: bool = False
+    ) -> None:
         self.directory = directory
         self._settings = {**SETTINGS, **settings}
         self.data = data
+        self.files: Files = SharedBucket(directory / "bucket") if in_bucket else SharedDirectory(data)
         self.hosts = hosts
         self.mark = secrets.token_hex(8)
         database = directory / "postgres"
@@ -148,6 +152,7 @@ class Cluster:
         """Everything; returns when both APIs are ready."""
         self.postgres.start()
         self.redis.start()
+        self.files.start()
         for part in self.parts.values():
             part.start()
         self.wait_until_ready()
@@ -161,6 +166,7 @@ class Cluster:
         """In order: nothing may hang, nothing may be left."""
         for name in ("worker-1", "worker-2", "janitor", "api-1", "api-2"):
             self.parts[name].stop()
+        self.files.stop()
         self.redis.kill()
         self.postgres.stop()
 
@@ -211,6 +217,8 @@ class Cluster:
             with suppress(psutil.Error):
                 each.kill()
         with suppress(Exception):
+            self.files.stop()
+        with suppress(Exception):
             self.redis.kill()
         with suppress(Exception):
             self.postgres.kill()
@@ -222,7 +230,7 @@ class Cluster:
             **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
             **self._settings,
             _MARK: self.mark,
-            "SOUNDMILL_DATA_DIR": str(self.data),
+            **self.files.settings(name),
             "SOUNDMILL_BROKER_URL": self.redis.url,
         }
         if kind != "worker":
@@ -253,14 +261,18 @@ def is_ready(url: str) -> bool:
 
 @contextmanager
 def running_cluster(
-    hosts: Hosts | None = None, data: Path | None = None, settings: Mapping[str, str] | None = None
+    hosts: Hosts | None = None,
+    data: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    in_bucket: bool = False,
 ) -> Iterator[Cluster]:
     """A fleet, started; whatever happens, nothing of it is left. ``settings`` are variables that stand over :data:`SETTINGS`."""
     with tempfile.TemporaryDirectory(prefix="soundmill-chaos-", dir="/tmp") as name:
         directory = Path(name)
         directory.chmod(0o755)
         shared = data or directory / "data"
-        cluster = Cluster(directory, shared, hosts or Loopback(), settings or {})
+        cluster = Cluster(directory, shared, hosts or Loopback(), settings or {}, in_bucket=in_bucket)
         try:
             cluster.start()
             yield cluster

@@ -36,8 +36,8 @@ def needs_no_proof(cluster: Cluster) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root);
-    ``needs_proxies`` tells that it can be done to one host only.
+    """``prepare`` before the load, ``strike`` in its middle. ``needs_disk`` gives it a small file system of its own (root), ``in_bucket``
+    a bucket in place of the shared directory; ``needs_proxies`` tells that it can be done to one host only.
 
     ``twice``: each upload is sent to both APIs at once, with the same idempotency key. ``struck`` tells afterwards whether it hit what
     it was meant for.
@@ -50,6 +50,7 @@ class Fault:
     needs_proxies: bool = False
     twice: bool = False
     struck: Callable[[Cluster], bool] = needs_no_proof
+    in_bucket: bool = False
 
 
 def children_of(part: Part, *, engine: bool) -> list[psutil.Process]:

@@ -6,7 +6,6 @@ import hashlib
 import subprocess
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -113,13 +112,13 @@ def _check_storage(cluster: Cluster) -> list[str]:
             return set(connection.execute(text("SELECT key FROM files WHERE key IS NOT NULL")).scalars())
 
     try:
-        until(lambda: stored(cluster.data) == rows(), seconds=60)
-        until(lambda: not leftovers(cluster.data), seconds=60)
+        until(lambda: cluster.files.stored() == rows(), seconds=60)
+        until(lambda: not cluster.files.leftovers(), seconds=60)
     except AssertionError:
-        files, known = stored(cluster.data), rows()
+        files, known = cluster.files.stored(), rows()
         found = [f"I5: files without a row: {files - known}"] if files - known else []
         found += [f"I5: rows without a file: {known - files}"] if known - files else []
-        left = leftovers(cluster.data)
+        left = cluster.files.leftovers()
         return found + ([f"I6: left behind: {left}"] if left else [])
     finally:
         engine.dispose()
@@ -159,13 +158,3 @@ def _check_figures(cluster: Cluster) -> list[str]:
     with cluster.queries() as query:
         wrong = [tuple(each) for each in query(_FIGURES).all()]
     return [f"I8: accounts whose figure isn't the sum of their files: {wrong}"] if wrong else []
-
-
-def stored(data: Path) -> set[str]:
-    """The keys in the storage."""
-    return {path.name for path in (data / "files").glob("*/*")}
-
-
-def leftovers(data: Path) -> list[str]:
-    """Uploads under way and work directories."""
-    return [str(path.relative_to(data)) for name in ("incoming", "scratch") for path in (data / name).iterdir()]

@@ -35,7 +35,7 @@ class Outcome:
 def run_fault(fault: Fault, seed: int = 1, hosts: Hosts | None = None, uploads: int = UPLOADS) -> Outcome:
     """Start a fleet, load it, strike, and check all invariants."""
     began = time.monotonic()
-    with _disk(fault) as data, running_cluster(hosts, data) as cluster:
+    with _disk(fault) as data, running_cluster(hosts, data, in_bucket=fault.in_bucket) as cluster:
         fault.prepare(cluster)
         load = Load(cluster, seed, uploads, fault.twice)
         load.start()

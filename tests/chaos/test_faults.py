@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.chaos.bucket_faults import BUCKET_FAULTS
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.scenario import run_fault
 
@@ -21,3 +22,10 @@ def test_nothing_is_lost(fault: Fault) -> None:
     outcome = run_fault(fault, seed=7)
     assert outcome.violations == ()
     assert outcome.uploads == 12
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("fault", BUCKET_FAULTS, ids=lambda fault: fault.name)
+def test_nothing_is_lost_in_a_bucket(fault: Fault) -> None:
+    assert run_fault(fault, seed=7).violations == ()

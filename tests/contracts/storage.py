@@ -46,10 +46,14 @@ FillUp = Callable[[], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Bed:
-    """One implementation: the API's and the worker's view of the same bytes."""
+    """One implementation: the API's and the worker's view of the same bytes.
+
+    ``part`` is as much of an upload as gets into the storage before its commit.
+    """
 
     storage: Storage
     workbench: Workbench
+    part: bytes = b"half"
 
     def store(self, *chunks: bytes) -> StoredFile:
         incoming = self.storage.create(size_limit=1 << 20)
@@ -77,14 +81,14 @@ class StorageContract:
         assert bed.read(stored.key) == whole
 
     def test_nothing_is_visible_before_the_commit(self, bed: Bed) -> None:
-        incoming = bed.storage.create(size_limit=10)
-        incoming.write(b"half")
+        incoming = bed.storage.create(size_limit=1 << 20)
+        incoming.write(bed.part)
         assert bed.visible() == set()
         stored = incoming.commit()
         assert bed.visible() == {stored.key}
 
     @settings(SHARED, max_examples=20)
-    @given(chunks=st.lists(st.binary(max_size=100), max_size=4))
+    @given(chunks=st.lists(st.binary(max_size=200), max_size=4))
     def test_an_abort_leaves_nothing(self, bed: Bed, chunks: list[bytes]) -> None:
         incoming = bed.storage.create(size_limit=1000)
         for chunk in chunks:
@@ -177,8 +181,8 @@ class StorageContract:
         assert bed.visible() == set()
 
     def test_an_upload_that_broke_off_is_swept_by_age_and_cannot_be_committed(self, bed: Bed) -> None:
-        incoming = bed.storage.create(size_limit=10)
-        incoming.write(b"half")
+        incoming = bed.storage.create(size_limit=1 << 20)
+        incoming.write(bed.part)
         assert bed.storage.sweep_incoming(LONG_AGO) == 0
         assert bed.storage.sweep_incoming(NOW) == 1
         with pytest.raises(StorageError):

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundmill.adapters.converter import MillConverter
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
 from soundmill.adapters.storage import DirectoryStorage, DirectoryWorkbench
-from soundmill.app import MillConverter
 from soundmill.engine import Limits, Mill
 from soundmill.model.errors import NoRoom
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus, TaskView
@@ -200,16 +200,26 @@ def test_a_worker_rests_after_trouble_with_the_storage(mine: Mine, short: bytes)
 
 
 class SlowDisk(DirectoryWorkbench):
-    """Publishing takes longer than a lease."""
+    """Fetching and publishing take longer than a lease."""
+
+    @contextmanager
+    def source(self, key: str) -> Iterator[Path]:
+        self.wait_for_a_renewal()
+        with super().source(key) as path:
+            yield path
 
     def publish(self, attempt: Attempt, result: Path) -> StoredFile:
-        until(lambda: self.lease_was_renewed(attempt))
+        self.wait_for_a_renewal()
         return super().publish(attempt, result)
 
-    lease_was_renewed: Callable[[Attempt], bool]
+    def wait_for_a_renewal(self) -> None:
+        before = self.renewals()
+        until(lambda: self.renewals() > before)
+
+    renewals: Callable[[], int]
 
 
-def test_a_lease_is_renewed_while_a_large_result_is_published(mine: Mine, short: bytes) -> None:
+def test_a_lease_is_renewed_while_a_large_file_is_fetched_and_published(mine: Mine, short: bytes) -> None:
     task = mine.submit(short)
     slow = SlowDisk(mine.root / "data")
     renewals = 0
@@ -221,6 +231,6 @@ def test_a_lease_is_renewed_while_a_large_result_is_published(mine: Mine, short:
         renew(attempt, fraction)
 
     mine.board.progress = counted  # type: ignore[method-assign]
-    slow.lease_was_renewed = lambda attempt: renewals >= 3
+    slow.renewals = lambda: renewals
     assert mine.another_worker(slow).work()
     assert mine.see(task).status is TaskStatus.PROCESSED

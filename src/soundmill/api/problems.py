@@ -29,6 +29,7 @@ _STATUSES: dict[type[errors.SoundmillError], HTTPStatus] = {
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.StorageError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.TryLater: HTTPStatus.TOO_MANY_REQUESTS,
     errors.OverQuota: HTTPStatus.TOO_MANY_REQUESTS,
     errors.QueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -72,7 +73,7 @@ def _of_ours(error: errors.SoundmillError) -> Response:
         _log.error("unexpected error", exc_info=error, detail=error.detail_for_log)
         return _internal()
     headers = {}
-    if isinstance(error, errors.Unreachable):
+    if isinstance(error, errors.Unreachable | errors.StorageError):
         _log.error("not served", detail=error.detail_for_log or error.message)
         headers["Retry-After"] = "5"
     if isinstance(error, errors.NoRoom):

@@ -41,7 +41,7 @@ def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
             os.environ["SOUNDMILL_DATA_DIR"] = str(data_dir)  # the server's worker process reads the settings again
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         app = App(settings)
-        app.prepare()
+        app.before_forks(App.prepare)  # the server forks its worker process
         serve_site(app, settings.host, settings.port)
 
 

@@ -25,7 +25,7 @@ class Belonging:
         marked = self._mark.read()
         if marked is not None and self._record.get() is None:
             raise ConfigurationError(
-                f"The files in {self._mark.place} belong to another database. Choose that one, or an empty directory."
+                f"The files in {self._mark.place} belong to another database. Choose that one, or an empty place."
             )
         identity, was_marked = self._record.choose()
         if not was_marked:
@@ -41,7 +41,9 @@ class Belonging:
         if known is None:
             raise ConfigurationError("The database is new: the API prepares it, start that first.")
         if marked is None:
-            raise ConfigurationError(f"{self._mark.place} isn't the storage of this database. Is it mounted?")
+            raise ConfigurationError(
+                f"{self._mark.place} isn't the storage of this database. Is it the right one, and mounted?"
+            )
         if marked != known[0]:
             raise ConfigurationError(f"The files in {self._mark.place} belong to another database.")
         return marked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import structlog
@@ -93,10 +93,10 @@ class Worker:
     def _convert(self, assignment: Assignment) -> None:
         attempt = assignment.attempt
         report_progress = _Reporter(self._board, attempt, self._is_out_of_time)
-        with (
-            self._workbench.source(assignment.source_key) as source,
-            self._workbench.scratch(attempt) as directory,
-        ):
+        with ExitStack() as bench:
+            with _kept_alive(self._board, attempt, 0.0):
+                source = bench.enter_context(self._workbench.source(assignment.source_key))
+            directory = bench.enter_context(self._workbench.scratch(attempt))
             result, report = self._converter.convert(
                 source,
                 directory,
@@ -107,7 +107,7 @@ class Worker:
             # The last word before publishing: a fenced attempt leaves nothing in the storage.
             self._board.progress(attempt, 1.0)
             failpoint("before_publish")
-            with _kept_alive(self._board, attempt):
+            with _kept_alive(self._board, attempt, 1.0):
                 stored = self._workbench.publish(attempt, result)
             failpoint("after_publish")
             # A crash here leaves a file without a row, and a task that is due again when its lease ends.
@@ -141,16 +141,16 @@ class Worker:
 
 
 @contextmanager
-def _kept_alive(board: Board, attempt: Attempt) -> Iterator[None]:
-    """Renew the lease meanwhile: hashing and fsyncing gigabytes takes longer than a lease and can't be interrupted for a word."""
+def _kept_alive(board: Board, attempt: Attempt, fraction: float) -> Iterator[None]:
+    """Renew the lease meanwhile: fetching, hashing and storing gigabytes takes longer than a lease and can't be interrupted for a word."""
     done = threading.Event()
 
     def renew() -> None:
         while not done.wait(_RENEW_SECONDS):
             try:
-                board.progress(attempt, 1.0)
+                board.progress(attempt, fraction)
             except StaleAttempt:
-                return  # the board says so again when the result is to be made the task's
+                return  # the board says so again at the next progress, or when the result is to be made the task's
             except Exception:  # noqa: BLE001 - an unanswered renewal is followed by another
                 _log.exception("the lease isn't renewed", task=attempt.task_id, attempt=attempt.number)
 

@@ -53,6 +53,20 @@ capabilities: {drop: [ALL]}
 - {name: SOUNDMILL_DATA_DIR, value: /data}
 - {name: SOUNDMILL_DRAIN_SECONDS, value: {{ .Values.drainSeconds | quote }}}
 - {name: SOUNDMILL_LOG_LEVEL, value: {{ .Values.logLevel }}}
+{{- if .Values.bucket.url }}
+- {name: SOUNDMILL_STORAGE_URL, value: {{ .Values.bucket.url | quote }}}
+- {name: SOUNDMILL_STORAGE_ALLOW_HTTP, value: {{ .Values.bucket.allowHttp | quote }}}
+- {name: SOUNDMILL_FILE_SWEEP_INTERVAL, value: {{ .Values.bucket.sweepSeconds | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* What the bucket's client reads for itself. */}}
+{{- define "soundmill.bucketCredentials" -}}
+{{- if .Values.bucket.credentialsSecret -}}
+- secretRef: {name: {{ .Values.bucket.credentialsSecret }}}
+{{- else -}}
+[]
+{{- end }}
 {{- end }}
 
 {{- define "soundmill.mounts" -}}
@@ -62,7 +76,11 @@ capabilities: {drop: [ALL]}
 
 {{- define "soundmill.volumes" -}}
 - name: files
+  {{- if .Values.bucket.url }}
+  emptyDir: {sizeLimit: {{ .Values.bucket.workSize }}}
+  {{- else }}
   persistentVolumeClaim: {claimName: {{ include "soundmill.claim" . }}}
+  {{- end }}
 - name: tmp
   emptyDir: {sizeLimit: 1Gi}
 {{- end }}

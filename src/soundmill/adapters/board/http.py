@@ -135,7 +135,7 @@ class HttpBoard:
             )
         if answer.status_code == HTTPStatus.PRECONDITION_FAILED:
             raise ConfigurationError(
-                "The API works with another storage: SOUNDMILL_DATA_DIR must be the same directory there and here."
+                "The API works with another storage: SOUNDMILL_STORAGE_URL must be the same there and here, or without it the directory SOUNDMILL_DATA_DIR."
             )
         if answer.status_code == HTTPStatus.CONFLICT:
             raise StaleAttempt(answer.json()["detail"])

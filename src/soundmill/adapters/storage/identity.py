@@ -35,9 +35,7 @@ class DirectoryMark:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"Can't read {path}: {error}.") from error
-        if not _IDENTITY.fullmatch(text):
-            raise ConfigurationError(f"{path} is damaged: restore it from a backup.")
-        return text
+        return checked_identity(text, str(path))
 
     def write(self, identity: str) -> None:
         """See the port."""
@@ -53,3 +51,10 @@ class DirectoryMark:
         finally:
             temporary.unlink()
         sync_directory(self._root)
+
+
+def checked_identity(text: str, place: str) -> str:
+    """``text`` itself. Raises ``ConfigurationError`` for what is no identity."""
+    if not _IDENTITY.fullmatch(text):
+        raise ConfigurationError(f"{place} is damaged: restore it from a backup.")
+    return text

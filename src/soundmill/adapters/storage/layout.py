@@ -8,7 +8,6 @@ from pathlib import Path
 
 from soundmill.adapters.storage.keys import checked_key
 from soundmill.model.errors import ConfigurationError
-from soundmill.model.tasks import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +23,7 @@ class Layout:
     def prepared(cls, root: Path) -> Layout:
         """The layout below ``root``, with its directories made for their owner only. Raises ``ConfigurationError``."""
         layout = cls(root.absolute())
-        try:
-            for directory in (layout.files, layout.incoming, layout.scratches):
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise ConfigurationError(
-                f"Can't make the data directory {layout.root}: {reason}. Choose another with SOUNDMILL_DATA_DIR."
-            ) from error
-        for directory in (layout.files, layout.incoming, layout.scratches):
-            if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-                raise ConfigurationError(
-                    f"The data directory {layout.root} can't be written. Change its owner, or choose another with SOUNDMILL_DATA_DIR."
-                )
+        make_private(layout.root, layout.files, layout.incoming, layout.scratches)
         return layout
 
     @property
@@ -58,14 +45,19 @@ class Layout:
         """Where ``key`` lies. 256 directories keep each small. Raises ``NotFound`` for what isn't a key."""
         return self.files / checked_key(key)[:2] / key
 
-    def scratch(self, attempt: Attempt) -> Path:
-        """The work directory of ``attempt``."""
-        return self.scratches / f"{attempt.task_id:d}-{attempt.number:d}"
 
-
-def attempt_of(name: str) -> Attempt | None:
-    """The attempt whose work directory has this name; the inverse of :meth:`Layout.scratch`."""
-    task_id, _, number = name.partition("-")
-    if not (task_id.isdecimal() and number.isdecimal()):
-        return None
-    return Attempt(int(task_id), int(number))
+def make_private(root: Path, *directories: Path) -> None:
+    """Make directories below the data directory ``root``, for their owner only. Raises ``ConfigurationError``."""
+    try:
+        for directory in directories:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(
+            f"Can't make the data directory {root}: {reason}. Choose another with SOUNDMILL_DATA_DIR."
+        ) from error
+    for directory in directories:
+        if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+            raise ConfigurationError(
+                f"The data directory {root} can't be written. Change its owner, or choose another with SOUNDMILL_DATA_DIR."
+            )
