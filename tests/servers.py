@@ -243,8 +243,8 @@ def postgresql() -> Iterator[str]:
     """A PostgreSQL server on a Unix socket; gives SQLAlchemy's address of it."""
     with tempfile.TemporaryDirectory(prefix="soundmill-pg-", dir="/tmp") as name:
         server = PostgresServer(Path(name))
-        server.start()
         try:
+            server.start()
             yield server.url
         finally:
             server.stop()
@@ -255,8 +255,8 @@ def redis_server() -> Iterator[RedisServer]:
     """A Redis server on loopback."""
     with tempfile.TemporaryDirectory(prefix="soundmill-redis-", dir="/tmp") as name:
         server = RedisServer(Path(name), ("127.0.0.1", free_port()))
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.kill()

@@ -116,7 +116,11 @@ class Service:
                 stdout=output,
                 stderr=output,
             )
-        self.site = until(self._told_address)
+        try:
+            self.site = until(self._told_address, seconds=60)
+        except AssertionError:
+            self.process.kill()
+            raise
         self.family = psutil.Process(self.process.pid).children(recursive=True)
 
     def _told_address(self) -> str | None:

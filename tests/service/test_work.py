@@ -72,6 +72,7 @@ class Mine:
         yield thread
         thread.join(30)
         assert not thread.is_alive()
+        self.mill.close()  # a server that the thread has started ends with it
 
 
 @pytest.fixture
