@@ -54,10 +54,12 @@ class Part:
         self.environment = dict(environment)
         self._command = command
         self._log = log
+        self._is_wanted = False
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **more: str) -> None:
         """Start it, with ``more`` in its environment this once."""
+        self._is_wanted = True
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -86,6 +88,7 @@ class Part:
 
     def kill(self) -> None:
         """SIGKILL to the outermost alone: what it leaves behind must end by itself."""
+        self._is_wanted = False
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -93,6 +96,7 @@ class Part:
 
     def stop(self, seconds: float = 40) -> None:
         """SIGTERM; fails when it doesn't end."""
+        self._is_wanted = False
         if self._process is not None:
             if self._process.poll() is None:
                 self._process.terminate()
@@ -106,8 +110,8 @@ class Part:
 
     @property
     def has_ended(self) -> bool:
-        """True when it was started and isn't there any more."""
-        return self._process is not None and self._process.poll() is not None
+        """True when it was started, nobody stops it, and it isn't there any more."""
+        return self._is_wanted and self._process is not None and self._process.poll() is not None
 
     def log(self) -> str:
         """What it has written."""
