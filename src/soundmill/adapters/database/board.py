@@ -29,6 +29,8 @@ from soundmill.service.ports import QueueState, StoredFile
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _due = (tasks.c.status == TaskStatus.UPLOADED) & (tasks.c.due_at <= now())
+_source_key = select(files.c.key).where(files.c.id == tasks.c.source_id).scalar_subquery()
+_assigned = (tasks.c.id, tasks.c.attempt, tasks.c.new_format, tasks.c.options, _source_key.label("source_key"))
 _expired = (tasks.c.status == TaskStatus.PROCESSING) & (tasks.c.lease_until < now())
 
 
@@ -65,15 +67,15 @@ class DatabaseBoard:
             # A repeated claim waits for the first, which may still be on its way, and then finds what that took.
             self._database.lock(connection, f"claim of {owner}")
             task = (
-                connection.execute(again.returning(tasks)).first() or connection.execute(taken.returning(tasks)).first()
+                connection.execute(again.returning(*_assigned)).first()
+                or connection.execute(taken.returning(*_assigned)).first()
             )
             if task is None:
                 return None
-            source_key = connection.execute(select(files.c.key).where(files.c.id == task.source_id)).scalar_one()
         target = target_format(task.new_format)
         return Assignment(
             Attempt(task.id, task.attempt),
-            source_key,
+            task.source_key,
             target.name,
             parse_options(target, task.options),
         )
