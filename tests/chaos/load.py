@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ class Sample:
     seconds: float | None
 
 
-@cache
 def samples(directory: Path) -> tuple[Sample, ...]:
     """Short ones, one that takes a while, and one that is no sound."""
     short, long = directory / "short.wav", directory / "long.wav"
