@@ -28,7 +28,7 @@ from soundmill.engine.source import Source, open_source
 from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
 from soundmill.engine.survey import Surveyed, settle, unreached
 from soundmill.engine.tags import About, missing, read_about
-from soundmill.engine.verify import Verified, check_edited, verify
+from soundmill.engine.verify import Listeners, Verified, check_edited, verify
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import ConversionReport, SoundFacts
 
@@ -119,7 +119,9 @@ def _encoded(
     if edits is not None and editor is not None:
         check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job))
+    prints = encoder.prints if isinstance(encoder, SplitEncoder) else ()
+    listeners = Listeners(crew, prints) if crew is not None and is_long else None
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
     return _report(job, plan, wanted, source_facts, verified)
 
 

@@ -27,16 +27,22 @@ class Reshaper:
         self._plan = plan
         self._frame_samples = frame_samples
         self._chain: _Chain | None = None
+        is_left_alone = not (frame_samples or plan.silent_tail or plan.channel_order or plan.dither)
+        self._wanted = (plan.sample_rate, plan.channel_layout, plan.sample_format) if is_left_alone else None
         self.sample_count = 0
 
     def feed(self, frame: AudioFrame) -> Iterator[AudioFrame]:
         """Take one frame; give those that are ready."""
         form = (frame.sample_rate, frame.layout.name, frame.format.name)
+        if form == self._wanted:
+            yield from self._end(silent_samples=0)
+            yield self._numbered(frame)
+            return
         if self._chain is None or self._chain.form != form:
             yield from self._end(silent_samples=0)
             self._chain = _Chain(form, self._plan, self._frame_samples)
         if self._chain.push(frame):
-            yield from self._numbered(self._chain)
+            yield from self._pulled(self._chain)
 
     def flush(self) -> Iterator[AudioFrame]:
         """What is still inside, and the plan's silent tail; call it at the end."""
@@ -45,15 +51,17 @@ class Reshaper:
     def _end(self, silent_samples: int) -> Iterator[AudioFrame]:
         if self._chain is not None:
             self._chain.end(silent_samples)
-            yield from self._numbered(self._chain)
+            yield from self._pulled(self._chain)
             self._chain = None
 
-    def _numbered(self, chain: _Chain) -> Iterator[AudioFrame]:
-        for frame in chain.pull():
-            frame.pts = self.sample_count
-            frame.time_base = Fraction(1, self._plan.sample_rate)
-            self.sample_count += frame.samples
-            yield frame
+    def _pulled(self, chain: _Chain) -> Iterator[AudioFrame]:
+        return map(self._numbered, chain.pull())
+
+    def _numbered(self, frame: AudioFrame) -> AudioFrame:
+        frame.pts = self.sample_count
+        frame.time_base = Fraction(1, self._plan.sample_rate)
+        self.sample_count += frame.samples
+        return frame
 
 
 class _Chain:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from soundmill.engine.mpeg import LayerThreeFrame, layer_three_frame
-from soundmill.engine.pieces import CodedPacket
+from soundmill.engine.packets import CodedPacket
 
 
 class Unstitchable(Exception):

@@ -45,6 +45,7 @@ pcm_s8_planar pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar pcm_s16be_plana
 """
 # Their frames have checksums; FFmpeg only looks at them, and only minds them, when it is told to.
 _WITH_CHECKSUMS = frozenset({"flac", "wavpack", "tta", "ape"})
+_CHECKED = {"err_detect": "crccheck+explode"}
 _DECODERS = frozenset(_DECODER_NAMES.split())
 
 
@@ -162,9 +163,13 @@ def _sound_of(container: InputContainer, audio_stream: int | None) -> AudioStrea
         if each.index != chosen.index and not _is_picture(each):
             each.discard = Discard.all
     chosen.codec_context.thread_count = 1
-    if chosen.codec_context.name in _WITH_CHECKSUMS:
-        chosen.codec_context.options = {"err_detect": "crccheck+explode"}
+    chosen.codec_context.options = decoder_options(chosen.codec_context.name)
     return chosen
+
+
+def decoder_options(name: str) -> dict[str, str]:
+    """What the decoder of this name is told."""
+    return _CHECKED if name in _WITH_CHECKSUMS else {}
 
 
 def check_sound(sample_rate: int, channels: int) -> None:

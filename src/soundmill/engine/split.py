@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
-from av.packet import Packet, PacketSideData, PktSideDataT, packet_sidedata_type_from_literal
+from av.packet import Packet
 from av.stream import Stream
 
 from soundmill.engine.crew import Crew
 from soundmill.engine.encode import add_encoded_sound
 from soundmill.engine.flac import StreamInfo
+from soundmill.engine.hearing import Print
 from soundmill.engine.job import Job
+from soundmill.engine.messages import Message
 from soundmill.engine.mux import Muxer
-from soundmill.engine.pieces import CodedPacket, Piece, pcm
+from soundmill.engine.packets import CodedPacket, for_ffmpeg, side_data
+from soundmill.engine.pieces import Piece, PieceEncoder, as_encoded, as_work, planes
 from soundmill.engine.plan import Plan
 from soundmill.engine.seams import Join, Run, Unstitchable, join_anywhere, join_layer_three, join_opus
 from soundmill.engine.tags import About
@@ -85,37 +89,43 @@ class SplitEncoder:
     def __init__(self, path: Path, plan: Plan, about: About, crew: Crew) -> None:
         self._plan, self._crew, self._way = plan, crew, _WAYS[plan.encoder]
         self._muxer = Muxer(path, plan, about, lambda container: add_encoded_sound(container, plan))
-        self.frame_samples = self._muxer.stream.codec_context.frame_size
+        self._codec_samples = self._muxer.stream.codec_context.frame_size
+        # Packed samples can be cut anywhere, so they may come as the source has them.
+        self.frame_samples = self._codec_samples if plan.sample_format.endswith("p") else 0
+        self._frame_bytes = self._codec_samples * AudioFormat(plan.sample_format).bytes * plan.channels
+        self._piece_frames = self._frames_a_piece()
         self._stream_info = StreamInfo(plan.raw_bits or 16) if plan.encoder == "flac" else None
-        self._frames: list[bytes] = []
-        self._first = self._start = self._last_samples = 0
-        self._piece_frames = 0
+        self._pcm = bytearray()
+        self._first = self._start = 0
         self._joined = _Joined(self._way.join)
+        self._prints: dict[int, Print] = {}
         self._end_pts = 0
-        crew.begin(plan)
+        crew.begin(PieceEncoder.order(plan))
+
+    @property
+    def prints(self) -> list[Print]:
+        """What all packets must decode to, where the codec is lossless; complete after :meth:`finish`."""
+        return [self._prints[first] for first in sorted(self._prints)]
 
     def encode(self, frame: AudioFrame) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        if self._last_samples not in (0, self.frame_samples):
+        if self.frame_samples and len(self._pcm) % self._frame_bytes:
             raise Unstitchable("a shorter frame in the middle: the source changed its form")
-        data = pcm(frame)
-        if self._stream_info:
-            self._stream_info.add_sound(data, frame.samples)
-        if not self._piece_frames:
-            self._piece_frames = self._frames_a_piece(len(data))
-        self._frames.append(data)
-        self._last_samples = frame.samples
+        for plane in planes(frame):
+            if self._stream_info:
+                self._stream_info.add_sound(plane, frame.samples)
+            self._pcm += plane
         end = self._start + self._piece_frames
-        # One frame more is there, so that the last piece is never empty.
-        if self._first + len(self._frames) > end + self._way.overlap:
+        # Something more is there, so that the last piece is never empty.
+        while len(self._pcm) > (end + self._way.overlap - self._first) * self._frame_bytes:
             self._give(end + self._way.overlap, is_last=False)
-            self._start = end
-            self._forget_before(end - self._way.pre_roll)
+            self._start, end = end, end + self._piece_frames
+            self._forget_before(self._start - self._way.pre_roll)
 
     def finish(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        self._give(self._first + len(self._frames), is_last=True)
-        while self._crew.wait(self._joined.add):
+        self._give(self._first + -(-len(self._pcm) // self._frame_bytes), is_last=True)
+        while self._crew.wait(self._take):
             self._write(self._joined.ready())
         self._write(self._joined.rest())
         if self._stream_info:
@@ -126,23 +136,30 @@ class SplitEncoder:
         """See :class:`~soundmill.engine.encode.Encoder`."""
         self._muxer.abandon()
 
-    def _frames_a_piece(self, frame_bytes: int) -> int:
-        frames = min(_PIECE_SECONDS * self._plan.sample_rate // self.frame_samples, _LARGEST_PIECE_BYTES // frame_bytes)
+    def _frames_a_piece(self) -> int:
+        frames = min(
+            _PIECE_SECONDS * self._plan.sample_rate // self._codec_samples, _LARGEST_PIECE_BYTES // self._frame_bytes
+        )
         return max(self._way.step, self._way.pre_roll, frames // self._way.step * self._way.step)
 
     def _give(self, end: int, *, is_last: bool) -> None:
-        frames = tuple(self._frames[: end - self._first])
-        last_samples = self._last_samples if is_last else self.frame_samples
         self._joined.expect(self._first, self._start)
-        self._crew.give(Piece(self._first, self.frame_samples, last_samples, is_last, frames), self._joined.add)
+        with memoryview(self._pcm)[: (end - self._first) * self._frame_bytes] as pcm:
+            self._crew.give(as_work(Piece(self._first, self._codec_samples, is_last, pcm)), self._take)
         self._write(self._joined.ready())
         while self._joined.waiting > _PIECES_AHEAD * len(self._crew):
-            self._crew.wait(self._joined.add)
+            self._crew.wait(self._take)
             self._write(self._joined.ready())
+
+    def _take(self, result: Message) -> None:
+        done = as_encoded(result)
+        if done.checksum is not None:
+            self._prints[done.first] = Print(len(done.packets), done.checksum)
+        self._joined.add(done.first, done.packets)
 
     def _forget_before(self, number: int) -> None:
         number = max(self._first, number)
-        del self._frames[: number - self._first]
+        del self._pcm[: (number - self._first) * self._frame_bytes]
         self._first = number
 
     def _write(self, packets: Iterable[CodedPacket]) -> None:
@@ -150,20 +167,14 @@ class SplitEncoder:
             if self._stream_info:
                 self._stream_info.add_frame(each.data)
             self._end_pts = each.pts + each.duration
-            packet = Packet(each.data)
-            packet.pts = packet.dts = each.pts
-            packet.duration = each.duration
-            packet.is_keyframe = True
-            if each.skip_samples:
-                packet.set_sidedata(_side_data("skip_samples", each.skip_samples))
-            self._add(packet)
+            self._add(for_ffmpeg(each))
 
     def _told(self, stream_info: StreamInfo) -> Packet[Stream]:
         """FFmpeg's muxers take STREAMINFO from the last packet, which has no sound."""
         packet = Packet(b"")
         packet.pts = packet.dts = self._end_pts
         begun_with = self._muxer.stream.codec_context.extradata or b""
-        packet.set_sidedata(_side_data("new_extradata", stream_info.finished(begun_with)))
+        packet.set_sidedata(side_data("new_extradata", stream_info.finished(begun_with)))
         return packet
 
     def _add(self, packet: Packet[Stream]) -> None:
@@ -209,9 +220,3 @@ class _Joined:
     def rest(self) -> list[CodedPacket]:
         """What is left at the end."""
         return self._tail.packets if self._tail else []
-
-
-def _side_data(kind: PktSideDataT, data: bytes) -> PacketSideData:
-    made = PacketSideData(packet_sidedata_type_from_literal(kind), len(data))  # type: ignore[call-arg]
-    made.update(data)
-    return made
