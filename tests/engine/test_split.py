@@ -22,12 +22,21 @@ from soundmill.engine import Converted, Job, Limits, Mill
 from soundmill.engine.flac import coded_number
 from soundmill.engine.packets import CodedPacket
 from soundmill.engine.plan import Sound, make_plan
-from soundmill.engine.seams import Run, Unstitchable, join_anywhere, join_layer_three, join_opus
+from soundmill.engine.seams import (
+    Cut,
+    Misaligned,
+    Run,
+    Unstitchable,
+    join_anywhere,
+    join_layer_three,
+    join_opus,
+    join_vorbis,
+)
 from soundmill.engine.split import can_be_split, is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
-from tests.sounds import Samples, decoded, encoded, ffmpeg, music, write
+from tests.sounds import Samples, decoded, encoded, ffmpeg, music, tones, write
 
 SECONDS = 65
 ENCODERS = 2
@@ -130,6 +139,39 @@ def test_flac_in_matroska_and_alac_hold_the_same_packets(both: Both) -> None:
         ]
         assert copied[0] == copied[1]
         assert made.split.report == made.serial.report
+
+
+def steady(rate: int, channels: int) -> Samples:
+    """A transient or more, and then none: Vorbis' blocks don't come into step by themselves."""
+    still = tones([440.0, 550.0][:channels], SECONDS - 30.0, rate)
+    return np.concatenate([songs(rate, channels)[: 25 * rate], still, songs(rate, channels)[: 5 * rate]])
+
+
+SOUNDS["steady"] = steady
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate", "channels"),
+    [
+        ("odd", 44_100, 2),
+        ("steady", 44_100, 2),
+        slow("songs", 8_000, 1),
+        slow("steady", 22_050, 1),
+        slow("clicks", 44_100, 2),
+        slow("silence", 48_000, 1),
+        slow("steady", 96_000, 2),
+        slow("songs", 48_000, 6),
+        slow("odd", 192_000, 1),
+    ],
+)
+def test_vorbis_in_pieces_decodes_to_the_same(both: Both, kind: str, rate: int, channels: int) -> None:
+    made = both(kind, "ogg", rate, channels)
+    facts = [replace(each.report.result, bit_rate=None) for each in (made.serial, made.split)]
+    assert facts[0] == facts[1]
+    heard = [decoded(each.path, channels, rate) for each in (made.serial, made.split)]
+    assert np.array_equal(heard[0], heard[1])
+    # Else it wasn't in pieces.
+    assert made.serial.path.read_bytes() != made.split.path.read_bytes()
 
 
 LOSSY: list[tuple[str, dict[str, float]]] = [
@@ -257,6 +299,7 @@ def test_encoders_share_the_processor_time_of_their_conversion(own_mill: Mill, l
         (10, "flac", 2, True),
         (10, "flac", 1, False),
         (1, "flac", 2, False),
+        (10, "ogg", 2, True),
         (10, "wma", 2, False),
         (10, "wav", 2, False),
     ],
@@ -326,7 +369,7 @@ def packets(count: int, data: bytes = b"\0" * 8) -> list[CodedPacket]:
 
 
 def test_runs_that_do_not_overlap_are_refused() -> None:
-    for join in (join_anywhere, join_layer_three, join_opus):
+    for join in (join_anywhere, join_layer_three, join_opus, join_vorbis):
         with pytest.raises(Unstitchable):
             join(Run(0, packets(10)), Run(20, packets(10)), 20)
 
@@ -335,9 +378,29 @@ def test_opus_is_joined_where_all_is_celt_of_one_form() -> None:
     silk, celt, narrow = bytes([0x48]), bytes([0xF8]), bytes([0xD8])
     before = Run(0, [*packets(6, silk), *packets(10, celt)])
     after = Run(2, [*packets(6, narrow), *packets(8, celt)])
-    assert join_opus(before, after, 4) == 9
+    assert join_opus(before, after, 4) == Cut(9, 7)
     with pytest.raises(Unstitchable):
         join_opus(Run(0, packets(9, silk)), Run(0, packets(9, silk)), 4)
+
+
+def vorbis_blocks(begins_at: int, sizes: list[int]) -> list[CodedPacket]:
+    """Packets of blocks of 256 (2) and 2,048 (14 between long ones) samples."""
+    made, at = [], begins_at
+    for before, size in zip([sizes[0], *sizes], sizes, strict=False):
+        data = bytes([0x0E if size == 2048 else 0x00])
+        made.append(CodedPacket(at, (before + size) // 4, data))
+        at += (before + size) // 4
+    return made
+
+
+def test_vorbis_is_joined_where_blocks_come_into_step_or_told_to_begin_later() -> None:
+    transient = [2048] * 8 + [256] * 4 + [2048] * 12
+    before, after = (Run(0, vorbis_blocks(at, transient)) for at in (8192, 8192))
+    assert join_vorbis(before, after, 2).kept == join_vorbis(before, after, 2).dropped
+    still = [2048] * 24
+    with pytest.raises(Misaligned) as told:
+        join_vorbis(Run(0, vorbis_blocks(8192 + 320, still)), Run(0, vorbis_blocks(8192, still)), 2)
+    assert told.value.shift == 320
 
 
 @pytest.mark.parametrize(
@@ -347,6 +410,7 @@ def test_opus_is_joined_where_all_is_celt_of_one_form() -> None:
         ("mp3", {"quality": 4}, True),
         ("opus", {}, True),
         ("opus", {"bit_rate": 64_000}, False),  # SILK
+        ("ogg", {}, True),
         ("m4a", {}, False),
         ("wma", {}, False),
         ("wav", {}, False),

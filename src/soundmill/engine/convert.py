@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -92,7 +93,8 @@ def _split(
     """Nothing where the pieces don't fit together."""
     try:
         return _encoded(job, source, about, on_progress, crew)
-    except Unstitchable:
+    except Unstitchable as why:
+        sys.stderr.write(f"{job.source.name} is encoded in one piece: {why}\n")
         return None
 
 
@@ -107,10 +109,11 @@ def _encoded(
     sound = chain([first], frames)
     edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
     editor = None if edits is None else Editor(edits, plan)
-    is_long = (source.expected_seconds or 0) >= SHORTEST_SPLIT_SECONDS
+    expected_seconds = source.expected_seconds or 0
+    is_long = expected_seconds >= SHORTEST_SPLIT_SECONDS
     try:
         if crew is not None and is_long and can_be_split(plan):
-            encoder: Encoder = SplitEncoder(job.result_path, plan, wanted, crew)
+            encoder: Encoder = SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds)
         else:
             encoder = open_encoder(job.result_path, plan, wanted)
         encoded_samples = _encode(encoder, plan, sound if editor is None else editor.edited(sound))

@@ -9,6 +9,7 @@ from itertools import chain
 from zlib import crc32
 
 from av.audio.codeccontext import AudioCodecContext
+from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
 from av.codec.context import CodecContext
 
@@ -17,6 +18,7 @@ from soundmill.engine.flac import renumbered
 from soundmill.engine.messages import Message
 from soundmill.engine.packets import CodedPacket, coded, from_table, table
 from soundmill.engine.plan import Plan
+from soundmill.engine.vorbis_packets import vorbis_packets
 
 LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
 
@@ -25,13 +27,14 @@ LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
 class Piece:
     """Frames of PCM in the encoder's sample format, each plane after plane. ``first`` is the first one's number in the whole sound.
 
-    All have ``frame_samples`` samples a channel but the last, which may have fewer.
+    All have ``frame_samples`` samples a channel but the last, which may have fewer. ``shift`` samples a channel at the begin aren't wanted.
     """
 
     first: int
     frame_samples: int
     is_last: bool
     pcm: Buffer
+    shift: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class EncodedPiece:
 
 def as_work(piece: Piece) -> Message:
     """For a member of a crew that was told what to encode."""
-    return Message({"first": piece.first, "frame_samples": piece.frame_samples, "is_last": piece.is_last}, (piece.pcm,))
+    head = {name: getattr(piece, name) for name in ("first", "frame_samples", "is_last", "shift")}
+    return Message(head, (piece.pcm,))
 
 
 def as_piece(work: Message) -> Piece:
@@ -80,7 +84,8 @@ class PieceEncoder:
         piece = as_piece(work)
         is_lossless = self._plan.encoder in LOSSLESS_ENCODERS
         checksum = crc32(piece.pcm) if is_lossless else None
-        return as_result(EncodedPiece(piece.first, encode_piece(self._plan, piece), checksum))
+        encode = encode_vorbis_piece if self._plan.encoder == "libsndfile" else encode_piece
+        return as_result(EncodedPiece(piece.first, encode(self._plan, piece), checksum))
 
 
 def encode_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
@@ -102,6 +107,13 @@ def encode_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
     return packets
 
 
+def encode_vorbis_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
+    """The same with libsndfile."""
+    pcm = memoryview(piece.pcm)[piece.shift * plan.channels * AudioFormat(plan.sample_format).bytes :]
+    begins_at = piece.first * piece.frame_samples + piece.shift
+    return vorbis_packets(plan, pcm, begins_at, is_last=piece.is_last)
+
+
 def planes(frame: AudioFrame) -> Iterator[memoryview]:
     """The samples of each plane of a frame, without what FFmpeg fills up its buffers with."""
     samples = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
@@ -110,8 +122,7 @@ def planes(frame: AudioFrame) -> Iterator[memoryview]:
 
 def _frames(plan: Plan, piece: Piece) -> Iterator[AudioFrame]:
     pcm = memoryview(piece.pcm)
-    block = AudioFrame(plan.sample_format, plan.channel_layout, 1)
-    block_bytes = block.format.bytes * block.layout.nb_channels
+    block_bytes = AudioFormat(plan.sample_format).bytes * plan.channels
     for number, at in enumerate(range(0, len(pcm), piece.frame_samples * block_bytes), piece.first):
         samples = min(piece.frame_samples, (len(pcm) - at) // block_bytes)
         frame = AudioFrame(plan.sample_format, plan.channel_layout, samples)
