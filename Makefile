@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine fidelity loadtest lint format check-deploy clean
+.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine bench-long fidelity loadtest lint format check-deploy clean
 
 BIN := .venv/bin
 
@@ -30,6 +30,9 @@ bench-queue: deps setup ## Measure what the queue costs, up to 100,000 waiting t
 
 bench-engine: deps setup ## Measure the engine beside the machine's ffmpeg (ARGS="--only songs --pairs 3")
 	$(BIN)/python -m benchmarks.engine $(ARGS)
+
+bench-long: deps setup ## Measure memory over files of up to 24 hours (ARGS="--hours 0.05 1 --rate 16000 --channels 1")
+	$(BIN)/python -W ignore -m benchmarks.longfile $(ARGS)
 
 fidelity: deps setup ## Check every kind of source into every target with tools that aren't ours (ARGS="mp3 flac24")
 	$(BIN)/python -m tests.fidelity $(ARGS)

@@ -129,6 +129,7 @@ def _serve(work: BinaryIO, results: BinaryIO) -> None:
             do = StretchDecoder(message)
         elif do is not None:
             send(results, do(message))
+        del message  # a piece of sound needn't wait for the next one
 
 
 def _death(member: _Member) -> ConversionError:

@@ -32,9 +32,11 @@ class Heard:
     checksum: int
 
 
-def order(context: CodecContext, options: dict[str, str]) -> Message:
+def order(context: AudioCodecContext, options: dict[str, str]) -> Message:
     """What a member of a crew is told so that it decodes as ``context`` would."""
-    return Message({"decoder": context.name, "options": options}, (context.extradata or b"",))
+    # The container may know the layout better than the codec.
+    head = {"decoder": context.name, "options": options, "layout": context.layout.name}
+    return Message(head, (context.extradata or b"",))
 
 
 def as_work(number: int, packets: Sequence[CodedPacket], pre_roll: int) -> Message:
@@ -53,7 +55,7 @@ class StretchDecoder:
 
     def __init__(self, told: Message) -> None:
         """As :func:`order` says."""
-        self._name, self._options = told.head["decoder"], told.head["options"]
+        self._name, self._options, self._layout = (told.head[each] for each in ("decoder", "options", "layout"))
         self._extradata = bytes(told.parts[0])
 
     def __call__(self, work: Message) -> Message:
@@ -82,6 +84,7 @@ class StretchDecoder:
         if not isinstance(context, AudioCodecContext):
             raise TypeError(f"{self._name} doesn't decode sound")
         context.extradata = self._extradata
+        context.layout = self._layout
         context.options = self._options
         context.thread_count = 1
         return context
