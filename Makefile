@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine bench-long fidelity loadtest lint format check-deploy clean
+.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine bench-long fidelity seams loadtest lint format check-deploy clean
 
 BIN := .venv/bin
 
@@ -36,6 +36,9 @@ bench-long: deps setup ## Measure memory over files of up to 24 hours (ARGS="--h
 
 fidelity: deps setup ## Check every kind of source into every target with tools that aren't ours (ARGS="mp3 flac24")
 	$(BIN)/python -m tests.fidelity $(ARGS)
+
+seams: deps setup ## Check sounds that are encoded in pieces beside their serial encodes, with the errors (ARGS="mp3 ogg")
+	$(BIN)/python -W ignore -m tests.seams $(ARGS)
 
 loadtest: deps setup ## Load a fleet of our own with Apache Benchmark and write docs/reports (ARGS="--url http://…")
 	@type ab >/dev/null || { echo "This needs ab: apt install apache2-utils" >&2; exit 1; }

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -18,7 +17,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine import Converted, Job, Limits, Mill
+from soundmill.engine import Job, Limits, Mill
 from soundmill.engine.flac import coded_number
 from soundmill.engine.packets import CodedPacket
 from soundmill.engine.plan import Sound, make_plan
@@ -36,44 +35,9 @@ from soundmill.engine.split import can_be_split, is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
-from tests.sounds import Samples, decoded, encoded, ffmpeg, music, tones, write
-
-SECONDS = 65
-ENCODERS = 2
-
-
-def silence(rate: int, channels: int) -> Samples:
-    return np.zeros((SECONDS * rate, channels))
-
-
-def clicks(rate: int, channels: int) -> Samples:
-    """One each 0.3 s in silence: the hardest thing for transforms, and for a seam."""
-    out = silence(rate, channels)
-    out[:: round(0.3 * rate)] = 0.8
-    return out
-
-
-def songs(rate: int, channels: int) -> Samples:
-    """Ten seconds of other music after every ten."""
-    pieces = [music(10.0, rate, channels, seed) for seed in range(-(-SECONDS // 10))]
-    return np.concatenate(pieces)[: SECONDS * rate]
-
-
-def odd(rate: int, channels: int) -> Samples:
-    """Of a length that is no multiple of anything."""
-    return songs(rate, channels)[: 61 * rate + 4321]
-
-
-SOUNDS: dict[str, Callable[[int, int], Samples]] = {"songs": songs, "silence": silence, "clicks": clicks, "odd": odd}
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The same sound encoded at once and in pieces."""
-
-    serial: Converted
-    split: Converted
-
+from tests.seams.measure import ENCODERS, Coding, Pair, encode
+from tests.seams.sounds import SOUNDS
+from tests.sounds import encoded, ffmpeg, music, write
 
 type Both = Callable[..., Pair]
 
@@ -92,16 +56,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int, int,
 
 @pytest.fixture
 def both(mill: Mill, tmp_path: Path, source: Callable[[str, int, int, str], Path]) -> Both:
-    def run(
-        kind: str, to: str, rate: int = 44_100, channels: int = 2, subtype: str = "PCM_16", **options: float
-    ) -> Pair:
+    def run(kind: str, to: str, rate: int = 44_100, channels: int = 2, subtype: str = "PCM_16") -> Pair:
         path = source(kind, rate, channels, subtype)
-        made = []
-        for encoders in (1, ENCODERS):
-            directory = Path(tempfile.mkdtemp(dir=tmp_path))
-            job = Job(path, directory, FORMATS[to], ConversionOptions(**options), encoders=encoders)  # type: ignore[arg-type]
-            made.append(mill.convert(job, lambda fraction: True))
-        return Pair(*made)
+        return encode(mill, path, tmp_path, Coding(to))
 
     return run
 
@@ -139,94 +96,6 @@ def test_flac_in_matroska_and_alac_hold_the_same_packets(both: Both) -> None:
         ]
         assert copied[0] == copied[1]
         assert made.split.report == made.serial.report
-
-
-def steady(rate: int, channels: int) -> Samples:
-    """A transient or more, and then none: Vorbis' blocks don't come into step by themselves."""
-    still = tones([440.0, 550.0][:channels], SECONDS - 30.0, rate)
-    return np.concatenate([songs(rate, channels)[: 25 * rate], still, songs(rate, channels)[: 5 * rate]])
-
-
-SOUNDS["steady"] = steady
-
-
-@pytest.mark.parametrize(
-    ("kind", "rate", "channels"),
-    [
-        ("odd", 44_100, 2),
-        ("steady", 44_100, 2),
-        slow("songs", 8_000, 1),
-        slow("steady", 22_050, 1),
-        slow("clicks", 44_100, 2),
-        slow("silence", 48_000, 1),
-        slow("steady", 96_000, 2),
-        slow("songs", 48_000, 6),
-        slow("odd", 192_000, 1),
-    ],
-)
-def test_vorbis_in_pieces_decodes_to_the_same(both: Both, kind: str, rate: int, channels: int) -> None:
-    made = both(kind, "ogg", rate, channels)
-    facts = [replace(each.report.result, bit_rate=None) for each in (made.serial, made.split)]
-    assert facts[0] == facts[1]
-    heard = [decoded(each.path, channels, rate) for each in (made.serial, made.split)]
-    assert np.array_equal(heard[0], heard[1])
-    # Else it wasn't in pieces.
-    assert made.serial.path.read_bytes() != made.split.path.read_bytes()
-
-
-LOSSY: list[tuple[str, dict[str, float]]] = [
-    ("mp3", {}),
-    ("mp3", {"quality": 2}),
-    ("mp3", {"bit_rate": 320_000}),
-    ("mp3", {"bit_rate": 64_000}),
-    ("opus", {}),
-    ("opus", {"bit_rate": 80_000}),
-    ("webm", {}),
-]
-QUICK: list[tuple[str, dict[str, float]]] = [("mp3", {}), ("opus", {})]
-
-
-def check_lossy(made: Pair, original: Samples, rate: int, channels: int) -> None:
-    """As many samples, and nowhere further from the original than the serial encode is somewhere."""
-    serial_facts, split_facts = (replace(each.report.result, bit_rate=None) for each in (made.serial, made.split))
-    assert split_facts == serial_facts
-    heard = [decoded(each.path, channels, rate) for each in (made.serial, made.split)]
-    assert len(heard[0]) == len(heard[1])
-    serial, split = (errors(each, original, rate) for each in heard)
-    assert split.max() <= 1.1 * serial.max() + 1e-4, split.argmax()
-    for seam in (2000, 4000, 6000):  # the seam is in the first 2 s of a piece
-        around = slice(seam - 50, seam + 200)
-        assert np.mean(split[around] ** 2) <= 1.25 * np.mean(serial[around] ** 2) + 1e-8, seam
-    assert np.mean(split**2) <= 1.05 * np.mean(serial**2) + 1e-8
-
-
-def errors(heard: Samples, original: Samples, rate: int) -> Samples:
-    """The root mean square of what differs, every 10 ms: a click at a seam stands out."""
-    span = rate // 100
-    count = min(len(heard), len(original)) // span
-    differs = (heard[: count * span] - original[: count * span]).reshape(count, -1)
-    return np.asarray(np.sqrt(np.mean(differs**2, axis=1)))
-
-
-@pytest.mark.parametrize(("to", "options"), QUICK)
-def test_lossy_sound_in_pieces_is_as_long_and_as_good(both: Both, to: str, options: dict[str, float]) -> None:
-    check_lossy(both("odd", to, **options), odd(44_100, 2), 44_100, 2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("rate", "channels"), [(44_100, 2), (48_000, 1), (8_000, 1), (22_050, 2), (96_000, 2)])
-@pytest.mark.parametrize("kind", ["songs", "silence", "clicks"])
-@pytest.mark.parametrize(("to", "options"), LOSSY)
-def test_every_lossy_sound_in_pieces_is_as_long_and_as_good(
-    both: Both, to: str, options: dict[str, float], kind: str, rate: int, channels: int
-) -> None:
-    check_lossy(both(kind, to, rate, channels, **options), SOUNDS[kind](rate, channels), rate, channels)
-
-
-def test_mp3_at_constant_rate_decodes_to_the_same(both: Both) -> None:
-    made = both("songs", "mp3")
-    serial, split = (decoded(each.path) for each in (made.serial, made.split))
-    assert np.mean(serial == split) > 0.9
 
 
 @pytest.fixture
