@@ -170,7 +170,8 @@ def test_encoders_share_the_processor_time_of_their_conversion(own_mill: Mill, l
         (1, "flac", 2, False),
         (10, "ogg", 2, True),
         (10, "wma", 2, False),
-        (10, "wav", 2, False),
+        (10, "wav", 2, True),
+        (10, "aac", 2, False),
     ],
 )
 def test_what_is_small_or_can_not_be_split_gets_no_crew(

@@ -17,6 +17,7 @@ from soundmill.engine.stretches import Heard
 
 _STRETCH_SECONDS = 20
 _LARGEST_STRETCH_BYTES = 8 << 20
+_MOST_STRETCH_SAMPLES = 8 << 20
 
 # Decoders that give a frame for each packet at once, and how many packets bring one to the state that it has midway.
 # Layer III's reservoir reaches back 511 bytes: 11 frames at 8 kbit/s. Opus converges in 80 ms (RFC 7845, section 4.6).
@@ -61,7 +62,7 @@ def hear(source: Source, crew: Crew, prints: Sequence[Print] = ()) -> Sounding:
         heard[found.number] = found
 
     try:
-        for number, (packets, pre_roll) in enumerate(_stretches(source, prints)):
+        for number, (packets, pre_roll) in enumerate(stretched(source, [each.packets for each in prints])):
             crew.give(stretches.as_work(number, packets, pre_roll), take)
     except av.FFmpegError as error:
         raise damaged(0, str(error)) from error
@@ -70,11 +71,16 @@ def hear(source: Source, crew: Crew, prints: Sequence[Print] = ()) -> Sounding:
     return _summed(source, [heard[number] for number in sorted(heard)], prints)
 
 
-def _stretches(source: Source, prints: Sequence[Print]) -> Iterator[tuple[list[CodedPacket], int]]:
-    """Packets of a stretch behind those of its pre-roll, and how many these are."""
-    most_pre_roll = _PRE_ROLLS[source.stream.codec_context.name]
-    longest = round(_STRETCH_SECONDS / source.stream.time_base)
-    counts = iter([each.packets for each in prints])
+def stretched(source: Source, lengths: Sequence[int] = ()) -> Iterator[tuple[list[CodedPacket], int]]:
+    """Packets of a stretch behind those of its pre-roll, and how many these are. Stretches have ``lengths``, where these are given.
+
+    Raises ``ConversionError`` with ``DAMAGED_INPUT`` for packets that the container knows to be broken.
+    """
+    context = source.stream.codec_context
+    most_pre_roll = _PRE_ROLLS[context.name]
+    seconds = min(_STRETCH_SECONDS, _MOST_STRETCH_SAMPLES / (context.sample_rate * context.channels))
+    longest = round(seconds / source.stream.time_base)
+    counts = iter(lengths)
     count = next(counts, 0)
     packets: list[CodedPacket] = []
     pre_roll = size = 0
@@ -86,7 +92,7 @@ def _stretches(source: Source, prints: Sequence[Print]) -> Iterator[tuple[list[C
         packets.append(coded(packet))
         size += packet.size
         is_long = packets[-1].pts - packets[pre_roll].pts >= longest or size >= _LARGEST_STRETCH_BYTES
-        if len(packets) - pre_roll == count or (not prints and is_long):
+        if len(packets) - pre_roll == count or (not lengths and is_long):
             yield packets, pre_roll
             packets = packets[len(packets) - most_pre_roll :]
             pre_roll, size, count = len(packets), 0, next(counts, 0)
