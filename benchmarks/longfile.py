@@ -63,8 +63,8 @@ def main() -> None:
                 runs.append(run := _measure(source, hours, target, Path(name)))
                 sys.stdout.write(_row(run) + "\n")
                 sys.stdout.flush()
+                _write(runs, given.rate, given.channels)  # hours of work: what is measured stays
             source.unlink()
-    _write(runs, given.rate, given.channels)
 
 
 def _source(directory: Path, hours: float, rate: int, channels: int) -> Path:
@@ -148,6 +148,7 @@ def _write(runs: list[Run], rate: int, channels: int) -> None:
     panels[0][0].legend(fontsize="small")
     figure.tight_layout()
     figure.savefig(RESULTS / "long.svg", metadata={"Date": None})
+    plt.close(figure)
     (RESULTS / "long.md").write_text("\n".join(lines))
 
 
