@@ -58,6 +58,17 @@ def test_it_is_the_same_file(
     assert "in one piece" not in capfd.readouterr().err
 
 
+def test_a_chain_of_other_streams_is_decoded_by_one_decoder(mill: Mill, tmp_path: Path, sound: Samples) -> None:
+    links = [
+        encoded(tmp_path, f"{quality}.ogg", "-c:a", "libvorbis", "-q:a", quality, samples=sound[: 40 * 44_100])
+        for quality in ("2", "8")
+    ]
+    source = tmp_path / "chained.ogg"
+    source.write_bytes(b"".join(each.read_bytes() for each in links))
+    serial, split = converted(mill, source, "wav", tmp_path)
+    assert split.path.read_bytes() == serial.path.read_bytes()
+
+
 def test_what_is_damaged_is_judged_by_one_decoder(mill: Mill, tmp_path: Path, sound: Samples) -> None:
     source = encoded(tmp_path, "a.flac", "-c:a", "flac", samples=sound)
     data = bytearray(source.read_bytes())

@@ -31,7 +31,7 @@ def can_decode(source: Source, plan: Plan) -> bool:
     """True where pieces of PCM, each brought into the form of ``plan`` by itself, are those of the whole."""
     context = source.stream.codec_context
     is_by_sample = plan.encoder.startswith("pcm_") and not plan.dither and plan.sample_rate == context.sample_rate
-    return context.name in _EXACT and is_by_sample
+    return context.name in _EXACT and is_by_sample and not source.is_chained
 
 
 class SideBySide:
