@@ -129,6 +129,8 @@ def _write(runs: list[Run], rate: int, channels: int) -> None:
         "",
         "RSS counts pages that they share once for each, PSS once for all. Files that are read and written are in the page cache, which is nobody's.",
         "",
+        "MP4 (M4A, ALAC) isn't among them: it keeps a table of all packets to its end, 73 bytes each: 11 MB for an hour of AAC at 44.1 kHz.",
+        "",
         "| length | to | bytes | time (× real time) | most RSS, MiB | most PSS, MiB | mean PSS of the second half, MiB |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         *(_row(run) + " |" for run in runs),
