@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine bench-transfer fidelity loadtest lint format check-deploy clean
+.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine bench-long bench-transfer fidelity seams loadtest lint format check-deploy clean
 
 BIN := .venv/bin
 
@@ -28,11 +28,17 @@ chaos: deps setup ## Break a whole fleet in every way and check that nothing is 
 bench-queue: deps setup ## Measure what the queue costs, up to 100,000 waiting tasks
 	$(BIN)/python -W ignore -m benchmarks.queue
 
-bench-engine: deps setup ## Measure the engine beside the machine's ffmpeg (ARGS="--only songs --pairs 3")
+bench-engine: deps setup ## Measure the engine beside the machine's ffmpeg in 20 minutes (ARGS="--only songs --rounds 1")
 	$(BIN)/python -m benchmarks.engine $(ARGS)
+
+bench-long: deps setup ## Measure memory over files of up to 24 hours (ARGS="--hours 0.05 1 --rate 16000 --channels 1")
+	$(BIN)/python -W ignore -m benchmarks.longfile $(ARGS)
 
 fidelity: deps setup ## Check every kind of source into every target with tools that aren't ours (ARGS="mp3 flac24")
 	$(BIN)/python -m tests.fidelity $(ARGS)
+
+seams: deps setup ## Check sounds that are encoded in pieces beside their serial encodes, with the errors (ARGS="mp3 ogg")
+	$(BIN)/python -W ignore -m tests.seams $(ARGS)
 
 loadtest: setup ## Load a fleet of our own with Apache Benchmark and write docs/reports (ARGS="--url http://…")
 	@scripts/deps.sh ab

@@ -1,6 +1,6 @@
 """The engine beside the machine's ffmpeg, in turns on the same files: how many times as fast it is, verification included.
 
-``python -m benchmarks.engine [--pairs N] [--only clips|songs|hour] [--minutes M]``
+``make bench-engine`` takes some 20 minutes and writes ``benchmarks/results/engine.md``; ``--only`` measures a part and prints it.
 """
 
 from __future__ import annotations
@@ -8,15 +8,18 @@ from __future__ import annotations
 import argparse
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from queue import SimpleQueue
 
+import av
 import numpy as np
 import soundfile
 
@@ -27,9 +30,12 @@ from tests.sounds import RATE, music
 _BLOCK_SECONDS = 10.0
 
 
+RESULTS = Path(__file__).with_name("results")
+
+
 @dataclass(frozen=True)
 class Way:
-    """A conversion, and what ffmpeg is told to make the same. Where it is a copy, the source is made by ffmpeg first."""
+    """A conversion, and what ffmpeg is told to make the same. ``source`` is an extension of ``_MADE_BY``."""
 
     source: str
     target: str
@@ -39,74 +45,144 @@ class Way:
         return f"{self.source} → {self.target}"
 
 
-_MP3 = Way("wav", "mp3", ("-c:a", "libmp3lame", "-b:a", "192k"))
-_M4A = Way("wav", "m4a", ("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart"))
-_OPUS = Way("wav", "opus", ("-c:a", "libopus", "-b:a", "128k"))
-_FLAC = Way("wav", "flac", ("-c:a", "flac"))
-_OGG = Way("wav", "ogg", ("-c:a", "libvorbis", "-q:a", "5"))
-_WAV = Way("mp3", "wav", ("-c:a", "pcm_s16le"))
-_COPY = Way("m4a", "aac", ("-c:a", "copy"))
+_MADE_BY: dict[str, tuple[str, ...]] = {
+    "mp3": ("-c:a", "libmp3lame", "-b:a", "192k"),
+    "wav": ("-c:a", "pcm_s16le"),
+    "ogg": ("-c:a", "libvorbis", "-q:a", "5"),
+    "opus": ("-c:a", "libopus", "-b:a", "128k"),
+    "m4a": ("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart"),
+    "wma": ("-c:a", "wmav2", "-b:a", "192k"),
+    # Without it, what was lossy becomes 24 bits: three times the work.
+    "flac": ("-c:a", "flac", "-sample_fmt", "s16"),
+}
+_COPY = ("-c:a", "copy")
+_COPIES = (Way("m4a", "aac", _COPY), Way("opus", "webm", _COPY), Way("flac", "mka", _COPY))
+
+
+def _ways(sources: Iterable[str], targets: Iterable[str]) -> tuple[Way, ...]:
+    pairs = product(sources, targets)
+    return tuple(Way(source, target, _MADE_BY[target]) for source, target in pairs if source != target)
 
 
 @dataclass(frozen=True)
 class Load:
-    """So many files of so many seconds each, converted in all these ways."""
+    """So many files of so many seconds each, converted in all these ways, so often on both sides."""
 
     name: str
     files: int
     seconds: float
+    rounds: int
     ways: tuple[Way, ...]
 
 
 def loads(minutes: float) -> tuple[Load, ...]:
     """What is measured. Several files keep all cores busy on both sides; the long one is alone."""
     return (
-        Load("clips", 40 * cores(), 3, (_MP3, _WAV, _FLAC, _M4A, _OPUS, _COPY)),
-        Load("songs", 2 * cores(), 180, (_MP3, _WAV, _FLAC, _M4A, _OPUS, _OGG, _COPY)),
-        Load("hour", 1, minutes * 60, (_MP3, _FLAC, _M4A, _OPUS)),
+        Load(
+            "clips", 40 * cores(), 3, 3, _ways(["wav"], ["mp3", "flac", "m4a", "opus", "ogg"]) + _ways(["mp3"], ["wav"])
+        ),
+        Load("songs", cores(), 180, 3, _ways(_MADE_BY, _MADE_BY)),
+        Load("copies", 4 * cores(), 180, 5, _COPIES),
+        Load("hour", 1, minutes * 60, 2, _ways(["wav"], ["mp3", "ogg", "opus", "m4a", "flac"])),
     )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Wall times of both, in seconds, in the order in which they were taken."""
+
+    load: Load
+    way: Way
+    ours: list[float]
+    theirs: list[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        """ffmpeg's times by ours."""
+        return [slow / fast for slow, fast in zip(self.theirs, self.ours, strict=True)]
+
+    def row(self) -> str:
+        """For a table."""
+        files = f"{self.load.files} × {self.load.seconds:g} s"
+        figures = " | ".join(
+            f"{each:.2f}" for each in (statistics.median(self.ratios), min(self.ratios), max(self.ratios))
+        )
+        times = f"{statistics.median(self.ours):.2f} s | {statistics.median(self.theirs):.2f} s"
+        return f"| {files} | {self.way} | {figures} | {times} |"
 
 
 def main() -> None:
-    """Print a table."""
+    """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=5, help="how often each is measured on both sides (5)")
-    parser.add_argument("--only", choices=["clips", "songs", "hour"], help="one kind of file")
+    parser.add_argument("--rounds", type=int, help="how often each is measured on both sides (2 to 5)")
+    parser.add_argument(
+        "--only", nargs="+", choices=[each.name for each in loads(60)], help="parts; nothing is written"
+    )
     parser.add_argument("--minutes", type=float, default=60, help="length of the long file (60)")
     given = parser.parse_args()
-    ffmpeg = subprocess.run(["ffmpeg", "-version"], check=True, capture_output=True, text=True).stdout.split()[2]
-    print(
-        f"{cores()} cores, ffmpeg {ffmpeg}, {given.pairs} pairs; ratio: ffmpeg's wall time by ours, so more is better"
-    )
-    print(f"{'files':<22}{'conversion':<14}{'median':>7}{'least':>7}{'most':>7}{'ours':>9}{'ffmpeg':>9}")
+    began = time.monotonic()
+    compared: list[Compared] = []
+    sys.stdout.write("\n".join(_head()) + "\n")
     with tempfile.TemporaryDirectory(prefix="soundmill-bench-") as directory, ExitStack() as stack:
         mills: SimpleQueue[Mill] = SimpleQueue()
         for _ in range(cores()):
             mills.put(stack.enter_context(Mill()))
         for load in loads(given.minutes):
-            if given.only in (None, load.name):
-                _measure(load, Path(directory), mills, given.pairs)
+            if given.only is None or load.name in given.only:
+                compared += _measure(load, Path(directory), mills, given.rounds or load.rounds)
+    page = [*_head(), *(each.row() for each in compared), "", *_means(compared), ""]
+    sys.stdout.write("\n".join(["", *_means(compared), f"{time.monotonic() - began:.0f} s", ""]))
+    if given.only is None:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "engine.md").write_text("\n".join(page))
 
 
-def _measure(load: Load, directory: Path, mills: SimpleQueue[Mill], pairs: int) -> None:
+def _head() -> list[str]:
+    ffmpeg = subprocess.run(["ffmpeg", "-version"], check=True, capture_output=True, text=True).stdout.split()[2]
+    return [
+        "# The engine beside ffmpeg",
+        "",
+        f"{cores()} cores, ffmpeg {ffmpeg} with as many processes at a time (as `xargs -P{cores()}` has them),",
+        f"soundmill with FFmpeg {av.ffmpeg_version_info} and verification. Both in turns on the same files;",
+        "ratio: ffmpeg's wall time by ours, so more is better.",
+        "",
+        "| files | conversion | ratio, median | least | most | soundmill | ffmpeg |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+
+
+def _means(compared: list[Compared]) -> list[str]:
+    lines = []
+    for name in dict.fromkeys(each.load.name for each in compared):
+        medians = [statistics.median(each.ratios) for each in compared if each.load.name == name]
+        slowest = min(
+            (each for each in compared if each.load.name == name), key=lambda each: statistics.median(each.ratios)
+        )
+        lines.append(
+            f"- {name}: geometric mean {statistics.geometric_mean(medians):.2f}, least {min(medians):.2f} ({slowest.way}), "
+            f"{sum(each >= 1 for each in medians)} of {len(medians)} at 1.00 or more."
+        )
+    return lines
+
+
+def _measure(load: Load, directory: Path, mills: SimpleQueue[Mill], rounds: int) -> Iterator[Compared]:
     wave = _write_music(directory / f"{load.name}.wav", load.seconds)
     for way in load.ways:
-        _compare(load, way, _encoded(wave, way.source), mills, pairs)
+        compared = _compare(load, way, _encoded(wave, way.source), mills, rounds)
+        sys.stdout.write(compared.row() + "\n")
+        sys.stdout.flush()
+        yield compared
     for made in directory.iterdir():
         made.unlink()
 
 
-def _compare(load: Load, way: Way, source: Path, mills: SimpleQueue[Mill], pairs: int) -> None:
+def _compare(load: Load, way: Way, source: Path, mills: SimpleQueue[Mill], rounds: int) -> Compared:
     encoders = cores() if load.files == 1 else 1
-    ours, theirs = [], []
-    for _ in range(pairs):
-        ours.append(_seconds(load.files, lambda: _convert(mills, source, way, encoders)))
-        theirs.append(_seconds(load.files, lambda: _run_ffmpeg(source, way)))
-    ratios = [slow / fast for slow, fast in zip(theirs, ours, strict=True)]
-    files = f"{load.files} × {load.seconds:g} s"
-    figures = "".join(f"{each:7.2f}" for each in (statistics.median(ratios), min(ratios), max(ratios)))
-    times = f"{statistics.median(ours):7.2f} s{statistics.median(theirs):7.2f} s"
-    print(f"{files:<22}{way!s:<14}{figures}{times}", flush=True)
+    compared = Compared(load, way, [], [])
+    for _ in range(rounds):
+        compared.ours.append(_seconds(load.files, lambda: _convert(mills, source, way, encoders)))
+        compared.theirs.append(_seconds(load.files, lambda: _run_ffmpeg(source, way)))
+    return compared
 
 
 def _write_music(path: Path, seconds: float) -> Path:
@@ -122,7 +198,7 @@ def _write_music(path: Path, seconds: float) -> Path:
 def _encoded(wave: Path, extension: str) -> Path:
     path = wave.with_suffix(f".{extension}")
     if not path.exists():
-        _ffmpeg(wave, path)
+        _ffmpeg(wave, *_MADE_BY[extension], path)
     return path
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 
 import av
@@ -24,11 +26,12 @@ from soundmill.engine.remux import NotCopyable, copy_sound
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.retag import edited_about
 from soundmill.engine.seams import Unstitchable
+from soundmill.engine.side_by_side import SideBySide, can_decode
 from soundmill.engine.source import Source, open_source
 from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
 from soundmill.engine.survey import Surveyed, settle, unreached
 from soundmill.engine.tags import About, missing, read_about
-from soundmill.engine.verify import Verified, check_edited, verify
+from soundmill.engine.verify import Listeners, Verified, check_edited, verify
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import ConversionReport, SoundFacts
 
@@ -92,7 +95,8 @@ def _split(
     """Nothing where the pieces don't fit together."""
     try:
         return _encoded(job, source, about, on_progress, crew)
-    except Unstitchable:
+    except Unstitchable as why:
+        sys.stderr.write(f"{job.source.name} is encoded in one piece: {why}\n")
         return None
 
 
@@ -104,22 +108,40 @@ def _encoded(
     first = next(frames)
     plan = make_plan(_sound(source, first), job.target, job.options)
     wanted = edited_about(about, job.options)
+    expected_seconds = source.expected_seconds or 0
+    is_long = expected_seconds >= SHORTEST_SPLIT_SECONDS
+    is_left_alone = not (job.options.edits_sound or job.options.wants_loudness)
+    if crew is not None and is_long and is_left_alone and can_decode(source, plan):
+        return _decoded_side_by_side(job, about, plan, on_progress, crew)
     sound = chain([first], frames)
     edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
     editor = None if edits is None else Editor(edits, plan)
-    is_long = (source.expected_seconds or 0) >= SHORTEST_SPLIT_SECONDS
-    try:
+    with _encoding_errors():
         if crew is not None and is_long and can_be_split(plan):
-            encoder: Encoder = SplitEncoder(job.result_path, plan, wanted, crew)
+            encoder: Encoder = SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds)
         else:
             encoder = open_encoder(job.result_path, plan, wanted)
         encoded_samples = _encode(encoder, plan, sound if editor is None else editor.edited(sound))
-    except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
-        raise _encoding_error(error) from error
     if edits is not None and editor is not None:
         check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job))
+    prints = encoder.prints if isinstance(encoder, SplitEncoder) else ()
+    listeners = Listeners(crew, prints) if crew is not None and is_long else None
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
+    return _report(job, plan, wanted, source_facts, verified)
+
+
+def _decoded_side_by_side(
+    job: Job, about: About, plan: Plan, on_progress: Callable[[float], None], crew: Crew
+) -> ConversionReport:
+    wanted = edited_about(about, job.options)
+    with open_source(job.source, job.options.audio_stream) as source:
+        decoding = SideBySide(source, plan, crew, job.limits.decoded.total_seconds())
+        with _encoding_errors():
+            encoder = open_encoder(job.result_path, plan, wanted)
+            encoded_samples = _encode(encoder, plan, decoding.frames(_progress(source, on_progress)))
+        source_facts = sound_facts(job.source, source, decoding, about)
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None)
     return _report(job, plan, wanted, source_facts, verified)
 
 
@@ -200,6 +222,14 @@ def _progress(source: Source, on_progress: Callable[[float], None]) -> Callable[
             on_progress(_ENCODING_SHARE * min(1.0, seconds / expected))
 
     return on_position
+
+
+@contextmanager
+def _encoding_errors() -> Iterator[None]:
+    try:
+        yield
+    except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
+        raise _encoding_error(error) from error
 
 
 def _encoding_error(error: Exception) -> ConversionError:

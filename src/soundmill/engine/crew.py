@@ -1,32 +1,25 @@
-"""Encoders side by side: processes that the job's own forks before it gives up forking, each confined for itself."""
+"""Processes that work for one conversion side by side: its own forks them before it gives up forking, each confined for itself."""
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import BinaryIO, Self
 
 from soundmill.engine.confinement import confine_encoder, die_with_parent
 from soundmill.engine.job import Limits
-from soundmill.engine.pieces import (
-    CodedPacket,
-    Piece,
-    encode_piece,
-    read_packets,
-    read_piece,
-    write_packets,
-    write_piece,
-)
+from soundmill.engine.messages import Message, receive, send
+from soundmill.engine.pieces import PieceEncoder
 from soundmill.engine.plan import Plan
+from soundmill.engine.stretches import StretchDecoder
 from soundmill.model.conversion import ConversionError, FailureCode
 
-# Decoding is serial: more have nothing to do. Each takes two descriptors.
-_MOST_ENCODERS = 16
+# What hands out the work is one process: more have nothing to do. Each takes two descriptors.
+_MOST_MEMBERS = 16
 
 
 @dataclass(slots=True)
@@ -38,34 +31,33 @@ class _Member:
 
 
 class Crew:
-    """Some processes that encode pieces. They see no file and no network, and end with the job."""
+    """Some processes that encode or decode. They see no file and no network, and end with the job."""
 
     def __init__(self, members: list[_Member]) -> None:
         self._members = members
 
     @classmethod
     def fork(cls, count: int, limits: Limits) -> Self:
-        """``count`` encoders, sixteen at most. The calling process must have one thread, and not be confined yet."""
-        return cls([_fork(limits, count) for _ in range(min(count, _MOST_ENCODERS))])
+        """``count`` members, sixteen at most. The calling process must have one thread, and not be confined yet."""
+        return cls([_fork(limits, count) for _ in range(min(count, _MOST_MEMBERS))])
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def begin(self, plan: Plan) -> None:
-        """Tell all what they will encode."""
-        line = json.dumps(asdict(plan)).encode() + b"\n"
+    def begin(self, order: Message) -> None:
+        """Tell all what they will do from now on. None may be at work."""
         for each in self._members:
-            self._say(each, lambda work: work.write(line))
+            self._say(each, order)
 
-    def give(self, piece: Piece, on_result: Callable[[int, list[CodedPacket]], None]) -> None:
-        """Have a piece encoded by the first that is idle; ``on_result`` gets what becomes ready while waiting for it."""
+    def give(self, work: Message, on_result: Callable[[Message], None]) -> None:
+        """Have something done by the first that is idle; ``on_result`` gets what becomes ready while waiting for it."""
         while not (idle := [each for each in self._members if not each.is_busy]):
             self.wait(on_result)
         idle[0].is_busy = True
-        self._say(idle[0], lambda work: write_piece(work, piece))
+        self._say(idle[0], work)
 
-    def wait(self, on_result: Callable[[int, list[CodedPacket]], None]) -> bool:
-        """Wait for results, which may come in any order; False when nothing is being encoded."""
+    def wait(self, on_result: Callable[[Message], None]) -> bool:
+        """Wait for results, which may come in any order; False when nobody is at work."""
         busy = {each.results.fileno(): each for each in self._members if each.is_busy}
         if not busy:
             return False
@@ -75,23 +67,24 @@ class Crew:
         for descriptor, _ in poll.poll():
             member = busy[descriptor]
             try:
-                first, packets = read_packets(member.results)
+                result = receive(member.results)
             except EOFError:
-                raise _death(member) from None
+                result = None
+            if result is None:
+                raise _death(member)
             member.is_busy = False
-            on_result(first, packets)
+            on_result(result)
         return True
 
     def close(self) -> None:
-        """End them. One that is still encoding notices when it is done; the whole group is killed with the job."""
+        """End them. One that is still at work notices when it is done; the whole group is killed with the job."""
         for each in self._members:
             each.work.close()
             each.results.close()
 
-    def _say(self, member: _Member, write: Callable[[BinaryIO], object]) -> None:
+    def _say(self, member: _Member, message: Message) -> None:
         try:
-            write(member.work)
-            member.work.flush()
+            send(member.work, message)
         except BrokenPipeError:
             raise _death(member) from None
 
@@ -128,13 +121,15 @@ def _close_all_but(*kept: int) -> None:
 
 
 def _serve(work: BinaryIO, results: BinaryIO) -> None:
-    line = work.readline()
-    if not line:
-        return
-    values = json.loads(line)
-    plan = Plan(**{**values, "muxer_options": (), "losses": ()})
-    while (piece := read_piece(work)) is not None:
-        write_packets(results, piece.first, encode_piece(plan, piece))
+    do: Callable[[Message], Message] | None = None
+    while (message := receive(work)) is not None:
+        if "plan" in message.head:
+            do = PieceEncoder(Plan(**message.head["plan"]))
+        elif "decoder" in message.head:
+            do = StretchDecoder(message)
+        elif do is not None:
+            send(results, do(message))
+        del message  # a piece of sound needn't wait for the next one
 
 
 def _death(member: _Member) -> ConversionError:
@@ -146,5 +141,5 @@ def _death(member: _Member) -> ConversionError:
         FailureCode.CRASHED,
         "The conversion crashed; this file may be built to do that.",
         retryable=True,
-        detail_for_log=f"an encoder ended, status {os.waitstatus_to_exitcode(status)}",
+        detail_for_log=f"a member of the crew ended, status {os.waitstatus_to_exitcode(status)}",
     )

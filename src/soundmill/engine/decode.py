@@ -132,17 +132,26 @@ class Decoding:
         at_edge = kind in _BARE_STREAMS | _COUNTED_BLOCKS and self._errors_since_sound <= _MOST_EDGE_ERRORS
         if self._errors_since_sound and not at_edge:
             raise self._damaged(f"{self._errors_since_sound} packets at the end")
-        declared = self._source.declared_samples
-        allowed = shortfall_allowed(self._source.kind, self.sample_rate)
-        if declared is not None and self.sample_count + allowed < declared:
-            raise ConversionError(
-                FailureCode.DAMAGED_INPUT,
-                f"The file ends early: it declares {exact_clock(declared / self.sample_rate)} "
-                f"but holds {exact_clock(self.seconds)}.",
-                detail_for_log=f"declared {declared} samples, decoded {self.sample_count}",
-            )
+        check_declared(self._source, self.sample_count, self.sample_rate)
 
     def _damaged(self, detail: str) -> ConversionError:
-        return ConversionError(
-            FailureCode.DAMAGED_INPUT, f"The file is damaged after {clock(self.seconds)}.", detail_for_log=detail
+        return damaged(self.seconds, detail)
+
+
+def check_declared(source: Source, sample_count: int, sample_rate: int) -> None:
+    """Raises ``ConversionError`` with ``DAMAGED_INPUT`` where the file says that it holds more samples a channel than came out."""
+    declared = source.declared_samples
+    if declared is not None and sample_count + shortfall_allowed(source.kind, sample_rate) < declared:
+        raise ConversionError(
+            FailureCode.DAMAGED_INPUT,
+            f"The file ends early: it declares {exact_clock(declared / sample_rate)} "
+            f"but holds {exact_clock(sample_count / sample_rate)}.",
+            detail_for_log=f"declared {declared} samples, decoded {sample_count}",
         )
+
+
+def damaged(seconds: float, detail: str) -> ConversionError:
+    """For sound that is good up to ``seconds``."""
+    return ConversionError(
+        FailureCode.DAMAGED_INPUT, f"The file is damaged after {clock(seconds)}.", detail_for_log=detail
+    )

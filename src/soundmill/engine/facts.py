@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
-from soundmill.engine.decode import Decoding
 from soundmill.engine.source import Source
 from soundmill.engine.tags import About
-from soundmill.model.sound import SoundFacts
+from soundmill.model.sound import Loudness, SoundFacts
 
 _MOST_SHOWN_TAGS, _LONGEST_SHOWN_TAG = 100, 2000
 _DECODER_SUFFIXES = ("float", "fixed")
+
+
+class Decoded(Protocol):
+    """What was counted while a file was decoded to its end."""
+
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def channel_layout(self) -> str: ...
+    @property
+    def sample_count(self) -> int: ...
+    @property
+    def loudness(self) -> Loudness | None: ...
 
 
 def codec_name(source: Source) -> str:
@@ -23,7 +38,7 @@ def codec_name(source: Source) -> str:
     return name.removeprefix("lib")
 
 
-def sound_facts(path: Path, source: Source, decoding: Decoding, about: About) -> SoundFacts:
+def sound_facts(path: Path, source: Source, decoding: Decoded, about: About) -> SoundFacts:
     """Facts of a file whose decoding has ended."""
     seconds = decoding.sample_count / decoding.sample_rate
     return SoundFacts(

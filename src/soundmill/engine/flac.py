@@ -23,11 +23,12 @@ class StreamInfo:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._smallest, self._largest, self._samples = _MOST_FRAME_BYTES, 0, 0
 
-    def add_sound(self, block: bytes, samples: int) -> None:
+    def add_sound(self, block: memoryview, samples: int) -> None:
         """Interleaved samples of 16 bits, or of 24 in the upper part of 32; ``samples`` of them a channel."""
         if self._bits == 24:
-            block = np.frombuffer(block, np.uint8).reshape(-1, 4)[:, 1:].tobytes()
-        self._md5.update(block)
+            self._md5.update(np.frombuffer(block, np.uint8).reshape(-1, 4)[:, 1:].tobytes())
+        else:
+            self._md5.update(block)
         self._samples += samples
 
     def add_frame(self, data: bytes) -> None:
@@ -92,19 +93,17 @@ def _by_eight(value: int, polynomial: int, bits: int) -> int:
 
 def _shifted(crc: int, zero_bytes: int) -> int:
     """The checksum 16 of what has ``crc``, with so many zero bytes behind it: ``crc`` times x to their bits."""
-    for power in range(zero_bytes.bit_length()):
-        if zero_bytes >> power & 1:
-            crc = _product(crc, _power(power))
-    return crc
+    powers = _powers()
+    return _product(crc, powers[zero_bytes % len(powers)])
 
 
 @cache
-def _power(exponent: int) -> int:
-    """x to the power of 8 times 2 to ``exponent``, modulo the polynomial."""
-    if exponent == 0:
-        return 1 << 8
-    half = _power(exponent - 1)
-    return _product(half, half)
+def _powers() -> tuple[int, ...]:
+    """x to the power of 8 times the index, modulo the polynomial; behind the last they begin again."""
+    powers = [1]
+    while (power := _by_eight(powers[-1], _CRC_16, 16)) != 1:
+        powers.append(power)
+    return tuple(powers)
 
 
 def _product(left: int, right: int) -> int:

@@ -31,6 +31,7 @@ class _Logical:
 class _Walk:
     streams: dict[int, _Logical] = field(default_factory=dict)
     ended_seconds: float = 0.0
+    is_chained: bool = False
 
     @property
     def seconds(self) -> float:
@@ -39,12 +40,24 @@ class _Walk:
         )
 
 
-def find_damage(file: BinaryIO) -> Damage | None:
-    """From where ``file`` stands, the first place where a page is cut off, changed or missing; ``None`` when all are there.
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is wrong with a file, if anything is, and whether it is several, one behind the other (RFC 3533, section 4)."""
+
+    damage: Damage | None
+    is_chained: bool
+
+
+def examine(file: BinaryIO) -> Examined:
+    """From where ``file`` stands to its end; or to the first place where a page is cut off, changed or missing.
 
     An end without an end-of-stream page is no damage: recordings of live streams are like that.
     """
     walk = _Walk()
+    return Examined(_find_damage(file, walk), walk.is_chained)
+
+
+def _find_damage(file: BinaryIO, walk: _Walk) -> Damage | None:
     while head := file.read(_HEADER_BYTES):
         at = file.tell() - len(head)
         if not head.startswith(_CAPTURE[: len(head)]):
@@ -94,6 +107,7 @@ def _begin(walk: _Walk, serial: int, number: int, rate: int) -> None:
     if serial in walk.streams or any(each.granule for each in walk.streams.values()):
         # A chained file: the next piece begins where the last one ended.
         walk.ended_seconds = walk.seconds
+        walk.is_chained = True
         walk.streams.clear()
     if len(walk.streams) < _MOST_STREAMS:
         walk.streams[serial] = _Logical(rate, number + 1)

@@ -2,86 +2,90 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Buffer, Iterator
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from typing import BinaryIO
+from itertools import chain
+from zlib import crc32
 
 from av.audio.codeccontext import AudioCodecContext
+from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
 from av.codec.context import CodecContext
 
 from soundmill.engine.encode import apply_settings
 from soundmill.engine.flac import renumbered
+from soundmill.engine.messages import Message
+from soundmill.engine.packets import CodedPacket, coded, from_table, table
 from soundmill.engine.plan import Plan
+from soundmill.engine.vorbis_packets import vorbis_packets
 
-_PIECE = struct.Struct("<QIII?")
-_PACKETS = struct.Struct("<QI")
-_PACKET = struct.Struct("<qIII")
+LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames of PCM in the encoder's sample format, plane after plane. ``first`` is the first one's number in the whole sound.
+    """Frames of PCM in the encoder's sample format, each plane after plane. ``first`` is the first one's number in the whole sound.
 
-    All have ``frame_samples`` samples a channel but the last, which has ``last_samples``.
+    All have ``frame_samples`` samples a channel but the last, which may have fewer. ``shift`` samples a channel at the begin aren't wanted.
     """
 
     first: int
     frame_samples: int
-    last_samples: int
     is_last: bool
-    frames: tuple[bytes, ...]
+    pcm: Buffer
+    shift: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class CodedPacket:
-    """One packet as the encoder gave it; ``skip_samples`` is FFmpeg's side data of that name, or nothing."""
+class EncodedPiece:
+    """What became of the piece that begins with frame ``first``; ``checksum`` is the CRC-32 of its PCM where a decoder gives back the same."""
 
-    pts: int
-    duration: int
-    data: bytes
-    skip_samples: bytes = b""
-
-
-def write_piece(file: BinaryIO, piece: Piece) -> None:
-    """The inverse of :func:`read_piece`."""
-    file.write(_PIECE.pack(piece.first, piece.frame_samples, piece.last_samples, len(piece.frames), piece.is_last))
-    for frame in piece.frames:
-        file.write(len(frame).to_bytes(4, "little"))
-        file.write(frame)
-    file.flush()
+    first: int
+    packets: list[CodedPacket]
+    checksum: int | None
 
 
-def read_piece(file: BinaryIO) -> Piece | None:
-    """The next piece; ``None`` when there is none any more."""
-    head = file.read(_PIECE.size)
-    if not head:
-        return None
-    first, frame_samples, last_samples, count, is_last = _PIECE.unpack(head)
-    frames = tuple(file.read(int.from_bytes(file.read(4), "little")) for _ in range(count))
-    return Piece(first, frame_samples, last_samples, is_last, frames)
+def as_work(piece: Piece) -> Message:
+    """For a member of a crew that was told what to encode."""
+    head = {name: getattr(piece, name) for name in ("first", "frame_samples", "is_last", "shift")}
+    return Message(head, (piece.pcm,))
 
 
-def write_packets(file: BinaryIO, first: int, packets: list[CodedPacket]) -> None:
-    """The inverse of :func:`read_packets`."""
-    file.write(_PACKETS.pack(first, len(packets)))
-    for each in packets:
-        file.write(_PACKET.pack(each.pts, each.duration, len(each.data), len(each.skip_samples)))
-        file.write(each.data)
-        file.write(each.skip_samples)
-    file.flush()
+def as_piece(work: Message) -> Piece:
+    """The inverse of :func:`as_work`."""
+    return Piece(**work.head, pcm=work.parts[0])
 
 
-def read_packets(file: BinaryIO) -> tuple[int, list[CodedPacket]]:
-    """The number of the piece's first frame, and its packets. Raises ``EOFError`` when the other end is gone."""
-    first, count = _PACKETS.unpack(_exactly(file, _PACKETS.size))
-    packets = []
-    for _ in range(count):
-        pts, duration, size, skip_size = _PACKET.unpack(_exactly(file, _PACKET.size))
-        packets.append(CodedPacket(pts, duration, _exactly(file, size), _exactly(file, skip_size)))
-    return first, packets
+def as_result(done: EncodedPiece) -> Message:
+    """What a member answers."""
+    head = {"first": done.first, "checksum": done.checksum, **table(done.packets)}
+    return Message(head, [each.data for each in done.packets])
+
+
+def as_encoded(result: Message) -> EncodedPiece:
+    """The inverse of :func:`as_result`."""
+    return EncodedPiece(result.head["first"], from_table(dict(result.head), result.parts), result.head["checksum"])
+
+
+class PieceEncoder:
+    """Encodes pieces in a process of its own."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    @staticmethod
+    def order(plan: Plan) -> Message:
+        """What a member is told so that it becomes one."""
+        return Message({"plan": {**asdict(plan), "muxer_options": (), "losses": ()}})
+
+    def __call__(self, work: Message) -> Message:
+        """The packets of a piece."""
+        piece = as_piece(work)
+        is_lossless = self._plan.encoder in LOSSLESS_ENCODERS
+        checksum = crc32(piece.pcm) if is_lossless else None
+        encode = encode_vorbis_piece if self._plan.encoder == "libsndfile" else encode_piece
+        return as_result(EncodedPiece(piece.first, encode(self._plan, piece), checksum))
 
 
 def encode_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
@@ -92,11 +96,8 @@ def encode_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
     context.sample_rate = plan.sample_rate
     context.time_base = Fraction(1, plan.sample_rate)
     apply_settings(context, plan)
-    packets = []
-    for frame in (*_frames(plan, piece), *((None,) if piece.is_last else ())):
-        for packet in context.encode(frame):
-            skip = bytes(packet.get_sidedata("skip_samples")) if packet.has_sidedata("skip_samples") else b""
-            packets.append(CodedPacket(packet.pts or 0, packet.duration or 0, bytes(packet), skip))
+    frames = chain(_frames(plan, piece), (None,) if piece.is_last else ())
+    packets = [coded(packet) for frame in frames for packet in context.encode(frame)]
     if plan.encoder == "flac":
         # The very last one has no sound: it only tells the muxer what STREAMINFO says.
         sounding = (each for each in packets if each.data)
@@ -106,27 +107,29 @@ def encode_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
     return packets
 
 
-def pcm(frame: AudioFrame) -> bytes:
-    """The samples of a frame, plane after plane, without what FFmpeg fills up its buffers with."""
+def encode_vorbis_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
+    """The same with libsndfile."""
+    pcm = memoryview(piece.pcm)[piece.shift * plan.channels * AudioFormat(plan.sample_format).bytes :]
+    begins_at = piece.first * piece.frame_samples + piece.shift
+    return vorbis_packets(plan, pcm, begins_at, is_last=piece.is_last)
+
+
+def planes(frame: AudioFrame) -> Iterator[memoryview]:
+    """The samples of each plane of a frame, without what FFmpeg fills up its buffers with."""
     samples = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
-    return b"".join(memoryview(plane)[: samples * frame.format.bytes] for plane in frame.planes)
+    return (memoryview(plane)[: samples * frame.format.bytes] for plane in frame.planes)
 
 
 def _frames(plan: Plan, piece: Piece) -> Iterator[AudioFrame]:
-    for number, data in enumerate(piece.frames, 1):
-        samples = piece.last_samples if number == len(piece.frames) else piece.frame_samples
+    pcm = memoryview(piece.pcm)
+    block_bytes = AudioFormat(plan.sample_format).bytes * plan.channels
+    for number, at in enumerate(range(0, len(pcm), piece.frame_samples * block_bytes), piece.first):
+        samples = min(piece.frame_samples, (len(pcm) - at) // block_bytes)
         frame = AudioFrame(plan.sample_format, plan.channel_layout, samples)
         frame.sample_rate = plan.sample_rate
         frame.time_base = Fraction(1, plan.sample_rate)
-        frame.pts = (piece.first + number - 1) * piece.frame_samples
-        size = len(data) // len(frame.planes)
-        for index, plane in enumerate(frame.planes):
-            plane.update(data[index * size : (index + 1) * size].ljust(plane.buffer_size, b"\0"))
+        frame.pts = number * piece.frame_samples
+        for plane in planes(frame):
+            plane[:] = pcm[at : at + len(plane)]
+            at += len(plane)
         yield frame
-
-
-def _exactly(file: BinaryIO, size: int) -> bytes:
-    data = file.read(size)
-    if len(data) < size:
-        raise EOFError
-    return data

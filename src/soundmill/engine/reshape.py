@@ -13,6 +13,8 @@ from soundmill.engine.plan import Plan
 
 # One exception a pull that finds nothing: pulling after every frame costs more than converting it.
 _FRAMES_A_PULL = 32
+# Where any size will do: each frame costs some calls on its way.
+_LARGE_FRAME_SAMPLES = 8192
 # Twice FFmpeg's own filter length, and the pass band up to 0.97 of the half rate: PyAV's wheels come without soxr.
 _LONG_FILTER = "filter_size=64:cutoff=0.97"
 # With less than its filter's length the resampler gives nothing at all: silence fills it up.
@@ -25,18 +27,25 @@ class Reshaper:
     def __init__(self, plan: Plan, frame_samples: int) -> None:
         """``frame_samples`` is how many samples each frame must have (the last may be shorter); 0 for any."""
         self._plan = plan
-        self._frame_samples = frame_samples
+        self._frame_samples = frame_samples or _LARGE_FRAME_SAMPLES
+        self._time_base = Fraction(1, plan.sample_rate)
         self._chain: _Chain | None = None
+        is_left_alone = not (frame_samples or plan.silent_tail or plan.channel_order or plan.dither)
+        self._wanted = (plan.sample_rate, plan.channel_layout, plan.sample_format) if is_left_alone else None
         self.sample_count = 0
 
     def feed(self, frame: AudioFrame) -> Iterator[AudioFrame]:
         """Take one frame; give those that are ready."""
         form = (frame.sample_rate, frame.layout.name, frame.format.name)
+        if form == self._wanted:
+            yield from self._end(silent_samples=0)
+            yield self._numbered(frame)
+            return
         if self._chain is None or self._chain.form != form:
             yield from self._end(silent_samples=0)
             self._chain = _Chain(form, self._plan, self._frame_samples)
         if self._chain.push(frame):
-            yield from self._numbered(self._chain)
+            yield from self._pulled(self._chain)
 
     def flush(self) -> Iterator[AudioFrame]:
         """What is still inside, and the plan's silent tail; call it at the end."""
@@ -45,15 +54,17 @@ class Reshaper:
     def _end(self, silent_samples: int) -> Iterator[AudioFrame]:
         if self._chain is not None:
             self._chain.end(silent_samples)
-            yield from self._numbered(self._chain)
+            yield from self._pulled(self._chain)
             self._chain = None
 
-    def _numbered(self, chain: _Chain) -> Iterator[AudioFrame]:
-        for frame in chain.pull():
-            frame.pts = self.sample_count
-            frame.time_base = Fraction(1, self._plan.sample_rate)
-            self.sample_count += frame.samples
-            yield frame
+    def _pulled(self, chain: _Chain) -> Iterator[AudioFrame]:
+        return map(self._numbered, chain.pull())
+
+    def _numbered(self, frame: AudioFrame) -> AudioFrame:
+        frame.pts = self.sample_count
+        frame.time_base = self._time_base
+        self.sample_count += frame.samples
+        return frame
 
 
 class _Chain:
@@ -64,8 +75,9 @@ class _Chain:
         rate, layout, sample_format = form
         self._graph = Graph()
         self._graph.threads = 1
+        self._time_base = Fraction(1, rate)
         self._entry = self._graph.add_abuffer(
-            sample_rate=rate, format=sample_format, layout=layout, time_base=Fraction(1, rate)
+            sample_rate=rate, format=sample_format, layout=layout, time_base=self._time_base
         )
         convert = self._graph.add("aresample", _resample_arguments(plan, rate))
         wanted = (
@@ -78,15 +90,14 @@ class _Chain:
             steps.append(self._graph.add("channelmap", f"{order}:{plan.channel_layout}"))
         self._graph.link_nodes(self._entry, *steps, self._end)
         self._graph.configure()
-        if frame_samples:
-            self._graph.set_audio_frame_size(frame_samples)
+        self._graph.set_audio_frame_size(frame_samples)
         self._pushed = 0
         self._shortest = _RESAMPLER_SAMPLES if plan.sample_rate != rate else 0
 
     def push(self, frame: AudioFrame) -> bool:
         """Take a frame; True when it is time to pull."""
         frame.pts = None
-        frame.time_base = Fraction(1, frame.sample_rate)
+        frame.time_base = self._time_base
         self._entry.push(frame)
         self._pushed += 1
         self._shortest -= frame.samples

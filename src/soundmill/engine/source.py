@@ -45,6 +45,7 @@ pcm_s8_planar pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar pcm_s16be_plana
 """
 # Their frames have checksums; FFmpeg only looks at them, and only minds them, when it is told to.
 _WITH_CHECKSUMS = frozenset({"flac", "wavpack", "tta", "ape"})
+_CHECKED = {"err_detect": "crccheck+explode"}
 _DECODERS = frozenset(_DECODER_NAMES.split())
 
 
@@ -57,6 +58,8 @@ class Source:
     container: InputContainer
     stream: AudioStream
     declared_samples: int | None
+    is_chained: bool
+    """Several files of Ogg in one: each begins with headers of its own."""
 
     def close(self) -> None:
         """Give the file back."""
@@ -90,7 +93,7 @@ def open_source(path: Path, audio_stream: int | None = None) -> Source:
     """
     with path.open("rb") as stream:
         kind = sniff(stream)
-        _check_whole(stream, kind)
+        is_chained = _check_whole(stream, kind)
         junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
     options = {
         "protocol_whitelist": "file",
@@ -110,17 +113,21 @@ def open_source(path: Path, audio_stream: int | None = None) -> Source:
         ) from error
     try:
         sound = _sound_of(container, audio_stream)
-        return Source(path, kind, container, sound, declared_sample_count(path, kind, container, sound))
+        return Source(path, kind, container, sound, declared_sample_count(path, kind, container, sound), is_chained)
     except BaseException:
         container.close()
         raise
 
 
-def _check_whole(file: BinaryIO, kind: str) -> None:
-    """Refuse what FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
+def _check_whole(file: BinaryIO, kind: str) -> bool:
+    """Refuse what FFmpeg reads without complaint, or with an unclear one, although a part of it is missing.
+
+    True for several files of Ogg in one.
+    """
     file.seek(sound_start(file))
-    finder = {"ogg": ogg.find_damage, "matroska,webm": matroska.find_damage}.get(kind)
-    if finder and (damage := finder(file)):
+    examined = ogg.examine(file) if kind == "ogg" else ogg.Examined(None, is_chained=False)
+    damage = matroska.find_damage(file) if kind == "matroska,webm" else examined.damage
+    if damage:
         raise damage.error()
     file.seek(sound_start(file))
     declared, there = declared_bytes(kind, file), file.seek(0, os.SEEK_END)
@@ -128,6 +135,7 @@ def _check_whole(file: BinaryIO, kind: str) -> None:
         raise ConversionError(
             FailureCode.DAMAGED_INPUT, f"The file ends early: it declares {declared:,} bytes but has {there:,}."
         )
+    return examined.is_chained
 
 
 def _junk_bytes(file: BinaryIO) -> int:
@@ -162,9 +170,13 @@ def _sound_of(container: InputContainer, audio_stream: int | None) -> AudioStrea
         if each.index != chosen.index and not _is_picture(each):
             each.discard = Discard.all
     chosen.codec_context.thread_count = 1
-    if chosen.codec_context.name in _WITH_CHECKSUMS:
-        chosen.codec_context.options = {"err_detect": "crccheck+explode"}
+    chosen.codec_context.options = decoder_options(chosen.codec_context.name)
     return chosen
+
+
+def decoder_options(name: str) -> dict[str, str]:
+    """What the decoder of this name is told."""
+    return _CHECKED if name in _WITH_CHECKSUMS else {}
 
 
 def check_sound(sample_rate: int, channels: int) -> None:

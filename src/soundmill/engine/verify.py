@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
+from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
-from soundmill.engine.facts import sound_facts
+from soundmill.engine.facts import Decoded, sound_facts
+from soundmill.engine.hearing import Print, can_be_heard_in_stretches, hear
 from soundmill.engine.job import Limits
 from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.plan import Plan
-from soundmill.engine.source import open_source
+from soundmill.engine.source import Source, open_source
 from soundmill.engine.tags import About, read_about
 from soundmill.engine.tolerance import tolerance_for
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import TargetFormat
 from soundmill.model.sound import SoundFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """A crew that decodes, and what it must hear where the format is lossless."""
+
+    crew: Crew
+    prints: Sequence[Print]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +40,40 @@ class Verified:
 
 
 def verify(
-    path: Path, target: TargetFormat, plan: Plan, encoded_samples: int, limits: Limits, meter: LoudnessMeter | None
+    path: Path,
+    target: TargetFormat,
+    plan: Plan,
+    encoded_samples: int,
+    limits: Limits,
+    meter: LoudnessMeter | None,
+    listeners: Listeners | None = None,
 ) -> Verified:
     """Decode the result to its end and compare it with the plan. ``encoded_samples`` went into the encoder, per channel.
 
-    ``meter`` hears it on the way, if there is one.
+    ``meter`` hears it on the way, if there is one; else ``listeners`` may decode it side by side.
 
     Raises ``ConversionError`` with ``VERIFICATION_FAILED`` and what was wrong in the log.
     """
     try:
         with open_source(path) as result:
             about = read_about(path, result.container, result.stream)
-            decoding = Decoding(result, limits.decoded * 2, meter)
-            for _ in decoding.frames():
-                pass
-            facts = sound_facts(path, result, decoding, about)
+            decoded = _decoded(result, limits, meter, listeners)
+            facts = sound_facts(path, result, decoded, about)
     except ConversionError as error:
         raise _failed(f"it doesn't decode: {error.message} {error.detail_for_log}") from error
     _compare(target, plan, encoded_samples, facts)
     if target.codec == "vorbis" and (counted := soundfile.info(path).frames) != encoded_samples:
         raise _failed(f"the granules count {counted} samples instead of {encoded_samples}")
     return Verified(facts, about)
+
+
+def _decoded(result: Source, limits: Limits, meter: LoudnessMeter | None, listeners: Listeners | None) -> Decoded:
+    if listeners is not None and meter is None and can_be_heard_in_stretches(result):
+        return hear(result, listeners.crew, listeners.prints)
+    decoding = Decoding(result, limits.decoded * 2, meter)
+    for _ in decoding.frames():
+        pass
+    return decoding
 
 
 def check_edited(planned: int, edited: int) -> None:

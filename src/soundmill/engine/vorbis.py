@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Buffer
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -17,7 +19,7 @@ from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
 
 # libvorbis gets all of a write at once on its stack: large ones overflow it.
-_WRITE_SAMPLES = 4096
+WRITE_SAMPLES = 4096
 
 # The order of channels in Vorbis (Vorbis I, section 4.3.9) by FFmpeg's, which is WAVE's.
 _ORDER = {
@@ -30,17 +32,14 @@ _ORDER = {
 _COMMENT_NAMES = {"track": "TRACKNUMBER", "disc": "DISCNUMBER", "album_artist": "ALBUMARTIST"}
 
 
-class VorbisEncoder:
-    """Implements :class:`soundmill.engine.encode.Encoder`."""
+class VorbisWriter:
+    """An Ogg file that libsndfile writes."""
 
-    frame_samples = _WRITE_SAMPLES
-
-    def __init__(self, path: Path, plan: Plan, about: About) -> None:
-        self._path = path
-        self._about = about
+    def __init__(self, file: Path | BinaryIO, plan: Plan) -> None:
+        self._channels = plan.channels
         self._order = _ORDER.get(plan.channels)
         self._file = soundfile.SoundFile(
-            path,
+            file,
             "w",
             samplerate=plan.sample_rate,
             channels=plan.channels,
@@ -49,25 +48,48 @@ class VorbisEncoder:
             compression_level=1 - (plan.quality or 0) / 10,
         )
 
+    def write(self, pcm: Buffer) -> None:
+        """Add packed 32-bit float samples, not more than ``WRITE_SAMPLES`` a channel."""
+        samples = np.frombuffer(pcm, np.float32).reshape(-1, self._channels)
+        self._file.write(samples if self._order is None else samples[:, self._order])
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.close()
+
+
+class VorbisEncoder:
+    """Implements :class:`soundmill.engine.encode.Encoder`."""
+
+    frame_samples = WRITE_SAMPLES
+
+    def __init__(self, path: Path, plan: Plan, about: About) -> None:
+        self._path = path
+        self._about = about
+        self._writer = VorbisWriter(path, plan)
+
     def encode(self, frame: AudioFrame) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`. The frame is packed 32-bit float."""
-        packed = np.frombuffer(frame.planes[0], np.float32, frame.samples * frame.layout.nb_channels)
-        samples = packed.reshape(frame.samples, -1)
-        self._file.write(samples if self._order is None else samples[:, self._order])
+        self._writer.write(memoryview(frame.planes[0])[: frame.samples * frame.layout.nb_channels * 4])
 
     def finish(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        self._file.close()
-        comments = _comments(self._about)
-        if comments:
-            written = OggVorbis(self._path)
-            for name, value in comments:
-                written[name] = value
-            written.save()
+        self._writer.close()
+        write_comments(self._path, self._about)
 
     def abandon(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        self._file.close()
+        self._writer.close()
+
+
+def write_comments(path: Path, about: About) -> None:
+    """Put tags, chapters and cover into a finished file."""
+    comments = _comments(about)
+    if comments:
+        written = OggVorbis(path)
+        for name, value in comments:
+            written[name] = value
+        written.save()
 
 
 def picture_block(cover: Picture) -> str:

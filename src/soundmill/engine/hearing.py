@@ -1,0 +1,120 @@
+"""A file is read once in its order, and decoded in stretches by a crew side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import av
+
+from soundmill.engine import stretches
+from soundmill.engine.crew import Crew
+from soundmill.engine.decode import check_declared, damaged
+from soundmill.engine.messages import Message
+from soundmill.engine.packets import CodedPacket, coded
+from soundmill.engine.source import Source, check_sound, decoder_options
+from soundmill.engine.stretches import Heard
+
+_STRETCH_SECONDS = 20
+_LARGEST_STRETCH_BYTES = 8 << 20
+_MOST_STRETCH_SAMPLES = 8 << 20
+
+# Decoders that give a frame for each packet at once, and how many packets bring one to the state that it has midway.
+# Layer III's reservoir reaches back 511 bytes: 11 frames at 8 kbit/s. Opus converges in 80 ms (RFC 7845, section 4.6).
+_PRE_ROLLS = {"flac": 0, "alac": 0, "mp3float": 12, "opus": 4, "libopus": 4, "vorbis": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """The CRC-32 of the PCM that so many packets must decode to, in the decoder's own format, frame after frame."""
+
+    packets: int
+    checksum: int
+
+
+@dataclass(slots=True)
+class Sounding:
+    """What the whole decodes to."""
+
+    sample_rate: int
+    channels: int
+    channel_layout: str
+    sample_count: int = 0
+    loudness: None = None
+
+
+def can_be_heard_in_stretches(source: Source) -> bool:
+    """True where a decoder may begin anywhere."""
+    return source.stream.codec_context.name in _PRE_ROLLS
+
+
+def hear(source: Source, crew: Crew, prints: Sequence[Print] = ()) -> Sounding:
+    """Decode ``source`` to its end. Nothing may be wrong with it: this is for files of our own making.
+
+    ``prints`` are compared with what is heard, if there are any. Raises ``ConversionError`` with ``DAMAGED_INPUT`` or ``NO_AUDIO``.
+    """
+    context = source.stream.codec_context
+    crew.begin(stretches.order(context, decoder_options(context.name)))
+    heard: dict[int, Heard] = {}
+
+    def take(result: Message) -> None:
+        found = stretches.as_heard(result)
+        heard[found.number] = found
+
+    try:
+        for number, (packets, pre_roll) in enumerate(stretched(source, [each.packets for each in prints])):
+            crew.give(stretches.as_work(number, packets, pre_roll), take)
+    except av.FFmpegError as error:
+        raise damaged(0, str(error)) from error
+    while crew.wait(take):
+        pass
+    return _summed(source, [heard[number] for number in sorted(heard)], prints)
+
+
+def stretched(source: Source, lengths: Sequence[int] = ()) -> Iterator[tuple[list[CodedPacket], int]]:
+    """Packets of a stretch behind those of its pre-roll, and how many these are. Stretches have ``lengths``, where these are given.
+
+    Raises ``ConversionError`` with ``DAMAGED_INPUT`` for packets that the container knows to be broken.
+    """
+    context = source.stream.codec_context
+    most_pre_roll = _PRE_ROLLS[context.name]
+    seconds = min(_STRETCH_SECONDS, _MOST_STRETCH_SAMPLES / (context.sample_rate * context.channels))
+    longest = round(seconds / source.stream.time_base)
+    counts = iter(lengths)
+    count = next(counts, 0)
+    packets: list[CodedPacket] = []
+    pre_roll = size = 0
+    for packet in source.container.demux(source.stream):
+        if not packet.size:
+            continue
+        if packet.is_corrupt:
+            raise damaged(float((packet.pts or 0) * source.stream.time_base), "a packet is marked as broken")
+        packets.append(coded(packet))
+        size += packet.size
+        is_long = packets[-1].pts - packets[pre_roll].pts >= longest or size >= _LARGEST_STRETCH_BYTES
+        if len(packets) - pre_roll == count or (not lengths and is_long):
+            yield packets, pre_roll
+            packets = packets[len(packets) - most_pre_roll :]
+            pre_roll, size, count = len(packets), 0, next(counts, 0)
+    if len(packets) > pre_roll:
+        yield packets, pre_roll
+
+
+def _summed(source: Source, heard: list[Heard], prints: Sequence[Print]) -> Sounding:
+    sounding = [each for each in heard if each.samples]
+    whole = Sounding(sounding[0].sample_rate, sounding[0].channels, sounding[0].channel_layout) if sounding else None
+    if whole is None:
+        raise damaged(0, "nothing decodes")
+    check_sound(whole.sample_rate, whole.channels)
+    form = (whole.sample_rate, whole.channels, whole.channel_layout)
+    for each in sounding:
+        seconds = whole.sample_count / whole.sample_rate
+        if each.broken or (each.sample_rate, each.channels, each.channel_layout) != form:
+            raise damaged(seconds, f"{each.broken} packets of stretch {each.number}")
+        if prints and each.checksum != prints[each.number].checksum:
+            raise damaged(seconds, f"stretch {each.number} has other samples than were encoded")
+        whole.sample_count += each.samples
+    if prints and len(heard) != len(prints):
+        raise damaged(0, f"{len(heard)} stretches instead of {len(prints)}")
+    check_declared(source, whole.sample_count, whole.sample_rate)
+    return whole

@@ -1,0 +1,76 @@
+"""The result of a sound that was encoded in pieces: a file that takes their packets in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from av.packet import Packet
+from av.stream import Stream
+
+from soundmill.engine.encode import add_encoded_sound
+from soundmill.engine.flac import StreamInfo
+from soundmill.engine.mux import Muxer
+from soundmill.engine.packets import CodedPacket, for_ffmpeg, side_data
+from soundmill.engine.plan import Plan
+from soundmill.engine.tags import About
+from soundmill.engine.vorbis import WRITE_SAMPLES, write_comments
+from soundmill.engine.vorbis_packets import template
+
+
+class StitchedFile:
+    """Open for packets until :meth:`finish`; ``frame_samples`` is how many samples the encoder takes at a time."""
+
+    def __init__(self, path: Path, plan: Plan, about: About) -> None:
+        self._path, self._plan, self._about = path, plan, about
+        self._is_vorbis = plan.encoder == "libsndfile"
+        if self._is_vorbis:
+            with template(plan) as stream:
+                bare = replace(about, tags={}, cover=None, chapters=())
+                self._muxer = Muxer(path, plan, bare, lambda container: container.add_stream_from_template(stream))
+            self.frame_samples = WRITE_SAMPLES
+        else:
+            self._muxer = Muxer(path, plan, about, lambda container: add_encoded_sound(container, plan))
+            self.frame_samples = self._muxer.stream.codec_context.frame_size
+        self._stream_info = StreamInfo(plan.raw_bits or 16) if plan.encoder == "flac" else None
+        self._end_pts = 0
+
+    def add_sound(self, pcm: memoryview, samples: int) -> None:
+        """What the packets will hold, in its order, too: some formats say something about the whole of it."""
+        if self._stream_info:
+            self._stream_info.add_sound(pcm, samples)
+
+    def add(self, packets: Iterable[CodedPacket]) -> None:
+        """The packets that follow."""
+        for each in packets:
+            if self._stream_info:
+                self._stream_info.add_frame(each.data)
+            self._end_pts = each.pts + each.duration
+            self._mux(for_ffmpeg(each))
+
+    def finish(self) -> None:
+        """Write what is left and close the file."""
+        if self._stream_info:
+            self._mux(self._told(self._stream_info))
+        self._muxer.finish()
+        if self._is_vorbis:
+            write_comments(self._path, self._about)
+
+    def abandon(self) -> None:
+        """Close the file as it is; it is worth nothing."""
+        self._muxer.abandon()
+
+    def _told(self, stream_info: StreamInfo) -> Packet[Stream]:
+        """FFmpeg's muxers take STREAMINFO from the last packet, which has no sound."""
+        packet: Packet[Stream] = Packet(b"")
+        packet.pts = packet.dts = self._end_pts
+        begun_with = self._muxer.stream.codec_context.extradata or b""
+        packet.set_sidedata(side_data("new_extradata", stream_info.finished(begun_with)))
+        return packet
+
+    def _mux(self, packet: Packet[Stream]) -> None:
+        packet.stream = self._muxer.stream
+        packet.time_base = Fraction(1, self._plan.sample_rate)
+        self._muxer.add(packet)

@@ -1,0 +1,128 @@
+"""Coded sound in stretches: how each goes to a decoder in another process, and what it heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from zlib import crc32
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.codec.context import CodecContext
+
+from soundmill.engine.messages import Message
+from soundmill.engine.packets import CodedPacket, for_ffmpeg, from_table, table
+from soundmill.engine.pieces import planes
+from soundmill.engine.plan import Plan
+from soundmill.engine.reshape import Reshaper
+
+# Of all channels. Much more in one stretch is none of an honest file; memory is limited.
+_MOST_SAMPLES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a stretch decodes to, without its pre-roll: samples a channel, packets that didn't decode, its form.
+
+    ``checksum`` is the CRC-32 of its PCM in the decoder's own format, frame after frame.
+    """
+
+    number: int
+    samples: int
+    broken: int
+    sample_rate: int
+    channels: int
+    channel_layout: str
+    checksum: int
+
+
+def order(context: AudioCodecContext, options: dict[str, str], wanted: Plan | None = None) -> Message:
+    """What a member of a crew is told so that it decodes as ``context`` would.
+
+    With ``wanted`` it answers with the PCM in that form, too, which must be one that each sample can be brought into by itself.
+    """
+    # The container may know the layout better than the codec.
+    form = None if wanted is None else asdict(replace(wanted, muxer_options=(), losses=()))
+    head = {"decoder": context.name, "options": options, "layout": context.layout.name, "wanted": form}
+    return Message(head, (context.extradata or b"",))
+
+
+def as_work(number: int, packets: Sequence[CodedPacket], pre_roll: int) -> Message:
+    """The stretch with this ``number``. Its first ``pre_roll`` packets only bring the decoder into the right state."""
+    head = {"number": number, "pre_roll": pre_roll, **table(packets)}
+    return Message(head, [each.data for each in packets])
+
+
+def as_heard(result: Message) -> Heard:
+    """What a member answered."""
+    return Heard(**result.head)
+
+
+class StretchDecoder:
+    """Decodes stretches in a process of its own."""
+
+    def __init__(self, told: Message) -> None:
+        """As :func:`order` says."""
+        self._name, self._options, self._layout = (told.head[each] for each in ("decoder", "options", "layout"))
+        self._extradata = bytes(told.parts[0])
+        self._wanted = Plan(**told.head["wanted"]) if told.head["wanted"] else None
+
+    def __call__(self, work: Message) -> Message:
+        """Decode a stretch with a decoder that begins with it."""
+        samples = broken = checksum = 0
+        form: tuple[int, int, str] | None = None
+        reshaper = Reshaper(self._wanted, 0) if self._wanted else None
+        pcm: list[bytes] = []
+        for frame in self._decoded(work):
+            if frame is None:
+                broken += 1
+                continue
+            form = form or _form(frame)
+            broken += _form(frame) != form
+            samples += frame.samples
+            if reshaper is None:
+                checksum = _checksum(frame, checksum)
+            elif samples * form[1] > _MOST_SAMPLES:
+                broken, pcm = broken + 1, []
+            else:
+                pcm += map(_pcm, reshaper.feed(frame))
+        if reshaper is not None:
+            pcm += map(_pcm, reshaper.flush())
+        heard = Heard(work.head["number"], samples, broken, *(form or (0, 0, "")), checksum)
+        return Message(asdict(heard), [b"".join(pcm)] if reshaper else [])
+
+    def _decoded(self, work: Message) -> Iterator[AudioFrame | None]:
+        """Frames behind the pre-roll; nothing for a packet that doesn't decode."""
+        context = self._open()
+        for number, packet in enumerate(from_table(dict(work.head), work.parts)):
+            try:
+                decoded: Sequence[AudioFrame | None] = context.decode(for_ffmpeg(packet))
+            except av.InvalidDataError:
+                decoded = [None]
+            if number >= work.head["pre_roll"]:
+                yield from decoded
+
+    def _open(self) -> AudioCodecContext:
+        context = CodecContext.create(self._name, "r")
+        if not isinstance(context, AudioCodecContext):
+            raise TypeError(f"{self._name} doesn't decode sound")
+        context.extradata = self._extradata
+        context.layout = self._layout
+        context.options = self._options
+        context.thread_count = 1
+        return context
+
+
+def _form(frame: AudioFrame) -> tuple[int, int, str]:
+    return frame.sample_rate, frame.layout.nb_channels, frame.layout.name
+
+
+def _checksum(frame: AudioFrame, before: int) -> int:
+    for plane in planes(frame):
+        before = crc32(plane, before)
+    return before
+
+
+def _pcm(frame: AudioFrame) -> bytes:
+    return b"".join(planes(frame))

@@ -1,0 +1,1 @@
+"""``make seams``: every codec that is encoded in pieces beside its serial encode, with the error at the seams."""
