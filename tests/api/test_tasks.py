@@ -49,10 +49,17 @@ def test_edits_are_kept_as_they_were_meant(ann: User) -> None:
         "trimStart": "1.5",
         "loudness": "-16",
         "stripTags": "true",
+        "onDamage": "Salvage",
         "tags": '{"Title": "A", "comment": ""}',
     }
     task = ann.upload(**edits).get_json()
-    kept = {"trimStart": 1.5, "loudness": -16.0, "stripTags": True, "tags": {"title": "A", "comment": ""}}
+    kept: dict[str, Any] = {
+        "trimStart": 1.5,
+        "loudness": -16.0,
+        "stripTags": True,
+        "tags": {"title": "A", "comment": ""},
+    }
+    kept["onDamage"] = "salvage"
     assert kept.items() <= task["options"].items()
     again = {"newFormat": "ogg", "options": {**kept, "trimStart": -1}}
     assert ann.call("PUT", f"/api/tasks/{task['id']}", json=again).status_code == 400
@@ -271,6 +278,7 @@ def test_every_format_is_described(client: FlaskClient) -> None:
             "minimum": -70.0, "maximum": -5.0, "unit": "LUFS", "meaning": "Integrated loudness of the result (EBU R 128)",
             "isWhole": False,
         }  # fmt: skip
+        assert each["choices"]["onDamage"]["values"] == ["fail", "salvage"]
 
 
 def test_health_tells_the_truth(client: FlaskClient, app: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,9 @@ def convert(
     tag: Annotated[
         list[str] | None, typer.Option(help="NAME=TEXT, once or several times; no text removes it.", show_default=False)
     ] = None,
+    on_damage: Annotated[
+        str | None, typer.Option(help="fail (unless set) or salvage: convert what can be decoded of a damaged file.")
+    ] = None,
     strip_tags: Annotated[bool, typer.Option("--strip-tags", help="Carry no tags, cover and chapters over.")] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Files at a time; all cores unless set.")
@@ -74,6 +77,7 @@ def convert(
             "audioStream": audio_stream,
             "tags": _tags(tag) if tag else None,
             "stripTags": strip_tags,
+            "onDamage": on_damage,
         }
         order = Order(target, parse_options(target, given), conversion_limits(settings), output, overwrite)
         if gaps():

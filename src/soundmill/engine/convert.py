@@ -23,6 +23,7 @@ from soundmill.engine.plan import Plan, Sound, copy_plan, make_plan
 from soundmill.engine.remux import NotCopyable, copy_sound
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.retag import edited_about
+from soundmill.engine.salvage import told
 from soundmill.engine.seams import Unstitchable
 from soundmill.engine.source import Source, open_source
 from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
@@ -42,9 +43,11 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
 
     A ``crew`` encodes what is long, piece by piece side by side. Raises ``ConversionError``; a result that is there then is worth nothing.
     """
-    with open_source(job.source, job.options.audio_stream) as source:
+    with _open(job) as source:
         about = read_about(job.source, source.container, source.stream)
         copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
+        if source.damage is not None:
+            copying = None
         report = None
         if copying is not None:
             report = _copied(job, source, about, copying, on_progress)
@@ -54,8 +57,12 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
             report = _split(job, source, about, on_progress, crew)
     if report is not None:
         return report
-    with open_source(job.source, job.options.audio_stream) as source:
+    with _open(job) as source:
         return _encoded(job, source, about, on_progress)
+
+
+def _open(job: Job) -> Source:
+    return open_source(job.source, job.options.audio_stream, although_damaged=job.options.salvages)
 
 
 def versions() -> dict[str, str]:
@@ -77,6 +84,10 @@ def _copied(
         copy_sound(job.result_path, source, decoding, plan, wanted, _progress(source, on_progress))
     except NotCopyable:
         return None
+    except ConversionError as error:
+        if job.options.salvages and error.failure.code is FailureCode.DAMAGED_INPUT:
+            return None
+        raise
     if (decoding.sample_rate, decoding.channels) != (plan.sample_rate, plan.channels):
         return None
     try:
@@ -99,7 +110,7 @@ def _split(
 def _encoded(
     job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None = None
 ) -> ConversionReport:
-    decoding = Decoding(source, job.limits.decoded, _meter(job))
+    decoding = Decoding(source, job.limits.decoded, _meter(job), salvages=job.options.salvages)
     frames = decoding.frames(_progress(source, on_progress))
     first = next(frames)
     plan = make_plan(_sound(source, first), job.target, job.options)
@@ -125,8 +136,9 @@ def _encoded(
 
 def _edits(job: Job, plan: Plan, rate: int) -> Edits:
     def measure(edits: Edits) -> Surveyed:
-        with open_source(job.source, job.options.audio_stream) as source:
-            decoding, meter = Decoding(source, job.limits.decoded), LoudnessMeter()
+        with _open(job) as source:
+            decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
+            meter = LoudnessMeter()
             for frame in Editor(edits, plan).edited(decoding.frames()):
                 meter.add(frame)
             return Surveyed(decoding.sample_count, meter.result())
@@ -142,7 +154,12 @@ def _report(job: Job, plan: Plan, about: About, source: SoundFacts, verified: Ve
     return ConversionReport(
         source=source,
         result=verified.facts,
-        not_carried=(*plan.losses, *unreached(job.options, verified.facts.loudness), *missing(about, verified.about)),
+        not_carried=(
+            *told(source.damage),
+            *plan.losses,
+            *unreached(job.options, verified.facts.loudness),
+            *missing(about, verified.about),
+        ),
         versions=versions(),
     )
 

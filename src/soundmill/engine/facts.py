@@ -40,6 +40,7 @@ def sound_facts(path: Path, source: Source, decoding: Decoding, about: About) ->
         has_cover=about.cover is not None,
         chapter_count=len(about.chapters),
         loudness=decoding.loudness,
+        damage=decoding.holes,
     )
 
 

@@ -17,6 +17,7 @@ from av.stream import Discard, Disposition, Stream
 
 from soundmill.engine import matroska, ogg
 from soundmill.engine.confinement import dying_after
+from soundmill.engine.damage import Damage
 from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
 from soundmill.engine.mpeg import first_mpeg_frame
@@ -57,6 +58,8 @@ class Source:
     container: InputContainer
     stream: AudioStream
     declared_samples: int | None
+    damage: Damage | None = None
+    """What the structure of the file tells, where it was opened although it is damaged."""
 
     def close(self) -> None:
         """Give the file back."""
@@ -81,16 +84,19 @@ class Source:
         return duration / av.time_base if duration and duration > 0 else None
 
 
-def open_source(path: Path, audio_stream: int | None = None) -> Source:
+def open_source(path: Path, audio_stream: int | None = None, *, although_damaged: bool = False) -> Source:
     """Sniff and open ``path`` (absolute). FFmpeg opens this very file with the one demuxer that fits, and no other file.
 
-    Of several sounds it is the one with the number ``audio_stream``, from 0; else the one that players choose.
+    Of several sounds it is the one with the number ``audio_stream``, from 0; else the one that players choose. What is damaged
+    is refused unless it shall be opened ``although_damaged``, as far as that can be done.
 
     Raises ``ConversionError``: ``EMPTY_INPUT``, ``UNSUPPORTED_INPUT``, ``DAMAGED_INPUT``, ``NO_AUDIO``, ``UNSUITABLE_OPTIONS``.
     """
     with path.open("rb") as stream:
         kind = sniff(stream)
-        _check_whole(stream, kind)
+        damage = _find_damage(stream, kind)
+        if damage is not None and not although_damaged:
+            raise damage.error()
         junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
     options = {
         "protocol_whitelist": "file",
@@ -110,24 +116,25 @@ def open_source(path: Path, audio_stream: int | None = None) -> Source:
         ) from error
     try:
         sound = _sound_of(container, audio_stream)
-        return Source(path, kind, container, sound, declared_sample_count(path, kind, container, sound))
-    except BaseException:
+        return Source(path, kind, container, sound, declared_sample_count(path, kind, container, sound), damage)
+    except BaseException as error:
         container.close()
+        if damage is not None and isinstance(error, ConversionError):
+            raise damage.error() from error
         raise
 
 
-def _check_whole(file: BinaryIO, kind: str) -> None:
-    """Refuse what FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
+def _find_damage(file: BinaryIO, kind: str) -> Damage | None:
+    """What FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
     file.seek(sound_start(file))
     finder = {"ogg": ogg.find_damage, "matroska,webm": matroska.find_damage}.get(kind)
     if finder and (damage := finder(file)):
-        raise damage.error()
+        return damage
     file.seek(sound_start(file))
     declared, there = declared_bytes(kind, file), file.seek(0, os.SEEK_END)
-    if declared is not None and declared > there:
-        raise ConversionError(
-            FailureCode.DAMAGED_INPUT, f"The file ends early: it declares {declared:,} bytes but has {there:,}."
-        )
+    if declared is None or declared <= there:
+        return None
+    return Damage(None, there, True, f"it declares {declared} bytes")
 
 
 def _junk_bytes(file: BinaryIO) -> int:

@@ -31,6 +31,26 @@ class NumberRange:
         return f"{self.meaning}: a number{unit} from {self.minimum:g} to {self.maximum:g}."
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words; the first is what happens unless another is said."""
+
+    values: tuple[str, ...]
+    meaning: str
+
+    def parse(self, raw: object) -> str:
+        """The word that ``raw`` is, whatever its case. Raises ``ValueError``."""
+        word = str(raw).strip().lower()
+        if word not in self.values:
+            raise ValueError(word)
+        return word
+
+
+CHOICES: Mapping[str, Choice] = MappingProxyType(
+    {"onDamage": Choice(("fail", "salvage"), "What becomes of a source that is damaged")}
+)
+"""By their JSON names."""
+
 EDIT_RANGES: Mapping[str, NumberRange] = MappingProxyType(
     {
         "trimStart": NumberRange(0, LONGEST_SECONDS, "seconds", "Where in the source the result begins"),

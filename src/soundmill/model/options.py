@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from soundmill.model.edits import EDIT_RANGES, parse_flag, parse_number, parse_tags
+from soundmill.model.edits import CHOICES, EDIT_RANGES, parse_flag, parse_number, parse_tags
 from soundmill.model.errors import FieldError, InvalidOptions
 from soundmill.model.formats import ANY_SAMPLE_RATE, TargetFormat
 
@@ -37,6 +37,7 @@ class ConversionOptions:
     tags: Mapping[str, str] | None = None
     strip_tags: bool | None = None
     measure_loudness: bool | None = None
+    on_damage: str | None = None
 
     @property
     def changes_samples(self) -> bool:
@@ -45,6 +46,11 @@ class ConversionOptions:
             None,
             1,
         )
+
+    @property
+    def salvages(self) -> bool:
+        """True when what can be decoded of a damaged source is wanted."""
+        return self.on_damage == "salvage"
 
     @property
     def wants_loudness(self) -> bool:
@@ -79,6 +85,7 @@ OPTION_NAMES: Mapping[str, str] = {
     "tags": "tags",
     "stripTags": "strip_tags",
     "measureLoudness": "measure_loudness",
+    "onDamage": "on_damage",
 }
 
 
@@ -119,6 +126,8 @@ def _parsed(json: str, raw: object) -> object:
         return parse_tags(raw)
     if json in _FLAGS:
         return parse_flag(raw)
+    if json in CHOICES:
+        return CHOICES[json].parse(raw)
     if json == "quality" or (json in EDIT_RANGES and not EDIT_RANGES[json].is_whole):
         return parse_number(raw)
     return _whole_number(raw)
@@ -127,6 +136,8 @@ def _parsed(json: str, raw: object) -> object:
 def _misunderstood(json: str, raw: object, error: Exception) -> str:
     if json == "tags":
         return str(error)
+    if json in CHOICES:
+        return f"{CHOICES[json].meaning}: {' or '.join(CHOICES[json].values)}."
     return f"“{str(raw)[:40]}” is {'neither true nor false' if json in _FLAGS else 'not a number'}."
 
 

@@ -17,11 +17,24 @@ class Loudness:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """A place where a damaged source lost sound: ``at`` seconds, ``lost`` seconds of it (``None``: nobody knows).
+
+    ``filled``: silence of that length stands there, so that what follows is heard when it should be.
+    """
+
+    at: float
+    lost: float | None
+    filled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SoundFacts:
     """Facts read from decoding a file, never from its header alone.
 
     ``duration`` is in seconds, ``sample_rate`` in hertz, ``bit_rate`` in bits per second; ``sample_count`` counts
     samples per channel. ``tags`` have lower-case keys. ``loudness`` is ``None`` where nobody asked for it, and for silence.
+    ``damage`` is what was lost where a source was salvaged; silence in its place counts as sound.
     """
 
     codec: str
@@ -37,6 +50,7 @@ class SoundFacts:
     has_cover: bool = False
     chapter_count: int = 0
     loudness: Loudness | None = None
+    damage: tuple[Hole, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -48,6 +62,7 @@ class SoundFacts:
         known = {name: value for name, value in values.items() if name in cls.__slots__}
         if known.get("loudness") is not None:
             known["loudness"] = Loudness(**known["loudness"])
+        known["damage"] = tuple(Hole(**each) for each in known.get("damage", ()))
         return cls(**known)
 
 
