@@ -8,14 +8,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from av.audio.frame import AudioFrame
-from av.packet import Packet, PacketSideData, PktSideDataT, packet_sidedata_type_from_literal
+from av.packet import Packet
 from av.stream import Stream
 
 from soundmill.engine.crew import Crew
 from soundmill.engine.encode import add_encoded_sound
 from soundmill.engine.flac import StreamInfo
 from soundmill.engine.job import Job
-from soundmill.engine.mux import Muxer
+from soundmill.engine.mux import Muxer, side_data
 from soundmill.engine.pieces import CodedPacket, Piece, pcm
 from soundmill.engine.plan import Plan
 from soundmill.engine.seams import Join, Run, Unstitchable, join_anywhere, join_layer_three, join_opus
@@ -155,7 +155,7 @@ class SplitEncoder:
             packet.duration = each.duration
             packet.is_keyframe = True
             if each.skip_samples:
-                packet.set_sidedata(_side_data("skip_samples", each.skip_samples))
+                packet.set_sidedata(side_data("skip_samples", each.skip_samples))
             self._add(packet)
 
     def _told(self, stream_info: StreamInfo) -> Packet[Stream]:
@@ -163,7 +163,7 @@ class SplitEncoder:
         packet = Packet(b"")
         packet.pts = packet.dts = self._end_pts
         begun_with = self._muxer.stream.codec_context.extradata or b""
-        packet.set_sidedata(_side_data("new_extradata", stream_info.finished(begun_with)))
+        packet.set_sidedata(side_data("new_extradata", stream_info.finished(begun_with)))
         return packet
 
     def _add(self, packet: Packet[Stream]) -> None:
@@ -209,9 +209,3 @@ class _Joined:
     def rest(self) -> list[CodedPacket]:
         """What is left at the end."""
         return self._tail.packets if self._tail else []
-
-
-def _side_data(kind: PktSideDataT, data: bytes) -> PacketSideData:
-    made = PacketSideData(packet_sidedata_type_from_literal(kind), len(data))  # type: ignore[call-arg]
-    made.update(data)
-    return made
