@@ -31,6 +31,13 @@ def convert(
     bit_depth: Annotated[str | None, typer.Option(help="8, 16, 24 or 32.")] = None,
     trim_start: Annotated[str | None, typer.Option(help="Begin at this second of the source.")] = None,
     trim_end: Annotated[str | None, typer.Option(help="End at this second of the source.")] = None,
+    trim_silence: Annotated[bool, typer.Option("--trim-silence", help="Without the silence at both ends.")] = False,
+    silence_threshold: Annotated[
+        str | None, typer.Option(help="With --trim-silence: in dBFS, what is quieter; -60 unless set.")
+    ] = None,
+    shortest_silence: Annotated[
+        str | None, typer.Option(help="With --trim-silence: in seconds, what is shorter stays; 0.1 unless set.")
+    ] = None,
     fade_in: Annotated[str | None, typer.Option(help="Seconds.")] = None,
     fade_out: Annotated[str | None, typer.Option(help="Seconds.")] = None,
     gain: Annotated[str | None, typer.Option(help="In dB, e.g. -3.")] = None,
@@ -68,6 +75,9 @@ def convert(
             "bitDepth": bit_depth,
             "trimStart": trim_start,
             "trimEnd": trim_end,
+            "trimSilence": trim_silence,
+            "silenceThreshold": silence_threshold,
+            "shortestSilence": shortest_silence,
             "fadeIn": fade_in,
             "fadeOut": fade_out,
             "gain": gain,

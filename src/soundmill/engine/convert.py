@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 
 import av
@@ -14,7 +15,7 @@ from av.audio.frame import AudioFrame
 from soundmill import __version__
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
-from soundmill.engine.edit import Editor, Edits
+from soundmill.engine.edit import Editor, Edits, make_edits
 from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
 from soundmill.engine.job import Job
@@ -25,6 +26,7 @@ from soundmill.engine.reshape import Reshaper
 from soundmill.engine.retag import edited_about
 from soundmill.engine.salvage import told
 from soundmill.engine.seams import Unstitchable
+from soundmill.engine.silent_ends import without_silent_ends
 from soundmill.engine.source import Source, open_source
 from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
 from soundmill.engine.survey import Surveyed, settle, unreached
@@ -114,9 +116,9 @@ def _encoded(
     frames = decoding.frames(_progress(source, on_progress))
     first = next(frames)
     plan = make_plan(_sound(source, first), job.target, job.options)
-    wanted = edited_about(about, job.options)
     sound = chain([first], frames)
     edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
+    wanted = edited_about(about, job.options, edits)
     editor = None if edits is None else Editor(edits, plan)
     is_long = (source.expected_seconds or 0) >= SHORTEST_SPLIT_SECONDS
     try:
@@ -135,15 +137,23 @@ def _encoded(
 
 
 def _edits(job: Job, plan: Plan, rate: int) -> Edits:
-    def measure(edits: Edits) -> Surveyed:
+    @contextmanager
+    def another_pass() -> Iterator[Decoding]:
         with _open(job) as source:
-            decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
-            meter = LoudnessMeter()
+            yield Decoding(source, job.limits.decoded, salvages=job.options.salvages)
+
+    def measure(edits: Edits) -> Surveyed:
+        meter = LoudnessMeter()
+        with another_pass() as decoding:
             for frame in Editor(edits, plan).edited(decoding.frames()):
                 meter.add(frame)
             return Surveyed(decoding.sample_count, meter.result())
 
-    return settle(job.options, rate, measure)
+    edits = make_edits(job.options, rate)
+    if job.options.trim_silence:
+        with another_pass() as decoding:
+            edits = without_silent_ends(edits, job.options, plan, decoding.frames())
+    return settle(edits, job.options, measure)
 
 
 def _meter(job: Job) -> LoudnessMeter | None:

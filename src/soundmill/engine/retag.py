@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from av.rational import AVRational
 
+from soundmill.engine.edit import Edits
 from soundmill.engine.tags import About, tag_name
 from soundmill.model.options import ConversionOptions
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 _MILLISECOND = AVRational(1, 1000)
 
 
-def edited_about(about: About, options: ConversionOptions) -> About:
-    """Tags as asked for, and chapters where their sound went."""
+def edited_about(about: About, options: ConversionOptions, edits: Edits | None = None) -> About:
+    """Tags as asked for, and chapters where their sound went with ``edits``."""
     if options.strip_tags:
         about = About()
     tags = dict(about.tags)
@@ -25,14 +26,14 @@ def edited_about(about: About, options: ConversionOptions) -> About:
         tags.pop(tag_name(name), None)
         if text.strip():
             tags[tag_name(name)] = text
-    moved = options.trim_start or options.trim_end is not None or options.tempo not in (None, 1)
-    chapters = tuple(_moved(about.chapters, options)) if moved else about.chapters
+    is_moved = edits is not None and (edits.start or edits.end is not None or edits.tempo != 1)
+    chapters = tuple(_moved(about.chapters, edits)) if edits and is_moved else about.chapters
     return replace(about, tags=tags, chapters=chapters)
 
 
-def _moved(chapters: tuple[Chapter, ...], options: ConversionOptions) -> list[Chapter]:
-    first, tempo = options.trim_start or 0.0, options.tempo or 1.0
-    last = options.trim_end
+def _moved(chapters: tuple[Chapter, ...], edits: Edits) -> list[Chapter]:
+    first, tempo = edits.start / edits.rate, edits.tempo
+    last = None if edits.end is None else edits.end / edits.rate
     kept: list[Chapter] = []
     for each in chapters:
         start, end = float(each["start"] * each["time_base"]), float(each["end"] * each["time_base"])

@@ -55,6 +55,8 @@ EDIT_RANGES: Mapping[str, NumberRange] = MappingProxyType(
     {
         "trimStart": NumberRange(0, LONGEST_SECONDS, "seconds", "Where in the source the result begins"),
         "trimEnd": NumberRange(0.001, LONGEST_SECONDS, "seconds", "Where in the source the result ends"),
+        "silenceThreshold": NumberRange(-120, -20, "dBFS", "Quieter than this is silence"),
+        "shortestSilence": NumberRange(0, 60, "seconds", "Silence that is shorter stays"),
         "fadeIn": NumberRange(0, 600, "seconds", "How long the sound rises from silence"),
         "fadeOut": NumberRange(0, 600, "seconds", "How long the sound falls to silence"),
         "gain": NumberRange(-60, 60, "dB", "Louder or quieter"),
@@ -64,7 +66,10 @@ EDIT_RANGES: Mapping[str, NumberRange] = MappingProxyType(
         "audioStream": NumberRange(0, 99, "", "Which of the source's sounds, counted from 0", is_whole=True),
     }
 )
-"""By their JSON names. ``tags``, ``stripTags`` and ``measureLoudness`` are no numbers."""
+"""By their JSON names. ``tags`` and those that are true or false are no numbers."""
+
+DEFAULT_SILENCE_THRESHOLD, DEFAULT_SHORTEST_SILENCE = -60.0, 0.1
+"""In dBFS: below the hiss of a quiet room, above dither. In seconds: shorter than a breath."""
 
 
 def parse_number(raw: object) -> float:

@@ -27,6 +27,9 @@ class ConversionOptions:
     bit_depth: int | None = None
     trim_start: float | None = None
     trim_end: float | None = None
+    trim_silence: bool | None = None
+    silence_threshold: float | None = None
+    shortest_silence: float | None = None
     fade_in: float | None = None
     fade_out: float | None = None
     gain: float | None = None
@@ -60,7 +63,8 @@ class ConversionOptions:
     @property
     def edits_sound(self) -> bool:
         """True when the sound can't be copied as it is."""
-        return self.changes_samples or bool(self.trim_start) or self.trim_end is not None
+        is_cut = bool(self.trim_start or self.trim_silence) or self.trim_end is not None
+        return self.changes_samples or is_cut
 
     def as_dict(self) -> dict[str, Any]:
         """The options that were given, by their JSON names."""
@@ -75,6 +79,9 @@ OPTION_NAMES: Mapping[str, str] = {
     "bitDepth": "bit_depth",
     "trimStart": "trim_start",
     "trimEnd": "trim_end",
+    "trimSilence": "trim_silence",
+    "silenceThreshold": "silence_threshold",
+    "shortestSilence": "shortest_silence",
     "fadeIn": "fade_in",
     "fadeOut": "fade_out",
     "gain": "gain",
@@ -141,7 +148,7 @@ def _misunderstood(json: str, raw: object, error: Exception) -> str:
     return f"“{str(raw)[:40]}” is {'neither true nor false' if json in _FLAGS else 'not a number'}."
 
 
-_FLAGS = frozenset({"stripTags", "measureLoudness"})
+_FLAGS = frozenset({"stripTags", "measureLoudness", "trimSilence"})
 
 
 def _whole_number(raw: object) -> int:
@@ -190,6 +197,10 @@ def _edit_complaints(options: ConversionOptions) -> list[FieldError]:
         found.append(FieldError("gain", "Give either gain or loudness, not both."))
     if options.true_peak is not None and options.loudness is None:
         found.append(FieldError("truePeak", "It belongs to loudness: give that too."))
+    of_silence = ("silenceThreshold", "shortestSilence")
+    homeless = [each for each in of_silence if getattr(options, OPTION_NAMES[each]) is not None]
+    if homeless and not options.trim_silence:
+        found += [FieldError(each, "It belongs to trimSilence: give that too.") for each in homeless]
     return found
 
 
