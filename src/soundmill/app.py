@@ -31,6 +31,7 @@ from soundmill.adapters.database import (
     DatabaseBoard,
     DatabaseIdentity,
     DatabaseTasks,
+    DatabaseWaveforms,
     sqlite_url,
     upgrade,
 )
@@ -46,7 +47,7 @@ from soundmill.model.tasks import RetryRule
 from soundmill.service.accounts import Accounts
 from soundmill.service.belonging import Belonging
 from soundmill.service.health import Health
-from soundmill.service.ports import Board, Doorbell, QueueGauge
+from soundmill.service.ports import Board, Doorbell, QueueGauge, WaveformIndex
 from soundmill.service.sweep import Janitor, JanitorRule
 from soundmill.service.tasks import Tasks
 from soundmill.service.watch import Watcher
@@ -203,6 +204,11 @@ class App:
         return Tasks(self._task_rows, self._task_rows, self.storage, self.doorbell)
 
     @cached_property
+    def waveforms(self) -> WaveformIndex:
+        """What sounds look like."""
+        return DatabaseWaveforms(self.database)
+
+    @cached_property
     def watcher(self) -> Watcher:
         """Waits for tasks."""
         return Watcher(self._task_rows, most=max(1, self.settings.api_threads // 2))
@@ -300,7 +306,7 @@ class MillConverter:
     ) -> tuple[Path, ConversionReport]:
         """See the port."""
         # Pieces buy latency and not throughput: only cores that would stay idle take part.
-        job = Job(source, directory, target, options, self._limits, encoders=idle_cores())
+        job = Job(source, directory, target, options, self._limits, encoders=idle_cores(), draws=True)
         made = self._mill.convert(job, on_tick)
         return made.path, made.report
 

@@ -20,6 +20,7 @@ from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
 from soundmill.engine.job import Job
 from soundmill.engine.loudness import LoudnessMeter
+from soundmill.engine.peaks import Drawings
 from soundmill.engine.plan import Plan, Sound, copy_plan, make_plan
 from soundmill.engine.remux import NotCopyable, copy_sound
 from soundmill.engine.reshape import Reshaper
@@ -80,7 +81,8 @@ def _copied(
     job: Job, source: Source, about: About, plan: Plan, on_progress: Callable[[float], None]
 ) -> ConversionReport | None:
     """Nothing where a copy isn't to the sample what the source is: a container may not know where the sound begins or ends."""
-    decoding = Decoding(source, job.limits.decoded, _meter(job))
+    drawings = Drawings(is_wanted=job.draws)
+    decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source)
     wanted = edited_about(about, job.options)
     try:
         copy_sound(job.result_path, source, decoding, plan, wanted, _progress(source, on_progress))
@@ -96,7 +98,7 @@ def _copied(
         verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits, _meter(job))
     except ConversionError:
         return None
-    return _report(job, plan, wanted, sound_facts(job.source, source, decoding, about), verified)
+    return _report(job, plan, wanted, sound_facts(job.source, source, decoding, about), verified, drawings)
 
 
 def _split(
@@ -112,11 +114,12 @@ def _split(
 def _encoded(
     job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None = None
 ) -> ConversionReport:
-    decoding = Decoding(source, job.limits.decoded, _meter(job), salvages=job.options.salvages)
+    drawings = Drawings(is_wanted=job.draws, is_edited=job.options.edits_sound)
+    decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source, salvages=job.options.salvages)
     frames = decoding.frames(_progress(source, on_progress))
     first = next(frames)
     plan = make_plan(_sound(source, first), job.target, job.options)
-    sound = chain([first], frames)
+    sound: Iterator[AudioFrame] = chain([first], frames)
     edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
     wanted = edited_about(about, job.options, edits)
     editor = None if edits is None else Editor(edits, plan)
@@ -126,14 +129,16 @@ def _encoded(
             encoder: Encoder = SplitEncoder(job.result_path, plan, wanted, crew)
         else:
             encoder = open_encoder(job.result_path, plan, wanted)
-        encoded_samples = _encode(encoder, plan, sound if editor is None else editor.edited(sound))
+        if editor is not None:
+            sound = drawings.seen(editor.edited(sound))
+        encoded_samples = _encode(encoder, plan, sound)
     except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
         raise _encoding_error(error) from error
     if edits is not None and editor is not None:
         check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
     verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job))
-    return _report(job, plan, wanted, source_facts, verified)
+    return _report(job, plan, wanted, source_facts, verified, drawings)
 
 
 def _edits(job: Job, plan: Plan, rate: int) -> Edits:
@@ -160,7 +165,9 @@ def _meter(job: Job) -> LoudnessMeter | None:
     return LoudnessMeter() if job.options.wants_loudness else None
 
 
-def _report(job: Job, plan: Plan, about: About, source: SoundFacts, verified: Verified) -> ConversionReport:
+def _report(
+    job: Job, plan: Plan, about: About, source: SoundFacts, verified: Verified, drawings: Drawings
+) -> ConversionReport:
     return ConversionReport(
         source=source,
         result=verified.facts,
@@ -171,6 +178,8 @@ def _report(job: Job, plan: Plan, about: About, source: SoundFacts, verified: Ve
             *missing(about, verified.about),
         ),
         versions=versions(),
+        source_waveform=drawings.of_source(),
+        result_waveform=drawings.of_result(),
     )
 
 

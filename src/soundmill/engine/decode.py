@@ -12,6 +12,7 @@ from av.packet import Packet
 
 from soundmill.engine.judge import Heard, Judge, is_counted_block
 from soundmill.engine.loudness import LoudnessMeter
+from soundmill.engine.peaks import PeakMeter
 from soundmill.engine.refuse import Refusing
 from soundmill.engine.salvage import Salvaging
 from soundmill.engine.source import Source, check_sound
@@ -24,11 +25,18 @@ class Decoding:
     """One pass over a source. After :meth:`frames` ended, the counts are those of the whole file."""
 
     def __init__(
-        self, source: Source, longest: timedelta, meter: LoudnessMeter | None = None, *, salvages: bool = False
+        self,
+        source: Source,
+        longest: timedelta,
+        meter: LoudnessMeter | None = None,
+        *,
+        peaks: PeakMeter | None = None,
+        salvages: bool = False,
     ) -> None:
-        """``meter`` hears all of it, if there is one. Damage is refused, unless this ``salvages`` what there is besides."""
+        """``meter`` and ``peaks`` get all of it, where they are given. Damage is refused, unless this ``salvages`` what there is besides."""
         self._source = source
         self._meter = meter
+        self._peaks = peaks
         self._longest_seconds = longest.total_seconds()
         self._heard = Heard()
         self._judge: Judge = (Salvaging if salvages else Refusing)(source, self._heard)
@@ -120,4 +128,6 @@ class Decoding:
             )
         if self._meter is not None:
             self._meter.add(frame)
+        if self._peaks is not None:
+            self._peaks.add(frame)
         return frame

@@ -35,6 +35,8 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     encoders: int = 1
     """How many processes may encode side by side, where the sound is long and its codec can be split."""
+    draws: bool = False
+    """Whether waveforms are wanted."""
 
     @property
     def result_path(self) -> Path:
@@ -54,6 +56,7 @@ class Job:
             "options": asdict(self.options),
             "limits": limits,
             "encoders": self.encoders,
+            "draws": self.draws,
         }
 
     @classmethod
@@ -69,4 +72,5 @@ class Job:
             options=ConversionOptions(**values["options"]),
             limits=Limits(**limits),
             encoders=values["encoders"],
+            draws=values["draws"],
         )

@@ -68,13 +68,13 @@ class Judge(Protocol):
         ...
 
 
-def missing_samples(source: Source, heard: Heard) -> int:
+def missing_samples(source: Source, sample_count: int, sample_rate: int) -> int:
     """How many samples a channel fewer than declared there are, beyond what is no sign of damage."""
     declared = source.declared_samples
     if declared is None:
         return 0
-    missing = declared - heard.sample_count
-    return missing if missing > shortfall_allowed(source.kind, heard.sample_rate) else 0
+    missing = declared - sample_count
+    return missing if missing > shortfall_allowed(source.kind, sample_rate) else 0
 
 
 def is_bare(kind: str) -> bool:

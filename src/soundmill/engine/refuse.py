@@ -63,15 +63,20 @@ class Refusing:
             raise no_sound(self._source, self._errors_since_sound)
         if not is_harmless_at_end(self._source.kind, self._errors_since_sound):
             raise self._damaged(f"{self._errors_since_sound} packets at the end", self._first_broken_byte)
-        missing = missing_samples(self._source, self._heard)
-        if missing:
-            declared = self._heard.sample_count + missing
-            raise ConversionError(
-                FailureCode.DAMAGED_INPUT,
-                f"The file ends early: it declares {exact_clock(declared / self._heard.sample_rate)} "
-                f"but holds {exact_clock(self._heard.seconds)}.",
-                detail_for_log=f"declared {declared} samples, decoded {self._heard.sample_count}",
-            )
+        check_declared(self._source, self._heard.sample_count, self._heard.sample_rate)
 
     def _damaged(self, detail: str, byte: int | None = None) -> ConversionError:
         return Damage(self._heard.seconds, byte, False, detail).error()
+
+
+def check_declared(source: Source, sample_count: int, sample_rate: int) -> None:
+    """Raises ``ConversionError`` with ``DAMAGED_INPUT`` where the file says that it holds more samples a channel than came out."""
+    missing = missing_samples(source, sample_count, sample_rate)
+    if missing:
+        declared = sample_count + missing
+        raise ConversionError(
+            FailureCode.DAMAGED_INPUT,
+            f"The file ends early: it declares {exact_clock(declared / sample_rate)} "
+            f"but holds {exact_clock(sample_count / sample_rate)}.",
+            detail_for_log=f"declared {declared} samples, decoded {sample_count}",
+        )

@@ -111,11 +111,12 @@ class Salvaging:
 
     def _missing_seconds(self) -> float:
         """At the end, against what the file declares; of a file that is cut off an estimate does."""
-        missing = missing_samples(self._source, self._heard) / self._heard.sample_rate
+        heard = self._heard
+        missing = missing_samples(self._source, heard.sample_count, heard.sample_rate) / heard.sample_rate
         damage, expected = self._source.damage, self._source.expected_seconds
         if missing or not damage or not damage.at_end or expected is None:
             return missing
-        missing = expected - self._heard.seconds
+        missing = expected - heard.seconds
         return missing if missing > _SAME_LENGTH_SECONDS else 0.0
 
     def _note(self, at: float, lost: float | None, *, filled: bool) -> None:

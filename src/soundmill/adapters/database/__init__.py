@@ -6,6 +6,7 @@ from soundmill.adapters.database.connection import Database, sqlite_url
 from soundmill.adapters.database.identity import DatabaseIdentity
 from soundmill.adapters.database.migrate import upgrade
 from soundmill.adapters.database.tasks import DatabaseTasks
+from soundmill.adapters.database.waveforms import DatabaseWaveforms
 
 __all__ = [
     "Database",
@@ -13,6 +14,7 @@ __all__ = [
     "DatabaseBoard",
     "DatabaseIdentity",
     "DatabaseTasks",
+    "DatabaseWaveforms",
     "sqlite_url",
     "upgrade",
 ]

@@ -16,12 +16,14 @@ from soundmill.service.ports.conversion import Converter
 from soundmill.service.ports.storage import Incoming, Storage, StorageMark, StorageRecord, StoredFile, Workbench
 from soundmill.service.ports.tasks import (
     FileIndex,
+    FilesWaveforms,
     Once,
     OnceMemory,
     Order,
     PageRequest,
     TaskStore,
     Watch,
+    WaveformIndex,
 )
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Converter",
     "Doorbell",
     "FileIndex",
+    "FilesWaveforms",
     "Incoming",
     "Once",
     "OnceMemory",
@@ -50,5 +53,6 @@ __all__ = [
     "Upkeep",
     "Wake",
     "Watch",
+    "WaveformIndex",
     "Workbench",
 ]
