@@ -65,6 +65,18 @@ def test_edits_are_kept_as_they_were_meant(ann: User) -> None:
     assert ann.call("PUT", f"/api/tasks/{task['id']}", json=again).status_code == 400
 
 
+def test_the_result_of_a_split_is_a_zip_until_it_is_converted_anew_without(ann: User) -> None:
+    sheet = "TRACK 01 AUDIO\nINDEX 01 00:00:00"
+    task = ann.upload(split="cue", cueSheet=sheet).get_json()
+    assert (task["newFormat"], task["resultName"]) == ("mp3", "song.zip")
+    assert task["options"] == {"split": "cue", "cueSheet": sheet}
+    whole = ann.call("PUT", f"/api/tasks/{task['id']}", json={"newFormat": "mp3"}).get_json()
+    assert whole["resultName"] == "song.mp3"
+    refused = ann.upload(split="cue", cueSheet="no sheet")
+    assert refused.status_code == 400
+    assert refused.get_json()["errors"][0]["field"] == "cueSheet"
+
+
 def test_several_formats_make_several_tasks_of_one_upload(ann: User, app: App) -> None:
     answer = ann.upload(newFormat=["mp3", "flac"])
     assert [task["newFormat"] for task in answer.get_json()["tasks"]] == ["mp3", "flac"]

@@ -44,6 +44,7 @@ def test_an_unknown_format_is_refused_with_the_known_ones(name: str) -> None:
             {"trimSilence": "on", "silenceThreshold": -50},
             ConversionOptions(trim_silence=True, silence_threshold=-50),
         ),
+        ("ogg", {"split": "silence", "shortestSilence": 2}, ConversionOptions(split="silence", shortest_silence=2)),
         ("ogg", {"onDamage": " Salvage"}, ConversionOptions(on_damage="salvage")),
     ],
 )
@@ -57,6 +58,9 @@ def test_good_options(format_name: str, options: dict[str, Any], parsed: Convers
         ("mp3", {"bitRate": 192}, ["bitRate"]),
         ("mp3", {"bitRate": "fast"}, ["bitRate"]),
         ("mp3", {"onDamage": "repair"}, ["onDamage"]),
+        ("mp3", {"split": "tracks"}, ["split"]),
+        ("mp3", {"split": "cue", "cueSheet": "TRACK 01 AUDIO"}, ["cueSheet"]),
+        ("mp3", {"split": "chapters", "cueSheet": "TRACK 01 AUDIO\nINDEX 01 00:00:00"}, ["cueSheet"]),
         ("mp3", {"trimSilence": "-60"}, ["trimSilence"]),
         (
             "mp3",

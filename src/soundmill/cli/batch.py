@@ -32,7 +32,7 @@ class Order:
 
     def result_of(self, source: Path) -> Path:
         """Where the result of ``source`` goes."""
-        return (self.directory or source.parent) / f"{source.stem}.{self.target.extension}"
+        return (self.directory or source.parent) / f"{source.stem}.{self.options.extension_for(self.target)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,12 @@ def convert(
     on_damage: Annotated[
         str | None, typer.Option(help="fail (unless set) or salvage: convert what can be decoded of a damaged file.")
     ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Into a ZIP of pieces: by chapters, cue (sheet) or silence.")
+    ] = None,
+    cue: Annotated[
+        Path | None, typer.Option(help="With --split cue: the sheet; the file's own unless set.", show_default=False)
+    ] = None,
     strip_tags: Annotated[bool, typer.Option("--strip-tags", help="Carry no tags, cover and chapters over.")] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Files at a time; all cores unless set.")
@@ -88,6 +94,8 @@ def convert(
             "tags": _tags(tag) if tag else None,
             "stripTags": strip_tags,
             "onDamage": on_damage,
+            "split": split,
+            "cueSheet": _text_of(cue) if cue else None,
         }
         order = Order(target, parse_options(target, given), conversion_limits(settings), output, overwrite)
         if gaps():
@@ -100,6 +108,15 @@ def convert(
             shown.done(done)
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _text_of(sheet: Path) -> str:
+    try:
+        return sheet.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return sheet.read_text("cp1252", errors="replace")  # what the programs of their time wrote
+    except OSError as error:
+        raise typer.BadParameter(f"{sheet}: {error.strerror}.", param_hint="--cue") from error
 
 
 def _tags(given: list[str]) -> dict[str, str]:

@@ -7,19 +7,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import soundfile
 from av.audio.frame import AudioFrame
 
 from soundmill import __version__
+from soundmill.engine.bundle import PartsEncoder, bundle, without_tail
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
+from soundmill.engine.divide import Part, check_all_written, parts, places
 from soundmill.engine.edit import Editor, Edits, make_edits
 from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
 from soundmill.engine.job import Job
 from soundmill.engine.loudness import LoudnessMeter
+from soundmill.engine.pauses import pieces_between_pauses
 from soundmill.engine.peaks import Drawings
 from soundmill.engine.plan import Plan, Sound, copy_plan, make_plan
 from soundmill.engine.remux import NotCopyable, copy_sound
@@ -36,6 +41,9 @@ from soundmill.engine.verify import Verified, check_edited, verify
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import ConversionReport, SoundFacts
 
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # in PyAV's stubs only
+
 _REPORT_SECONDS = 0.25
 # Encoding takes most of the time; verifying gets the rest of the progress bar.
 _ENCODING_SHARE = 0.95
@@ -49,7 +57,7 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
     with _open(job) as source:
         about = read_about(job.source, source.container, source.stream)
         copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
-        if source.damage is not None:
+        if source.damage is not None or job.options.is_split:
             copying = None
         report = None
         if copying is not None:
@@ -98,7 +106,8 @@ def _copied(
         verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits, _meter(job))
     except ConversionError:
         return None
-    return _report(job, plan, wanted, sound_facts(job.source, source, decoding, about), verified, drawings)
+    source_facts = sound_facts(job.source, source, decoding, about)
+    return _report(job, plan, source_facts, verified.facts, missing(wanted, verified.about), drawings)
 
 
 def _split(
@@ -122,41 +131,66 @@ def _encoded(
     sound: Iterator[AudioFrame] = chain([first], frames)
     edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
     wanted = edited_about(about, job.options, edits)
+    divided = _parts(job, plan, about, wanted, edits, first.sample_rate) if job.options.is_split else ()
     editor = None if edits is None else Editor(edits, plan)
     is_long = (source.expected_seconds or 0) >= SHORTEST_SPLIT_SECONDS
     try:
-        if crew is not None and is_long and can_be_split(plan):
-            encoder: Encoder = SplitEncoder(job.result_path, plan, wanted, crew)
+        if divided:
+            encoder: Encoder = PartsEncoder(job.directory, plan, divided)
+        elif crew is not None and is_long and can_be_split(plan):
+            encoder = SplitEncoder(job.result_path, plan, wanted, crew)
         else:
             encoder = open_encoder(job.result_path, plan, wanted)
         if editor is not None:
             sound = drawings.seen(editor.edited(sound))
-        encoded_samples = _encode(encoder, plan, sound)
+        encoded_samples = _encode(encoder, without_tail(plan) if divided else plan, sound)
     except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
         raise _encoding_error(error) from error
     if edits is not None and editor is not None:
         check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job))
-    return _report(job, plan, wanted, source_facts, verified, drawings)
+    if isinstance(encoder, PartsEncoder):
+        check_all_written(divided, len(encoder.written))
+        facts, lost = _bundled(job, plan, encoder)
+    else:
+        verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job))
+        facts, lost = verified.facts, missing(wanted, verified.about)
+    return _report(job, plan, source_facts, facts, lost, drawings)
+
+
+def _parts(job: Job, plan: Plan, about: About, wanted: About, edits: Edits | None, rate: int) -> tuple[Part, ...]:
+    def pauses() -> list[Chapter]:
+        with _another_pass(job) as decoding:
+            return pieces_between_pauses(edits or Edits(rate), job.options, plan, decoding.frames())
+
+    chapters = places(job.options, about, pauses)
+    return parts(chapters, job.options, wanted, edits, plan, job.target.extension)
+
+
+def _bundled(job: Job, plan: Plan, encoder: PartsEncoder) -> tuple[SoundFacts, tuple[str, ...]]:
+    def check(file: Path, samples: int) -> Verified:
+        return verify(file, job.target, plan, samples, job.limits, None)
+
+    return bundle(job.result_path, encoder.written, check)
+
+
+@contextmanager
+def _another_pass(job: Job) -> Iterator[Decoding]:
+    with _open(job) as source:
+        yield Decoding(source, job.limits.decoded, salvages=job.options.salvages)
 
 
 def _edits(job: Job, plan: Plan, rate: int) -> Edits:
-    @contextmanager
-    def another_pass() -> Iterator[Decoding]:
-        with _open(job) as source:
-            yield Decoding(source, job.limits.decoded, salvages=job.options.salvages)
-
     def measure(edits: Edits) -> Surveyed:
         meter = LoudnessMeter()
-        with another_pass() as decoding:
+        with _another_pass(job) as decoding:
             for frame in Editor(edits, plan).edited(decoding.frames()):
                 meter.add(frame)
             return Surveyed(decoding.sample_count, meter.result())
 
     edits = make_edits(job.options, rate)
     if job.options.trim_silence:
-        with another_pass() as decoding:
+        with _another_pass(job) as decoding:
             edits = without_silent_ends(edits, job.options, plan, decoding.frames())
     return settle(edits, job.options, measure)
 
@@ -166,17 +200,12 @@ def _meter(job: Job) -> LoudnessMeter | None:
 
 
 def _report(
-    job: Job, plan: Plan, about: About, source: SoundFacts, verified: Verified, drawings: Drawings
+    job: Job, plan: Plan, source: SoundFacts, result: SoundFacts, lost: tuple[str, ...], drawings: Drawings
 ) -> ConversionReport:
     return ConversionReport(
         source=source,
-        result=verified.facts,
-        not_carried=(
-            *told(source.damage),
-            *plan.losses,
-            *unreached(job.options, verified.facts.loudness),
-            *missing(about, verified.about),
-        ),
+        result=result,
+        not_carried=(*told(source.damage), *plan.losses, *unreached(job.options, result.loudness), *lost),
         versions=versions(),
         source_waveform=drawings.of_source(),
         result_waveform=drawings.of_result(),

@@ -41,7 +41,7 @@ class Job:
     @property
     def result_path(self) -> Path:
         """Where the result is once it is verified."""
-        return self.directory / f"result.{self.target.extension}"
+        return self.directory / f"result.{self.options.extension_for(self.target)}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -14,8 +14,6 @@ from soundmill.model.options import ConversionOptions
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
 
-_MILLISECOND = AVRational(1, 1000)
-
 
 def edited_about(about: About, options: ConversionOptions, edits: Edits | None = None) -> About:
     """Tags as asked for, and chapters where their sound went with ``edits``."""
@@ -27,11 +25,12 @@ def edited_about(about: About, options: ConversionOptions, edits: Edits | None =
         if text.strip():
             tags[tag_name(name)] = text
     is_moved = edits is not None and (edits.start or edits.end is not None or edits.tempo != 1)
-    chapters = tuple(_moved(about.chapters, edits)) if edits and is_moved else about.chapters
+    chapters = moved_chapters(about.chapters, edits) if edits and is_moved else about.chapters
     return replace(about, tags=tags, chapters=chapters)
 
 
-def _moved(chapters: tuple[Chapter, ...], edits: Edits) -> list[Chapter]:
+def moved_chapters(chapters: tuple[Chapter, ...], edits: Edits) -> tuple[Chapter, ...]:
+    """Where their sound went with ``edits``, exact to the sample; those of which nothing is left are left out."""
     first, tempo = edits.start / edits.rate, edits.tempo
     last = None if edits.end is None else edits.end / edits.rate
     kept: list[Chapter] = []
@@ -39,6 +38,6 @@ def _moved(chapters: tuple[Chapter, ...], edits: Edits) -> list[Chapter]:
         start, end = float(each["start"] * each["time_base"]), float(each["end"] * each["time_base"])
         end = end if last is None else min(end, last)
         if max(start, first) < end:
-            begins, ends = (round((max(0.0, at - first)) / tempo * 1000) for at in (start, end))
-            kept.append({**each, "start": begins, "end": ends, "time_base": _MILLISECOND})
-    return kept
+            begins, ends = (round((max(0.0, at - first)) / tempo * edits.rate) for at in (start, end))
+            kept.append({**each, "start": begins, "end": ends, "time_base": AVRational(1, edits.rate)})
+    return tuple(kept)

@@ -33,8 +33,8 @@ from soundmill.model.conversion import ConversionError, FailureCode
 
 _LONGEST_MESSAGE_BYTES = 8 << 20
 _READ_BYTES = 1 << 16
-# Those in which tags are written.
-_ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be")
+# Those in which tags and the names in a ZIP are written.
+_ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp437")
 
 
 def main(descriptor: int, parent: int) -> None:

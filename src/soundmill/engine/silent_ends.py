@@ -26,7 +26,7 @@ def without_silent_ends(edits: Edits, options: ConversionOptions, plan: Plan, fr
     cut = Editor(Edits(edits.rate, edits.start, edits.end, only_cut=True), plan)
     first, last, position = None, 0, 0
     for frame in cut.edited(frames):
-        loud = _loud_samples(frame, threshold)
+        loud = loud_samples(frame, threshold)
         if loud.size:
             first = position + int(loud[0]) if first is None else first
             last = position + int(loud[-1])
@@ -41,7 +41,7 @@ def without_silent_ends(edits: Edits, options: ConversionOptions, plan: Plan, fr
     return replace(edits, start=edits.start + begin, end=edits.start + end)
 
 
-def _loud_samples(frame: AudioFrame, threshold: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def loud_samples(frame: AudioFrame, threshold: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """The numbers of those that reach ``threshold`` (dBFS) in a channel."""
     samples = frame.to_ndarray()
     if samples.dtype == np.uint8:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from soundmill.model.cue import parse_cue
+
 LONGEST_SECONDS = 360_000.0
 MOST_TAGS, LONGEST_TAG_NAME, LONGEST_TAG_TEXT = 100, 100, 10_000
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
@@ -47,7 +49,12 @@ class Choice:
 
 
 CHOICES: Mapping[str, Choice] = MappingProxyType(
-    {"onDamage": Choice(("fail", "salvage"), "What becomes of a source that is damaged")}
+    {
+        "onDamage": Choice(("fail", "salvage"), "What becomes of a source that is damaged"),
+        "split": Choice(
+            ("no", "chapters", "cue", "silence"), "Where the source is divided into pieces, which come in one ZIP"
+        ),
+    }
 )
 """By their JSON names."""
 
@@ -68,8 +75,8 @@ EDIT_RANGES: Mapping[str, NumberRange] = MappingProxyType(
 )
 """By their JSON names. ``tags`` and those that are true or false are no numbers."""
 
-DEFAULT_SILENCE_THRESHOLD, DEFAULT_SHORTEST_SILENCE = -60.0, 0.1
-"""In dBFS: below the hiss of a quiet room, above dither. In seconds: shorter than a breath."""
+DEFAULT_SILENCE_THRESHOLD, DEFAULT_SHORTEST_SILENCE, DEFAULT_SHORTEST_PAUSE = -60.0, 0.1, 1.0
+"""In dBFS: below the hiss of a quiet room, above dither. In seconds: shorter than a breath, and than a pause between pieces."""
 
 
 def parse_number(raw: object) -> float:
@@ -90,6 +97,15 @@ def parse_flag(raw: object) -> bool | None:
     if text in _FALSE:
         return None
     raise ValueError(text)
+
+
+def parse_sheet(raw: object) -> str:
+    """The text of a cue sheet that can be followed. Raises ``ValueError`` with a sentence."""
+    text = str(raw)
+    if not _is_storable(text):
+        raise ValueError("This has characters that are none.")
+    parse_cue(text)
+    return text
 
 
 def parse_tags(raw: object) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from soundmill.model.edits import CHOICES, EDIT_RANGES, parse_flag, parse_number, parse_tags
+from soundmill.model.edits import CHOICES, EDIT_RANGES, parse_flag, parse_number, parse_sheet, parse_tags
 from soundmill.model.errors import FieldError, InvalidOptions
 from soundmill.model.formats import ANY_SAMPLE_RATE, TargetFormat
 
@@ -41,6 +41,8 @@ class ConversionOptions:
     strip_tags: bool | None = None
     measure_loudness: bool | None = None
     on_damage: str | None = None
+    split: str | None = None
+    cue_sheet: str | None = None
 
     @property
     def changes_samples(self) -> bool:
@@ -49,6 +51,15 @@ class ConversionOptions:
             None,
             1,
         )
+
+    @property
+    def is_split(self) -> bool:
+        """True when the result is a ZIP of pieces."""
+        return self.split not in (None, "no")
+
+    def extension_for(self, target: TargetFormat) -> str:
+        """Of the result's name, without a dot."""
+        return "zip" if self.is_split else target.extension
 
     @property
     def salvages(self) -> bool:
@@ -93,6 +104,8 @@ OPTION_NAMES: Mapping[str, str] = {
     "stripTags": "strip_tags",
     "measureLoudness": "measure_loudness",
     "onDamage": "on_damage",
+    "split": "split",
+    "cueSheet": "cue_sheet",
 }
 
 
@@ -131,6 +144,8 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
 def _parsed(json: str, raw: object) -> object:
     if json == "tags":
         return parse_tags(raw)
+    if json == "cueSheet":
+        return parse_sheet(raw)
     if json in _FLAGS:
         return parse_flag(raw)
     if json in CHOICES:
@@ -141,7 +156,7 @@ def _parsed(json: str, raw: object) -> object:
 
 
 def _misunderstood(json: str, raw: object, error: Exception) -> str:
-    if json == "tags":
+    if json in ("tags", "cueSheet"):
         return str(error)
     if json in CHOICES:
         return f"{CHOICES[json].meaning}: {' or '.join(CHOICES[json].values)}."
@@ -199,8 +214,12 @@ def _edit_complaints(options: ConversionOptions) -> list[FieldError]:
         found.append(FieldError("truePeak", "It belongs to loudness: give that too."))
     of_silence = ("silenceThreshold", "shortestSilence")
     homeless = [each for each in of_silence if getattr(options, OPTION_NAMES[each]) is not None]
-    if homeless and not options.trim_silence:
-        found += [FieldError(each, "It belongs to trimSilence: give that too.") for each in homeless]
+    if homeless and not (options.trim_silence or options.split == "silence"):
+        found += [
+            FieldError(each, "It belongs to trimSilence or split=silence: give one of them too.") for each in homeless
+        ]
+    if options.cue_sheet is not None and options.split != "cue":
+        found.append(FieldError("cueSheet", "It belongs to split=cue: give that too."))
     return found
 
 

@@ -56,6 +56,7 @@ function editFields(edits) {
     ["End at second", make("input", { ...seconds(edits.trimEnd), name: "trimEnd", placeholder: "end" })],
     ["Silence at the ends", choice("trimSilence", [["true", "cut off"]], "stays")],
     ["Loudness", choice("loudness", levels, "as it is")],
+    ["Into pieces", choice("split", [["chapters", "by chapters"], ["cue", "by the cue sheet in it"], ["silence", "at pauses"]], "no")],
     ["Damaged files", choice("onDamage", [["salvage", "give what can be read"]], "are refused")],
   ];
 }
