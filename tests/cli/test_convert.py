@@ -80,6 +80,19 @@ def test_a_file_is_divided_by_a_cue_sheet(song: Path, tmp_path: Path) -> None:
         assert archive.namelist() == ["01 Eins.wav", "02 Fünf.wav"]
 
 
+def test_files_are_joined(song: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "other.flac", music(0.7))
+    ran = converted("--join", song, other, "--to", "flac")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert soundfile.info(tmp_path / "song (joined).flac").frames == round(1.2 * RATE)
+    assert names(tmp_path) == {"song.wav", "other.flac", "song (joined).flac"}
+    again = converted("--join", song, other, "--to", "flac")
+    assert (again.returncode, "--overwrite" in again.stderr) == (1, True)
+    assert converted("--join", song, other, "--to", "mp3", "--gain", "3").returncode == 2
+    for files in ([song], [song, tmp_path / "gone.wav"]):
+        assert converted("--join", *files, "--to", "mp3").returncode == 1
+
+
 def test_a_damaged_file_is_salvaged_and_cut_off_silence_goes(song: Path, tmp_path: Path) -> None:
     song.write_bytes(song.read_bytes()[:-20_000])
     ran = converted(song, "--to", "flac")

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from soundmill.cli.batch import Batch, Done, Order
 from soundmill.cli.complaints import told_in_one_line
+from soundmill.cli.join import join_files
 
 SOME_FAILED = 1
 
@@ -58,6 +59,7 @@ def convert(
         Path | None, typer.Option(help="With --split cue: the sheet; the file's own unless set.", show_default=False)
     ] = None,
     strip_tags: Annotated[bool, typer.Option("--strip-tags", help="Carry no tags, cover and chapters over.")] = False,
+    join: Annotated[bool, typer.Option("--join", help="All files into one, in this order, a chapter each.")] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Files at a time; all cores unless set.")
     ] = None,
@@ -69,7 +71,7 @@ def convert(
         from soundmill.app import conversion_limits, load_settings, open_mill
         from soundmill.engine import cores, gaps
         from soundmill.model.formats import target_format
-        from soundmill.model.options import parse_options
+        from soundmill.model.options import check_joinable, parse_options
 
         settings = load_settings()
         target = target_format(to)
@@ -98,8 +100,15 @@ def convert(
             "cueSheet": _text_of(cue) if cue else None,
         }
         order = Order(target, parse_options(target, given), conversion_limits(settings), output, overwrite)
+        if join:
+            check_joinable(order.options)
         if gaps():
             open_mill(settings).close()  # refuses here, once, if it must
+    if join:
+        with _shown(1, quiet=quiet) as shown:
+            done = join_files(files, order, lambda: open_mill(settings), shown.progress)
+            shown.done(done)
+        raise typer.Exit(0 if done.result else SOME_FAILED)
     failed = 0
     with _shown(len(files), quiet=quiet) as shown:
         batch = Batch(order, jobs or cores(), lambda: open_mill(settings), shown.progress)

@@ -23,6 +23,7 @@ from soundmill.engine.edit import Editor, Edits, make_edits
 from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
 from soundmill.engine.job import Job
+from soundmill.engine.join import Joined, check_length, common_about, common_facts, common_sound, left_behind
 from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.pauses import pieces_between_pauses
 from soundmill.engine.peaks import Drawings
@@ -54,6 +55,8 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
 
     A ``crew`` encodes what is long, piece by piece side by side. Raises ``ConversionError``; a result that is there then is worth nothing.
     """
+    if job.following:
+        return _joined(job, on_progress)
     with _open(job) as source:
         about = read_about(job.source, source.container, source.stream)
         copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
@@ -156,6 +159,47 @@ def _encoded(
         verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job))
         facts, lost = verified.facts, missing(wanted, verified.about)
     return _report(job, plan, source_facts, facts, lost, drawings)
+
+
+def _joined(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
+    """A first pass tells how long each source is: chapters stand before the sound in most formats."""
+    joined = [_heard(job, path, name) for path, name in zip(job.sources, job.names, strict=True)]
+    check_length(joined, job.limits.decoded)
+    plan = make_plan(common_sound([each.sound for each in joined]), job.target, job.options)
+    about = common_about(joined, plan.sample_rate)
+    wanted = edited_about(about, job.options)
+    facts = common_facts(joined, about)
+    try:
+        encoder = open_encoder(job.result_path, plan, wanted)
+        encoded_samples = _encode(encoder, plan, _one_by_one(job, facts.duration, on_progress))
+    except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
+        raise _encoding_error(error) from error
+    if all(each.facts.sample_rate == plan.sample_rate for each in joined):
+        check_edited(facts.sample_count, encoded_samples - plan.silent_tail)
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None)
+    lost = (*left_behind(joined), *missing(wanted, verified.about))
+    return _report(job, plan, facts, verified.facts, lost, Drawings(is_wanted=False))
+
+
+def _heard(job: Job, path: Path, name: str) -> Joined:
+    with open_source(path, although_damaged=job.options.salvages) as source:
+        about = read_about(path, source.container, source.stream)
+        decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
+        frames = decoding.frames()
+        sound = _sound(source, next(frames))
+        for _ in frames:
+            pass
+        return Joined(sound, sound_facts(path, source, decoding, about), about, name)
+
+
+def _one_by_one(job: Job, total_seconds: float, on_progress: Callable[[float], None]) -> Iterator[AudioFrame]:
+    done = 0.0
+    for path in job.sources:
+        with open_source(path, although_damaged=job.options.salvages) as source:
+            decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
+            yield from decoding.frames()
+        done += decoding.seconds
+        on_progress(_ENCODING_SHARE * min(1.0, done / total_seconds))
 
 
 def _parts(job: Job, plan: Plan, about: About, wanted: About, edits: Edits | None, rate: int) -> tuple[Part, ...]:

@@ -38,6 +38,16 @@ class Job:
     draws: bool = False
     """Whether waveforms are wanted."""
 
+    following: tuple[Path, ...] = ()
+    """Sources that are joined: their sounds follow on that of ``source``."""
+    names: tuple[str, ...] = ()
+    """What all joined sources are called where they have no title."""
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """All that is read."""
+        return (self.source, *self.following)
+
     @property
     def result_path(self) -> Path:
         """Where the result is once it is verified."""
@@ -57,6 +67,8 @@ class Job:
             "limits": limits,
             "encoders": self.encoders,
             "draws": self.draws,
+            "following": [str(each) for each in self.following],
+            "names": list(self.names),
         }
 
     @classmethod
@@ -73,4 +85,6 @@ class Job:
             limits=Limits(**limits),
             encoders=values["encoders"],
             draws=values["draws"],
+            following=tuple(Path(each) for each in values["following"]),
+            names=tuple(values["names"]),
         )

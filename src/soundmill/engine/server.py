@@ -132,7 +132,7 @@ def _run(job: Job, descriptor: int, server: int) -> None:
         # Afterwards it can't fork any more.
         crew = Crew.fork(job.encoders, job.limits) if is_worth_a_crew(job) else None
         say = _speaker(descriptor)
-        confine(job.source, job.directory, job.limits)
+        confine(job.sources, job.directory, job.limits)
         _convert(job, say, crew)
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may escape into the server's loop

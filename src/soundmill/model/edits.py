@@ -40,6 +40,11 @@ class Choice:
     values: tuple[str, ...]
     meaning: str
 
+    @property
+    def spoken(self) -> str:
+        """All of them, in a sentence."""
+        return f"{', '.join(self.values[:-1])} or {self.values[-1]}"
+
     def parse(self, raw: object) -> str:
         """The word that ``raw`` is, whatever its case. Raises ``ValueError``."""
         word = str(raw).strip().lower()

@@ -141,6 +141,22 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
     raise InvalidOptions(f"These options don't fit {target.title}. {complaints}", tuple(errors))
 
 
+def check_joinable(options: ConversionOptions) -> None:
+    """Raises ``InvalidOptions`` for what is about one source, where several are joined."""
+    about_one = [
+        json
+        for json, name in OPTION_NAMES.items()
+        if getattr(options, name) is not None
+        and (json in EDIT_RANGES or json in ("trimSilence", "split", "cueSheet", "measureLoudness"))
+    ]
+    if about_one:
+        errors = tuple(
+            FieldError(each, "It is about one source. Join first, then convert the result with it.")
+            for each in about_one
+        )
+        raise InvalidOptions(f"Joined sources can't have these options: {', '.join(about_one)}.", errors)
+
+
 def _parsed(json: str, raw: object) -> object:
     if json == "tags":
         return parse_tags(raw)
@@ -159,7 +175,7 @@ def _misunderstood(json: str, raw: object, error: Exception) -> str:
     if json in ("tags", "cueSheet"):
         return str(error)
     if json in CHOICES:
-        return f"{CHOICES[json].meaning}: {' or '.join(CHOICES[json].values)}."
+        return f"{CHOICES[json].meaning}: {CHOICES[json].spoken}."
     return f"“{str(raw)[:40]}” is {'neither true nor false' if json in _FLAGS else 'not a number'}."
 
 
