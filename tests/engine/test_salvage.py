@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
+from soundmill.engine.flac import renumbered
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import Hole
 from tests.engine.conftest import Convert
@@ -185,3 +187,16 @@ def test_however_it_is_damaged_it_ends_clearly(
         else:
             assert made.report.result.sample_count == made.report.source.sample_count
             assert made.report.source.duration < 4 * SECONDS
+
+
+def test_frame_numbers_that_leap_are_no_damage_where_no_sample_is_missing(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path]
+) -> None:
+    """Some programs put FLAC files together without numbering their frames anew."""
+    data = whole("flac").read_bytes()
+    with av.open(str(whole("flac"))) as opened:
+        frames = [bytes(packet) for packet in opened.demux(opened.streams.audio[0]) if packet.size]
+    numbered = [each if at < 30 else renumbered(each, at + 7) for at, each in enumerate(frames)]
+    leaping = tmp_path / "a.flac"
+    leaping.write_bytes(data[: data.index(frames[0])] + b"".join(numbered))
+    assert np.array_equal(decoded(convert(leaping, "wav").path), decoded(whole("flac")))

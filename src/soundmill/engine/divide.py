@@ -22,7 +22,9 @@ from soundmill.model.options import ConversionOptions
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
 
-_MOST_PARTS = 999
+MOST_PARTS = 999
+"""In one ZIP."""
+
 _CUE_UNITS = 75
 # What no file system of today's takes in a name, and what would begin a directory.
 _SPECIAL = str.maketrans(dict.fromkeys('/\\:*?"<>|', "-"))
@@ -48,8 +50,8 @@ def places(options: ConversionOptions, about: About, find_pauses: Callable[[], l
         found = about.chapters
         if not found:
             raise _unsuitable("This file has no chapters by which it could be divided.")
-    if len(found) > _MOST_PARTS:
-        raise _unsuitable(f"This file would be divided into {len(found)} pieces: there can be {_MOST_PARTS}.")
+    if len(found) > MOST_PARTS:
+        raise _unsuitable(f"This file would be divided into more than {MOST_PARTS} pieces.")
     return found
 
 

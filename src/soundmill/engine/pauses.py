@@ -9,6 +9,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.rational import AVRational
 
+from soundmill.engine.divide import MOST_PARTS
 from soundmill.engine.edit import Editor, Edits
 from soundmill.engine.plan import Plan
 from soundmill.engine.silent_ends import loud_samples
@@ -34,6 +35,8 @@ def pieces_between_pauses(
         pauses = np.flatnonzero(np.diff(heard) > shortest)
         begins += [(int(heard[each]) + 1 + int(heard[each + 1])) // 2 for each in pauses]
         position += frame.samples
+        if len(begins) > MOST_PARTS:
+            break
     ends = [*begins[1:], position]
     return [
         {"id": number, "start": begin, "end": end, "time_base": AVRational(1, edits.rate), "metadata": {}}

@@ -29,6 +29,7 @@ class Refusing:
         self._errors_since_sound = 0
         self._first_broken_byte: int | None = None
         self._timeline = Timeline(source, heard)
+        self._leap: ConversionError | None = None
 
     def packet(self, packet: Packet[AudioStream]) -> None:
         """See :class:`~soundmill.engine.judge.Judge`."""
@@ -52,9 +53,8 @@ class Refusing:
             if not at_start or self._errors_since_sound > MOST_EDGE_ERRORS:
                 raise self._damaged(f"{self._errors_since_sound} packets", self._first_broken_byte)
             self._errors_since_sound, self._first_broken_byte = 0, None
-        if self._source.kind == "flac" and not self._timeline.begin(frame) and self._timeline.leap_before(frame):
-            # FFmpeg leaves out FLAC frames whose checksum is wrong, and says nothing; the next one tells its number.
-            raise self._damaged(f"the next frame is at {frame.time} s")
+        if self._source.kind == "flac" and self._leap is None:
+            self._note_leap(frame)
         return iter(())
 
     def end(self) -> None:
@@ -63,7 +63,17 @@ class Refusing:
             raise no_sound(self._source, self._errors_since_sound)
         if not is_harmless_at_end(self._source.kind, self._errors_since_sound):
             raise self._damaged(f"{self._errors_since_sound} packets at the end", self._first_broken_byte)
+        if self._leap is not None and self._source.declared_samples != self._heard.sample_count:
+            raise self._leap
         check_declared(self._source, self._heard.sample_count, self._heard.sample_rate)
+
+    def _note_leap(self, frame: AudioFrame) -> None:
+        """FFmpeg leaves out FLAC frames whose checksum is wrong, and says nothing; the next one tells its number.
+
+        Whether it is the number that is wrong is known at the end.
+        """
+        if not self._timeline.begin(frame) and self._timeline.leap_before(frame):
+            self._leap = self._damaged(f"the next frame is at {frame.time} s")
 
     def _damaged(self, detail: str, byte: int | None = None) -> ConversionError:
         return Damage(self._heard.seconds, byte, False, detail).error()
