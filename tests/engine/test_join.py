@@ -20,6 +20,8 @@ from soundmill.model.options import ConversionOptions, check_joinable
 from tests.engine.test_options import shown_chapters
 from tests.sounds import RATE, decoded, encoded, music, probed, write
 
+SLOW = pytest.mark.slow
+
 type Join = Callable[..., Converted]
 
 
@@ -49,20 +51,22 @@ def two(tmp_path: Path) -> list[Path]:
     return [write(tmp_path / "one.wav", music(1.3)), write(tmp_path / "two.wav", music(0.9, seed=2))]
 
 
-@pytest.mark.parametrize("to", ["wav", "flac", "alac", "aiff", "mka"])
+@pytest.mark.parametrize("to", ["wav", "flac", *(pytest.param(each, marks=SLOW) for each in ("alac", "aiff", "mka"))])
 def test_joined_sounds_are_exact(two: list[Path], join: Join, to: str) -> None:
     made = join(two, to)
     assert np.array_equal(decoded(made.path), np.concatenate([decoded(each) for each in two]))
     assert made.report.source.duration == made.report.result.duration == pytest.approx(2.2)
 
 
-@pytest.mark.parametrize("to", ["mp3", "ogg", "opus", "wma", "aac"])
+@pytest.mark.parametrize("to", ["mp3", "wma", *(pytest.param(each, marks=SLOW) for each in ("ogg", "opus", "aac"))])
 def test_lossy_results_have_the_whole_length(two: list[Path], join: Join, to: str) -> None:
     made = join(two, to)
     assert made.report.result.duration == pytest.approx(2.2, abs=0.1 if to in ("wma", "aac") else 1 / RATE)
 
 
-@pytest.mark.parametrize("to", ["m4a", "alac", "mka", "mp3", "opus", "flac"])
+@pytest.mark.parametrize(
+    "to", ["m4a", "mp3", *(pytest.param(each, marks=SLOW) for each in ("alac", "mka", "opus", "flac"))]
+)
 def test_each_source_is_a_chapter(tmp_path: Path, two: list[Path], join: Join, to: str) -> None:
     titled = encoded(tmp_path, "three.flac", "-metadata", "title=Drei", samples=music(0.5))
     made = join([*two, titled], to)

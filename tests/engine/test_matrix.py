@@ -167,8 +167,7 @@ def test_better_quality_makes_larger_files(tmp_path: Path, convert: Convert) -> 
     )
 
 
-@pytest.mark.parametrize("rate", [44_100, 22_050, 8_000])
-@pytest.mark.parametrize("over", [1, 15, 46, 47, 300])
+@pytest.mark.parametrize(("rate", "over"), [(44_100, 1), (44_100, 46), (44_100, 47), (22_050, 15), (8_000, 15)])
 def test_the_end_of_an_mp3_is_exact_wherever_its_last_frame_begins(
     tmp_path: Path, convert: Convert, rate: int, over: int
 ) -> None:

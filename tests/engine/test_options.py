@@ -87,7 +87,7 @@ def with_silence(before: float, after: float, level: float = 0.0) -> Samples:
     return noise
 
 
-@pytest.mark.parametrize("to", ["wav", "flac", "alac"])
+@pytest.mark.parametrize("to", ["flac", pytest.param("wav", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT"])
 def test_silence_at_the_ends_goes_to_the_sample(tmp_path: Path, convert: Convert, to: str, subtype: str) -> None:
     source = write(
@@ -99,7 +99,9 @@ def test_silence_at_the_ends_goes_to_the_sample(tmp_path: Path, convert: Convert
     assert np.allclose(decoded(made.path), decoded(source)[begin : begin + 2 * RATE], atol=2 * _LSB)
 
 
-@pytest.mark.parametrize("to", ["mp3", "ogg", "opus", "m4a", "flac"])
+@pytest.mark.parametrize(
+    "to", ["mp3", *(pytest.param(each, marks=pytest.mark.slow) for each in ("ogg", "opus", "m4a", "flac"))]
+)
 def test_silence_is_cut_off_a_copyable_source_too(tmp_path: Path, convert: Convert, to: str) -> None:
     copyable = convert(write(tmp_path / "a.wav", with_silence(0.5, 0.5)), to).path
     made = convert(copyable, to, trim_silence=True)

@@ -17,6 +17,7 @@ from tests.engine.conftest import Convert
 from tests.engine.test_options import with_chapters
 from tests.sounds import RATE, Samples, decoded, encoded, ffmpeg, jpeg, music, write
 
+REST = ("wav", "alac", "aiff", "opus", "m4a", "aac", "wma", "mka", "webm")
 SHEET = """FILE "a.wav" WAVE
 TRACK 01 AUDIO
 TITLE "One: a/b"
@@ -51,9 +52,7 @@ def told(path: Path) -> dict[str, str]:
     return {name.lower(): text for name, text in tags.items()}
 
 
-@pytest.mark.parametrize(
-    "to", ["mp3", "wav", "flac", "alac", "aiff", "ogg", "opus", "m4a", "aac", "wma", "mka", "webm"]
-)
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", *(pytest.param(each, marks=pytest.mark.slow) for each in REST)])
 def test_chapters_become_files(tmp_path: Path, convert: Convert, to: str) -> None:
     source = with_chapters(tmp_path, music(4.0))
     made = convert(source, to, split="chapters")
