@@ -7,8 +7,9 @@ import itertools
 from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseTasks
 from soundmill.model.formats import target_format
 from soundmill.model.options import ConversionOptions
-from soundmill.model.sound import ConversionReport, Loudness, SoundFacts
+from soundmill.model.sound import ConversionReport, Hole, Loudness, SoundFacts
 from soundmill.model.tasks import TaskView
+from soundmill.model.waveform import Waveform
 from soundmill.service.ports import Order, StoredFile
 
 _numbers = itertools.count(1)
@@ -23,8 +24,12 @@ FACTS = SoundFacts(
     sample_count=72_000,
     tags={"title": "Ω"},
     loudness=Loudness(-16.2, 5.1, -1.3),
+    damage=(Hole(0.5, 0.104, filled=True), Hole(1.5, None, filled=False)),
 )
-REPORT = ConversionReport(FACTS, FACTS, not_carried=("cover",), versions={"ffmpeg": "9"})
+WAVEFORM = Waveform(48_000, 256, bytes(range(200)))
+REPORT = ConversionReport(
+    FACTS, FACTS, not_carried=("cover",), versions={"ffmpeg": "9"}, source_waveform=WAVEFORM, result_waveform=None
+)
 
 
 def stored_file() -> StoredFile:

@@ -31,6 +31,7 @@ from soundmill.adapters.database import (
     DatabaseIdentity,
     DatabaseTasks,
     DatabaseUsage,
+    DatabaseWaveforms,
     sqlite_url,
     upgrade,
 )
@@ -44,6 +45,7 @@ from soundmill.adapters.storage import (
     DirectoryMark,
     DirectoryStorage,
     DirectoryWorkbench,
+    Layout,
 )
 from soundmill.engine import Limits, Mill
 from soundmill.lifeline import in_own_process
@@ -54,7 +56,16 @@ from soundmill.service.accounts import Accounts
 from soundmill.service.belonging import Belonging
 from soundmill.service.feed import Feed
 from soundmill.service.health import Health
-from soundmill.service.ports import Board, Doorbell, QueueGauge, Storage, StorageMark, UsageLedger, Workbench
+from soundmill.service.ports import (
+    Board,
+    Doorbell,
+    QueueGauge,
+    Storage,
+    StorageMark,
+    UsageLedger,
+    WaveformIndex,
+    Workbench,
+)
 from soundmill.service.retention import Retention
 from soundmill.service.sweep import Janitor, JanitorRule
 from soundmill.service.tasks import Tasks
@@ -101,13 +112,15 @@ class App:
 
     def upgrade_database(self) -> None:
         """Apply the migrations that are missing; several may do so at once. Raises ``Unreachable`` without a database."""
-        if path := self.settings.sqlite_path:
-            DirectoryStorage(path.parent)  # makes the directory, or says why it can't
+        if self.settings.sqlite_path:
+            self._make_data_directory()
         upgrade(self.database)
 
     def _make_data_directory(self) -> None:
-        # The directory's storage makes it. With a bucket and servers for all else nothing is kept on this machine.
-        if self._bucket and (self.settings.sqlite_path or not self.settings.effective_broker_url):
+        # With a bucket and servers for all else nothing is kept on this machine.
+        if self._bucket is None:
+            Layout.prepared(self.settings.data_dir)
+        elif self.settings.sqlite_path or not self.settings.effective_broker_url:
             self.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @cached_property
@@ -235,6 +248,11 @@ class App:
     def tasks(self) -> Tasks:
         """The use cases of tasks."""
         return Tasks(self._task_rows, self._task_rows, self.storage, self.doorbell)
+
+    @cached_property
+    def waveforms(self) -> WaveformIndex:
+        """What sounds look like."""
+        return DatabaseWaveforms(self.database)
 
     @cached_property
     def watcher(self) -> Watcher:

@@ -50,13 +50,32 @@ def test_edits_are_kept_as_they_were_meant(ann: User) -> None:
         "trimStart": "1.5",
         "loudness": "-16",
         "stripTags": "true",
+        "onDamage": "Salvage",
         "tags": '{"Title": "A", "comment": ""}',
     }
     task = ann.upload(**edits).get_json()
-    kept = {"trimStart": 1.5, "loudness": -16.0, "stripTags": True, "tags": {"title": "A", "comment": ""}}
+    kept: dict[str, Any] = {
+        "trimStart": 1.5,
+        "loudness": -16.0,
+        "stripTags": True,
+        "tags": {"title": "A", "comment": ""},
+    }
+    kept["onDamage"] = "salvage"
     assert kept.items() <= task["options"].items()
     again = {"newFormat": "ogg", "options": {**kept, "trimStart": -1}}
     assert ann.call("PUT", f"/api/tasks/{task['id']}", json=again).status_code == 400
+
+
+def test_the_result_of_a_split_is_a_zip_until_it_is_converted_anew_without(ann: User) -> None:
+    sheet = "TRACK 01 AUDIO\nINDEX 01 00:00:00"
+    task = ann.upload(split="cue", cueSheet=sheet).get_json()
+    assert (task["newFormat"], task["resultName"]) == ("mp3", "song.zip")
+    assert task["options"] == {"split": "cue", "cueSheet": sheet}
+    whole = ann.call("PUT", f"/api/tasks/{task['id']}", json={"newFormat": "mp3"}).get_json()
+    assert whole["resultName"] == "song.mp3"
+    refused = ann.upload(split="cue", cueSheet="no sheet")
+    assert refused.status_code == 400
+    assert refused.get_json()["errors"][0]["field"] == "cueSheet"
 
 
 def test_several_formats_make_several_tasks_of_one_upload(ann: User, app: App) -> None:
@@ -272,6 +291,7 @@ def test_every_format_is_described(client: FlaskClient) -> None:
             "minimum": -70.0, "maximum": -5.0, "unit": "LUFS", "meaning": "Integrated loudness of the result (EBU R 128)",
             "isWhole": False,
         }  # fmt: skip
+        assert each["choices"]["onDamage"]["values"] == ["fail", "salvage"]
 
 
 def test_health_tells_the_truth(client: FlaskClient, app: App, monkeypatch: pytest.MonkeyPatch) -> None:

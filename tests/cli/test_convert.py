@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,42 @@ def test_sound_and_tags_are_edited(song: Path, tmp_path: Path) -> None:
     assert quiet.returncode == 0, quiet.stderr
     loud = soundfile.read(song)[0]
     assert np.std(soundfile.read(tmp_path / "quiet" / "song.wav")[0]) == pytest.approx(np.std(loud) * 0.5012, rel=1e-3)
+
+
+def test_a_file_is_divided_by_a_cue_sheet(song: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "a.cue"
+    sheet.write_bytes(
+        'TRACK 01 AUDIO\nTITLE "Eins"\nINDEX 01 00:00:00\nTRACK 02 AUDIO\nTITLE "Fünf"\nINDEX 01 00:00:30'.encode(
+            "cp1252"
+        )
+    )
+    ran = converted(song, "--to", "wav", "--split", "cue", "--cue", sheet)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    with zipfile.ZipFile(tmp_path / "song.zip") as archive:
+        assert archive.namelist() == ["01 Eins.wav", "02 Fünf.wav"]
+
+
+def test_files_are_joined(song: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "other.flac", music(0.7))
+    ran = converted("--join", song, other, "--to", "flac")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert soundfile.info(tmp_path / "song (joined).flac").frames == round(1.2 * RATE)
+    assert names(tmp_path) == {"song.wav", "other.flac", "song (joined).flac"}
+    again = converted("--join", song, other, "--to", "flac")
+    assert (again.returncode, "--overwrite" in again.stderr) == (1, True)
+    assert converted("--join", song, other, "--to", "mp3", "--gain", "3").returncode == 2
+    for files in ([song], [song, tmp_path / "gone.wav"]):
+        assert converted("--join", *files, "--to", "mp3").returncode == 1
+
+
+def test_a_damaged_file_is_salvaged_and_cut_off_silence_goes(song: Path, tmp_path: Path) -> None:
+    song.write_bytes(song.read_bytes()[:-20_000])
+    ran = converted(song, "--to", "flac")
+    assert (ran.returncode, "ends early" in ran.stderr) == (1, True)
+    ran = converted(song, "--to", "flac", "--on-damage", "salvage", "--trim-silence", "--silence-threshold", "-90")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "less than the file declares" in ran.stdout
+    assert probed(tmp_path / "song.flac")["codec_name"] == "flac"
 
 
 def test_one_bad_file_does_not_stop_the_others(song: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class Cell:
 
     def outcome(self, attempt: Callable[[], object]) -> str:
         """What came of it inside: ``did it``, or the name of the error."""
-        return self._outcome(attempt, lambda: confine(self.source, self.work, LIMITS))
+        return self._outcome(attempt, lambda: confine([self.source], self.work, LIMITS))
 
     def outcome_in_encoder(self, attempt: Callable[[], object]) -> str:
         """The same for one of two encoders."""

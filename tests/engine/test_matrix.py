@@ -165,3 +165,13 @@ def test_better_quality_makes_larger_files(tmp_path: Path, convert: Convert) -> 
         convert(original, "mp3", quality=0).path.stat().st_size
         > convert(original, "mp3", quality=9).path.stat().st_size
     )
+
+
+@pytest.mark.parametrize(("rate", "over"), [(44_100, 1), (44_100, 46), (44_100, 47), (22_050, 15), (8_000, 15)])
+def test_the_end_of_an_mp3_is_exact_wherever_its_last_frame_begins(
+    tmp_path: Path, convert: Convert, rate: int, over: int
+) -> None:
+    """With 1 to 46 samples over, padding reaches over two packets, of which FFmpeg 5.1 to 9 write the last one's only."""
+    samples = 23 * 1152 + over
+    made = convert(write(tmp_path / "a.wav", music(4.0, rate)[:samples], rate), "mp3")
+    assert len(decoded(made.path, rate=rate)) == samples

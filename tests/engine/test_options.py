@@ -79,6 +79,91 @@ def test_damage_behind_a_cut_is_still_found(tmp_path: Path, convert: Convert) ->
     assert refused.value.failure.code is FailureCode.DAMAGED_INPUT
 
 
+def with_silence(before: float, after: float, level: float = 0.0) -> Samples:
+    """Two seconds that are loud in each sample, between noise of ``level`` (as a peak)."""
+    noise = np.random.default_rng(3).uniform(-level, level, (round((before + 2 + after) * RATE), 2))
+    begin = round(before * RATE)
+    noise[begin : begin + 2 * RATE] = 0.4 * np.where(np.arange(2 * RATE) // 50 % 2, 1, -1)[:, None]
+    return noise
+
+
+@pytest.mark.parametrize("to", ["flac", pytest.param("wav", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT"])
+def test_silence_at_the_ends_goes_to_the_sample(tmp_path: Path, convert: Convert, to: str, subtype: str) -> None:
+    source = write(
+        tmp_path / "a.wav", with_silence(0.731, 1.177, 0.0 if subtype == "PCM_U8" else 0.0009), subtype=subtype
+    )
+    made = convert(source, to, trim_silence=True)
+    assert made.report.result.sample_count == 2 * RATE
+    begin = round(0.731 * RATE)
+    assert np.allclose(decoded(made.path), decoded(source)[begin : begin + 2 * RATE], atol=2 * _LSB)
+
+
+@pytest.mark.parametrize(
+    "to", ["mp3", *(pytest.param(each, marks=pytest.mark.slow) for each in ("ogg", "opus", "m4a", "flac"))]
+)
+def test_silence_is_cut_off_a_copyable_source_too(tmp_path: Path, convert: Convert, to: str) -> None:
+    copyable = convert(write(tmp_path / "a.wav", with_silence(0.5, 0.5)), to).path
+    made = convert(copyable, to, trim_silence=True)
+    assert made.report.result.duration == pytest.approx(2, abs=0.1)  # pre-echo of the coder is sound, too
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "options", "length"),
+    [
+        (0.05, 0.3, {}, 2.05),
+        (0.3, 0.05, {}, 2.05),
+        (0.05, 0.05, {}, 2.1),
+        (0.05, 0.05, {"shortest_silence": 0.0}, 2.0),
+        (0.5, 3.0, {"shortest_silence": 1.0}, 2.5),
+        (0.5, 0.5, {"silence_threshold": -66.0}, 3.0),
+        (0.5, 0.5, {"silence_threshold": -64.0}, 2.0),
+    ],
+)
+def test_only_silence_that_is_quiet_and_long_enough_goes(
+    tmp_path: Path, convert: Convert, before: float, after: float, options: dict[str, float], length: float
+) -> None:
+    source = write(tmp_path / "a.wav", with_silence(before, after, 10 ** (-65 / 20)), subtype="FLOAT")
+    made = convert(source, "wav", trim_silence=True, **options)
+    assert made.report.result.sample_count == pytest.approx(length * RATE, abs=1)
+
+
+def test_a_pause_in_the_middle_and_one_channel_that_sounds_stay(tmp_path: Path, convert: Convert) -> None:
+    sound = np.zeros((4 * RATE, 2))
+    sound[RATE, 0] = sound[3 * RATE - 1, 1] = -0.5
+    made = convert(write(tmp_path / "a.wav", sound), "wav", trim_silence=True)
+    assert np.array_equal(decoded(made.path), decoded(tmp_path / "a.wav")[RATE : 3 * RATE])
+
+
+def test_silence_is_looked_for_after_the_cut_and_before_everything_else(tmp_path: Path, convert: Convert) -> None:
+    sound = with_silence(1.0, 1.0)
+    sound[:100] = 0.4  # a click that the cut takes away
+    source = write(tmp_path / "a.wav", sound)
+    made = convert(
+        source,
+        "flac",
+        trim_silence=True,
+        trim_start=0.5,
+        trim_end=3.5,
+        gain=-50.0,
+        tempo=2.0,
+        fade_in=0.5,
+        fade_out=0.5,
+    )
+    assert made.report.result.sample_count == RATE
+
+
+def test_of_silence_alone_nothing_is_left(tmp_path: Path, convert: Convert) -> None:
+    with pytest.raises(ConversionError, match="all of it is quieter than -60 dBFS") as refused:
+        convert(write(tmp_path / "a.wav", np.zeros((RATE, 2))), "mp3", trim_silence=True)
+    assert refused.value.failure.code is FailureCode.UNSUITABLE_OPTIONS
+
+
+def test_chapters_move_with_the_silence_that_goes(tmp_path: Path, convert: Convert) -> None:
+    made = convert(with_chapters(tmp_path, with_silence(1.5, 0.5)), "mka", trim_silence=True)
+    assert shown_chapters(made.path) == [(0.0, "P1"), (0.5, "P2"), (1.5, "P3")]
+
+
 def test_fades_rise_and_fall_as_a_straight_line(tmp_path: Path, convert: Convert) -> None:
     steady = np.full((4 * RATE, 1), 0.5)
     source = write(tmp_path / "a.wav", steady, subtype="FLOAT")
@@ -202,21 +287,30 @@ def test_stripped_tags_leave_only_those_that_were_given(tmp_path: Path, convert:
     assert made.report.not_carried == ()
 
 
-def test_chapters_move_with_the_sound(tmp_path: Path, convert: Convert) -> None:
+def with_chapters(tmp_path: Path, samples: Samples) -> Path:
+    """A Matroska file with a chapter a second, P0 to P3."""
     listed = tmp_path / "chapters.txt"
     parts = "".join(
         f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={n * 1000}\nEND={n * 1000 + 1000}\ntitle=P{n}\n" for n in range(4)
     )
     listed.write_text(f";FFMETADATA1\n{parts}")
-    plain = encoded(tmp_path, "plain.flac", samples=music(4.0))
+    plain = encoded(tmp_path, "plain.flac", samples=samples)
     source = tmp_path / "a.mka"
     ffmpeg("-i", plain, "-i", listed, "-map_metadata", "1", "-c", "copy", source)
-    made = convert(source, "mka", trim_start=1.5, trim_end=3.0, tempo=0.5)
+    return source
+
+
+def shown_chapters(path: Path) -> list[tuple[float, str]]:
+    """When each begins, and its title, as ffprobe says them."""
     shown = subprocess.run(
-        ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", made.path], capture_output=True, check=True
+        ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", path], capture_output=True, check=True
     ).stdout
-    found = [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]]
-    assert found == [(0.0, "P1"), (1.0, "P2")]
+    return [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]]
+
+
+def test_chapters_move_with_the_sound(tmp_path: Path, convert: Convert) -> None:
+    made = convert(with_chapters(tmp_path, music(4.0)), "mka", trim_start=1.5, trim_end=3.0, tempo=0.5)
+    assert shown_chapters(made.path) == [(0.0, "P1"), (1.0, "P2")]
     assert made.report.not_carried == ()
 
 
@@ -260,5 +354,5 @@ def test_what_to_do_for_a_loudness(peak: float, gain: float, limit: float | None
         after = -23.0 if edits.limit is None else -16.5 if edits.gain == 7.0 else -16.0
         return Surveyed(1000, Loudness(after, 5.0, peak))
 
-    settled = settle(ConversionOptions(loudness=-16.0), RATE, measure)
+    settled = settle(Edits(RATE), ConversionOptions(loudness=-16.0), measure)
     assert (settled.gain, settled.limit, settled.source_samples) == (gain, limit, 1000)

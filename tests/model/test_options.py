@@ -39,6 +39,13 @@ def test_an_unknown_format_is_refused_with_the_known_ones(name: str) -> None:
         ("ogg", {"stripTags": "true", "measureLoudness": False}, ConversionOptions(strip_tags=True)),
         ("ogg", {"tags": '{"Title": "A", "comment": ""}'}, ConversionOptions(tags={"title": "A", "comment": ""})),
         ("ogg", {"audioStream": "1"}, ConversionOptions(audio_stream=1)),
+        (
+            "ogg",
+            {"trimSilence": "on", "silenceThreshold": -50},
+            ConversionOptions(trim_silence=True, silence_threshold=-50),
+        ),
+        ("ogg", {"split": "silence", "shortestSilence": 2}, ConversionOptions(split="silence", shortest_silence=2)),
+        ("ogg", {"onDamage": " Salvage"}, ConversionOptions(on_damage="salvage")),
     ],
 )
 def test_good_options(format_name: str, options: dict[str, Any], parsed: ConversionOptions) -> None:
@@ -50,6 +57,17 @@ def test_good_options(format_name: str, options: dict[str, Any], parsed: Convers
     [
         ("mp3", {"bitRate": 192}, ["bitRate"]),
         ("mp3", {"bitRate": "fast"}, ["bitRate"]),
+        ("mp3", {"onDamage": "repair"}, ["onDamage"]),
+        ("mp3", {"split": "tracks"}, ["split"]),
+        ("mp3", {"split": "cue", "cueSheet": "TRACK 01 AUDIO"}, ["cueSheet"]),
+        ("mp3", {"split": "chapters", "cueSheet": "TRACK 01 AUDIO\nINDEX 01 00:00:00"}, ["cueSheet"]),
+        ("mp3", {"trimSilence": "-60"}, ["trimSilence"]),
+        (
+            "mp3",
+            {"trimSilence": True, "silenceThreshold": 0, "shortestSilence": 61},
+            ["silenceThreshold", "shortestSilence"],
+        ),
+        ("mp3", {"silenceThreshold": -60, "shortestSilence": 1}, ["silenceThreshold", "shortestSilence"]),
         ("mp3", {"bitRate": True}, ["bitRate"]),
         ("mp3", {"bitRate": "nan"}, ["bitRate"]),
         ("mp3", {"bitRate": "inf"}, ["bitRate"]),

@@ -6,14 +6,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import ViewportSize, expect, sync_playwright
 
 from soundmill.model.conversion import Failure, FailureCode
 from soundmill.model.sound import ConversionReport, SoundFacts
+from soundmill.model.waveform import Waveform
 from tests.web.site import running_site, system_browser
 from tests.web.visitor import Visitor
 
-_DESK, _PHONE = ViewportSize(width=900, height=970), ViewportSize(width=390, height=1200)
+_DESK, _PHONE = ViewportSize(width=900, height=1040), ViewportSize(width=390, height=1200)
 
 
 def main(path: str, look: str = "light") -> None:
@@ -46,7 +48,16 @@ def main(path: str, look: str = "light") -> None:
 
 def _report(codec: str, seconds: float, rate: int, channels: int, bit_rate: int, lost: str) -> ConversionReport:
     facts = SoundFacts(codec, codec, seconds, rate, channels, "stereo", round(seconds * rate), bit_rate)
-    return ConversionReport(facts, facts, not_carried=(lost,))
+    return ConversionReport(facts, facts, not_carried=(lost,), source_waveform=_speech())
+
+
+def _speech() -> Waveform:
+    """Words and pauses between them."""
+    random = np.random.default_rng(4)
+    words = np.repeat(random.choice([0.05, 0.5, 0.8, 1.0], 180, p=[0.3, 0.3, 0.25, 0.15]), 10)
+    smooth = np.convolve(words, np.hanning(9) / np.hanning(9).sum(), "same")
+    highest = (smooth * random.uniform(40, 110, len(words))).astype(np.int8)
+    return Waveform(44_100, 8192, np.stack([-highest, highest], axis=1).tobytes())
 
 
 if __name__ == "__main__":

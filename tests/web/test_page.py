@@ -59,7 +59,7 @@ def test_a_file_is_uploaded_converted_and_downloaded(ann: Visitor, site: Site, t
     site.finish(attempt, b"the result")
     ann.sees("song.wav", "ready")
     expect(ann.row("song.wav").locator(".facts")).to_have_text("10 bytes · 0:02 · 48 kHz · stereo")
-    expect(ann.row("song.wav").locator(".lost")).to_have_text("MP3 can't hold: cover")
+    expect(ann.row("song.wav").locator(".lost")).to_have_text("Not carried over: cover")
     expect(ann.page.get_by_role("status")).to_have_text("song.mp3: ready")
     with ann.page.expect_download() as download:
         ann.row("song.wav").get_by_role("link", name="Download song.mp3").click()
@@ -122,6 +122,48 @@ def test_options_reach_the_conversion(ann: Visitor, site: Site) -> None:
     assert assignment.options.as_dict() == {"bitRate": 128_000, "channels": 1}
 
 
+def test_the_sound_can_be_edited(ann: Visitor, site: Site) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Begin at second").fill("1.5")
+    ann.page.get_by_label("End at second").fill("60")
+    ann.page.get_by_label("Silence at the ends").select_option("cut off")
+    ann.page.get_by_label("Loudness").select_option("-16")
+    ann.page.get_by_label("Damaged files").select_option("salvage")
+    ann.convert(SONG, to=("mp3", "flac"))
+    expect(ann.page.locator("#tasks > li")).to_have_count(2)
+    assignment = site.app.board.claim("test")
+    assert assignment is not None
+    assert assignment.options.as_dict() == {
+        "trimStart": 1.5, "trimEnd": 60.0, "trimSilence": True, "loudness": -16.0, "onDamage": "salvage"
+    }  # fmt: skip
+
+
+def test_edits_that_contradict_each_other_are_told_beside_their_field(ann: Visitor) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Begin at second").fill("5")
+    ann.page.get_by_label("End at second").fill("2")
+    ann.convert(SONG)
+    expect(ann.page.locator("#convert-trimEnd-complaint")).to_have_text("It lies behind trimStart.")
+
+
+def test_a_result_is_drawn(ann: Visitor, site: Site) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    wave = ann.row("song.wav").get_by_alt_text("Waveform of song.mp3")
+    expect(wave).to_be_hidden()
+    site.process()
+    expect(wave).to_be_visible()
+    assert wave.evaluate("image => image.naturalWidth") == 1400
+
+
+def test_a_result_without_a_waveform_shows_no_broken_picture(ann: Visitor, site: Site) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    site.process(report=replace(REPORT, source_waveform=None))
+    ann.sees("song.wav", "ready")
+    expect(ann.row("song.wav").locator(".wave")).to_be_hidden()
+
+
 def test_only_options_that_all_chosen_formats_take_are_offered(ann: Visitor) -> None:
     ann.page.get_by_text("Options").click()
     expect(ann.page.get_by_label("Bit depth")).to_have_count(0)
@@ -143,7 +185,7 @@ def test_a_name_is_text_whatever_it_holds(ann: Visitor, name: str) -> None:
     ann.convert((name, b"RIFF"))
     shown = ann.page.locator("#tasks .name")
     expect(shown).to_have_text(name.replace("\u202e", ""))
-    expect(ann.page.locator("#tasks img")).to_have_count(0)
+    expect(ann.page.locator("#tasks .what img")).to_have_count(0)
 
 
 def test_everything_is_done_by_keyboard(ann: Visitor) -> None:

@@ -28,6 +28,6 @@ class MillConverter:
     ) -> tuple[Path, ConversionReport]:
         """See the port."""
         # Pieces buy latency and not throughput: only cores that would stay idle take part.
-        job = Job(source, directory, target, options, self._limits, encoders=idle_cores())
+        job = Job(source, directory, target, options, self._limits, encoders=idle_cores(), draws=True)
         made = self._mill.convert(job, on_tick)
         return made.path, made.report

@@ -21,7 +21,9 @@ from soundmill.api.metrics import metrics
 from soundmill.api.services import attach
 from soundmill.api.shapes import LARGEST_NUMBER
 from soundmill.api.tasks import tasks
+from soundmill.api.waveforms import waveforms
 from soundmill.app import App
+from soundmill.model.options import OPTION_NAMES
 
 
 def create_application(wired: App, *pages: Blueprint) -> APIFlask:
@@ -44,7 +46,7 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     app.url_map.converters["id"] = _Id
     attach(app, wired)
     problems.install(app)
-    for blueprint in (accounts, tasks, events, files, formats, board, health, metrics):
+    for blueprint in (accounts, tasks, events, waveforms, files, formats, board, health, metrics):
         app.register_blueprint(blueprint)
     for page in pages:
         app.register_blueprint(page)
@@ -70,7 +72,7 @@ def _describe_upload(spec: Any) -> Any:
         "properties": {
             "fileName": {"type": "string", "format": "binary"},
             "newFormat": {"type": "array", "items": {"type": "string"}},
-            **dict.fromkeys(("bitRate", "quality", "sampleRate", "channels", "bitDepth"), option),
+            **dict.fromkeys(OPTION_NAMES, option),
         },
     }
     body = {"required": True, "content": {"multipart/form-data": {"schema": form}}}

@@ -132,7 +132,7 @@ def processed(task_id: int, given: ProcessedIn) -> Response:
     stored = StoredFile(given.result.key, given.result.size, given.result.sha256)
     try:
         report = ConversionReport.from_dict(given.report)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidRequest("This is no report of a conversion.") from error
     services().board.processed(Attempt(task_id, given.attempt), stored, report)
     return jsonify(status="processed")

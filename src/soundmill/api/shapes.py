@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from soundmill.model.edits import EDIT_RANGES
+from soundmill.model.edits import CHOICES, EDIT_RANGES
 from soundmill.model.formats import TargetFormat
 from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
 
@@ -43,8 +43,19 @@ class LoudnessOut(Shape):
     true_peak: float
 
 
+class HoleOut(Shape):
+    """Where a damaged source lost sound: ``at`` and ``lost`` in seconds; ``filled`` when silence stands in its place."""
+
+    at: float
+    lost: float | None
+    filled: bool
+
+
 class SoundOut(Shape):
-    """A stored file and, once decoded, its sound: ``duration`` in seconds, ``sampleRate`` in Hz, ``bitRate`` in bit/s."""
+    """A stored file and, once decoded, its sound: ``duration`` in seconds, ``sampleRate`` in Hz, ``bitRate`` in bit/s.
+
+    ``damage`` is what a source that was salvaged lost.
+    """
 
     size: int
     sha256: str
@@ -59,6 +70,7 @@ class SoundOut(Shape):
     has_cover: bool = False
     chapter_count: int = 0
     loudness: LoudnessOut | None = None
+    damage: list[HoleOut] = []
 
 
 class ResultOut(SoundOut):
@@ -129,8 +141,15 @@ class EditOut(Shape):
     is_whole: bool
 
 
+class ChoiceOut(Shape):
+    """An option that every format takes: one of ``values``, the first unless another is said."""
+
+    values: list[str]
+    meaning: str
+
+
 class FormatOut(Shape):
-    """A target format and its options; an empty ``sampleRates`` means any. ``edits`` are by their options' names."""
+    """A target format and its options; an empty ``sampleRates`` means any. ``edits`` and ``choices`` are by their options' names."""
 
     name: str
     title: str
@@ -146,6 +165,9 @@ class FormatOut(Shape):
     bit_depths: list[int]
     edits: dict[str, EditOut] = Field(
         default_factory=lambda: {name: EditOut.model_validate(each) for name, each in EDIT_RANGES.items()}
+    )
+    choices: dict[str, ChoiceOut] = Field(
+        default_factory=lambda: {name: ChoiceOut.model_validate(each) for name, each in CHOICES.items()}
     )
 
 

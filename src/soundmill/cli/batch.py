@@ -32,7 +32,7 @@ class Order:
 
     def result_of(self, source: Path) -> Path:
         """Where the result of ``source`` goes."""
-        return (self.directory or source.parent) / f"{source.stem}.{self.target.extension}"
+        return (self.directory or source.parent) / f"{source.stem}.{self.options.extension_for(self.target)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,11 @@ class Batch:
                 return Done(source, trouble="The result would replace it. Say another directory with --output.")
             if not self._order.overwrite:
                 return Done(source, trouble=f"{result} exists. To replace it, say --overwrite.")
-        with _work_directory(result.parent) as directory:
+        with work_directory(result.parent) as directory:
             order = self._order
             job = Job(source.resolve(), directory, order.target, order.options, order.limits, self._encoders)
             made = self._mill().convert(job, lambda fraction: self._tick(source, fraction))
-            _publish(made.path, result, overwrite=self._order.overwrite)
+            publish(made.path, result, overwrite=self._order.overwrite)
         return Done(source, result, made.report.not_carried)
 
     def _tick(self, source: Path, fraction: float) -> bool:
@@ -135,8 +135,8 @@ def _distinct(sources: Iterable[Path], order: Order) -> list[tuple[Path, Path | 
 
 
 @contextmanager
-def _work_directory(beside: Path) -> Iterator[Path]:
-    """In the result's own file system, so that a rename makes it appear whole."""
+def work_directory(beside: Path) -> Iterator[Path]:
+    """A new one, in the result's own file system, so that a rename makes it appear whole."""
     beside.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix=".soundmill-", dir=beside)).resolve()
     try:
@@ -145,7 +145,8 @@ def _work_directory(beside: Path) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _publish(made: Path, result: Path, *, overwrite: bool) -> None:
+def publish(made: Path, result: Path, *, overwrite: bool) -> None:
+    """Make it appear whole under its name. Raises ``OSError``, also where something is there and ``overwrite`` isn't said."""
     with made.open("rb") as stream:
         os.fsync(stream.fileno())
     if overwrite:

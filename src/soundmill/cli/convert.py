@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from soundmill.cli.batch import Batch, Done, Order
 from soundmill.cli.complaints import told_in_one_line
+from soundmill.cli.join import join_files
 
 SOME_FAILED = 1
 
@@ -31,6 +32,13 @@ def convert(
     bit_depth: Annotated[str | None, typer.Option(help="8, 16, 24 or 32.")] = None,
     trim_start: Annotated[str | None, typer.Option(help="Begin at this second of the source.")] = None,
     trim_end: Annotated[str | None, typer.Option(help="End at this second of the source.")] = None,
+    trim_silence: Annotated[bool, typer.Option("--trim-silence", help="Without the silence at both ends.")] = False,
+    silence_threshold: Annotated[
+        str | None, typer.Option(help="With --trim-silence: in dBFS, what is quieter; -60 unless set.")
+    ] = None,
+    shortest_silence: Annotated[
+        str | None, typer.Option(help="With --trim-silence: in seconds, what is shorter stays; 0.1 unless set.")
+    ] = None,
     fade_in: Annotated[str | None, typer.Option(help="Seconds.")] = None,
     fade_out: Annotated[str | None, typer.Option(help="Seconds.")] = None,
     gain: Annotated[str | None, typer.Option(help="In dB, e.g. -3.")] = None,
@@ -41,7 +49,17 @@ def convert(
     tag: Annotated[
         list[str] | None, typer.Option(help="NAME=TEXT, once or several times; no text removes it.", show_default=False)
     ] = None,
+    on_damage: Annotated[
+        str | None, typer.Option(help="fail (unless set) or salvage: convert what can be decoded of a damaged file.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Into a ZIP of pieces: by chapters, cue (sheet) or silence.")
+    ] = None,
+    cue: Annotated[
+        Path | None, typer.Option(help="With --split cue: the sheet; the file's own unless set.", show_default=False)
+    ] = None,
     strip_tags: Annotated[bool, typer.Option("--strip-tags", help="Carry no tags, cover and chapters over.")] = False,
+    join: Annotated[bool, typer.Option("--join", help="All files into one, in this order, a chapter each.")] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Files at a time; all cores unless set.")
     ] = None,
@@ -53,7 +71,7 @@ def convert(
         from soundmill.app import conversion_limits, load_settings, open_mill
         from soundmill.engine import cores, gaps
         from soundmill.model.formats import target_format
-        from soundmill.model.options import parse_options
+        from soundmill.model.options import check_joinable, parse_options
 
         settings = load_settings()
         target = target_format(to)
@@ -65,6 +83,9 @@ def convert(
             "bitDepth": bit_depth,
             "trimStart": trim_start,
             "trimEnd": trim_end,
+            "trimSilence": trim_silence,
+            "silenceThreshold": silence_threshold,
+            "shortestSilence": shortest_silence,
             "fadeIn": fade_in,
             "fadeOut": fade_out,
             "gain": gain,
@@ -74,10 +95,20 @@ def convert(
             "audioStream": audio_stream,
             "tags": _tags(tag) if tag else None,
             "stripTags": strip_tags,
+            "onDamage": on_damage,
+            "split": split,
+            "cueSheet": _text_of(cue) if cue else None,
         }
         order = Order(target, parse_options(target, given), conversion_limits(settings), output, overwrite)
+        if join:
+            check_joinable(order.options)
         if gaps():
             open_mill(settings).close()  # refuses here, once, if it must
+    if join:
+        with _shown(1, quiet=quiet) as shown:
+            done = join_files(files, order, lambda: open_mill(settings), shown.progress)
+            shown.done(done)
+        raise typer.Exit(0 if done.result else SOME_FAILED)
     failed = 0
     with _shown(len(files), quiet=quiet) as shown:
         batch = Batch(order, jobs or cores(), lambda: open_mill(settings), shown.progress)
@@ -86,6 +117,15 @@ def convert(
             shown.done(done)
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _text_of(sheet: Path) -> str:
+    try:
+        return sheet.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return sheet.read_text("cp1252", errors="replace")  # what the programs of their time wrote
+    except OSError as error:
+        raise typer.BadParameter(f"{sheet}: {error.strerror}.", param_hint="--cue") from error
 
 
 def _tags(given: list[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -47,8 +47,8 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def confine(source: Path, directory: Path, limits: Limits) -> None:
-    """Give up everything but reading ``source`` and working inside ``directory``, within ``limits``. Can't be undone.
+def confine(sources: Iterable[Path], directory: Path, limits: Limits) -> None:
+    """Give up everything but reading ``sources`` and working inside ``directory``, within ``limits``. Can't be undone.
 
     Raises ``OSError`` when the system refuses what it said it could.
     """
@@ -59,7 +59,7 @@ def confine(source: Path, directory: Path, limits: Limits) -> None:
     _limit(resource.RLIMIT_AS, limits.memory_bytes)
     # Python ignores this signal; its default tells the server plainly why the process ended.
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    _give_up(source, directory)
+    _give_up(sources, directory)
 
 
 def confine_encoder(limits: Limits, encoders: int) -> None:
@@ -72,7 +72,7 @@ def confine_encoder(limits: Limits, encoders: int) -> None:
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit_processor_time(limits.cpu / encoders)
     _limit(resource.RLIMIT_AS, min(limits.memory_bytes, _ENCODER_BYTES))
-    _give_up(None, None)
+    _give_up((), None)
 
 
 @contextmanager
@@ -85,11 +85,11 @@ def dying_after(processor_time: timedelta) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
-def _give_up(source: Path | None, directory: Path | None) -> None:
+def _give_up(sources: Iterable[Path], directory: Path | None) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         if landlock.abi_version():
-            landlock.restrict_to(source, directory)
+            landlock.restrict_to(sources, directory)
         if seccomp.is_available():
             seccomp.refuse_dangerous_calls()
 

@@ -8,25 +8,34 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import soundfile
 from av.audio.frame import AudioFrame
 
 from soundmill import __version__
+from soundmill.engine.bundle import PartsEncoder, bundle, without_tail
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
-from soundmill.engine.edit import Editor, Edits
+from soundmill.engine.divide import Part, check_all_written, parts, places
+from soundmill.engine.edit import Editor, Edits, make_edits
 from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
 from soundmill.engine.job import Job
+from soundmill.engine.join import Joined, check_length, common_about, common_facts, common_sound, left_behind
 from soundmill.engine.loudness import LoudnessMeter
+from soundmill.engine.pauses import pieces_between_pauses
+from soundmill.engine.peaks import Drawings
 from soundmill.engine.plan import Plan, Sound, copy_plan, make_plan
 from soundmill.engine.remux import NotCopyable, copy_sound
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.retag import edited_about
+from soundmill.engine.salvage import told
 from soundmill.engine.seams import Unstitchable
 from soundmill.engine.side_by_side import SideBySide, can_decode
+from soundmill.engine.silent_ends import without_silent_ends
 from soundmill.engine.source import Source, open_source
 from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
 from soundmill.engine.survey import Surveyed, settle, unreached
@@ -34,6 +43,9 @@ from soundmill.engine.tags import About, missing, read_about
 from soundmill.engine.verify import Listeners, Verified, check_edited, verify
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import ConversionReport, SoundFacts
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # in PyAV's stubs only
 
 _REPORT_SECONDS = 0.25
 # Encoding takes most of the time; verifying gets the rest of the progress bar.
@@ -45,9 +57,13 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
 
     A ``crew`` encodes what is long, piece by piece side by side. Raises ``ConversionError``; a result that is there then is worth nothing.
     """
-    with open_source(job.source, job.options.audio_stream) as source:
+    if job.following:
+        return _joined(job, on_progress)
+    with _open(job) as source:
         about = read_about(job.source, source.container, source.stream)
         copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
+        if source.damage is not None or job.options.is_split:
+            copying = None
         report = None
         if copying is not None:
             report = _copied(job, source, about, copying, on_progress)
@@ -57,8 +73,12 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
             report = _split(job, source, about, on_progress, crew)
     if report is not None:
         return report
-    with open_source(job.source, job.options.audio_stream) as source:
+    with _open(job) as source:
         return _encoded(job, source, about, on_progress)
+
+
+def _open(job: Job) -> Source:
+    return open_source(job.source, job.options.audio_stream, although_damaged=job.options.salvages)
 
 
 def versions() -> dict[str, str]:
@@ -74,19 +94,25 @@ def _copied(
     job: Job, source: Source, about: About, plan: Plan, on_progress: Callable[[float], None]
 ) -> ConversionReport | None:
     """Nothing where a copy isn't to the sample what the source is: a container may not know where the sound begins or ends."""
-    decoding = Decoding(source, job.limits.decoded, _meter(job))
+    drawings = Drawings(is_wanted=job.draws)
+    decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source)
     wanted = edited_about(about, job.options)
     try:
         copy_sound(job.result_path, source, decoding, plan, wanted, _progress(source, on_progress))
     except NotCopyable:
         return None
+    except ConversionError as error:
+        if job.options.salvages and error.failure.code is FailureCode.DAMAGED_INPUT:
+            return None
+        raise
     if (decoding.sample_rate, decoding.channels) != (plan.sample_rate, plan.channels):
         return None
     try:
         verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits, _meter(job))
     except ConversionError:
         return None
-    return _report(job, plan, wanted, sound_facts(job.source, source, decoding, about), verified)
+    source_facts = sound_facts(job.source, source, decoding, about)
+    return _report(job, plan, source_facts, verified.facts, missing(wanted, verified.about), drawings)
 
 
 def _split(
@@ -103,69 +129,159 @@ def _split(
 def _encoded(
     job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None = None
 ) -> ConversionReport:
-    decoding = Decoding(source, job.limits.decoded, _meter(job))
+    drawings = Drawings(is_wanted=job.draws, is_edited=job.options.edits_sound)
+    decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source, salvages=job.options.salvages)
     frames = decoding.frames(_progress(source, on_progress))
     first = next(frames)
     plan = make_plan(_sound(source, first), job.target, job.options)
-    wanted = edited_about(about, job.options)
     expected_seconds = source.expected_seconds or 0
     is_long = expected_seconds >= SHORTEST_SPLIT_SECONDS
-    is_left_alone = not (job.options.edits_sound or job.options.wants_loudness)
-    if crew is not None and is_long and is_left_alone and can_decode(source, plan):
+    if crew is not None and is_long and _is_as_it_stands(job, source, plan) and can_decode(source, plan):
         return _decoded_side_by_side(job, about, plan, on_progress, crew)
-    sound = chain([first], frames)
+    sound: Iterator[AudioFrame] = chain([first], frames)
     edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
+    wanted = edited_about(about, job.options, edits)
+    divided = _parts(job, plan, about, wanted, edits, first.sample_rate) if job.options.is_split else ()
     editor = None if edits is None else Editor(edits, plan)
     with _encoding_errors():
-        if crew is not None and is_long and can_be_split(plan):
-            encoder: Encoder = SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds)
+        if divided:
+            encoder: Encoder = PartsEncoder(job.directory, plan, divided)
+        elif crew is not None and is_long and can_be_split(plan):
+            encoder = SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds)
         else:
             encoder = open_encoder(job.result_path, plan, wanted)
-        encoded_samples = _encode(encoder, plan, sound if editor is None else editor.edited(sound))
+        if editor is not None:
+            sound = drawings.seen(editor.edited(sound))
+        encoded_samples = _encode(encoder, without_tail(plan) if divided else plan, sound)
     if edits is not None and editor is not None:
         check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
-    prints = encoder.prints if isinstance(encoder, SplitEncoder) else ()
-    listeners = Listeners(crew, prints) if crew is not None and is_long else None
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
-    return _report(job, plan, wanted, source_facts, verified)
+    if isinstance(encoder, PartsEncoder):
+        check_all_written(divided, len(encoder.written))
+        facts, lost = _bundled(job, plan, encoder)
+    else:
+        prints = encoder.prints if isinstance(encoder, SplitEncoder) else ()
+        listeners = Listeners(crew, prints) if crew is not None and is_long else None
+        verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
+        facts, lost = verified.facts, missing(wanted, verified.about)
+    return _report(job, plan, source_facts, facts, lost, drawings)
+
+
+def _is_as_it_stands(job: Job, source: Source, plan: Plan) -> bool:
+    """True where each sample goes from the source into the result, and what is drawn looks the same in both."""
+    options = job.options
+    is_left_alone = not (options.edits_sound or options.wants_loudness or options.is_split)
+    is_whole = source.damage is None
+    is_drawn_alike = not job.draws or plan.channels == source.stream.codec_context.channels
+    return is_left_alone and is_whole and is_drawn_alike
 
 
 def _decoded_side_by_side(
     job: Job, about: About, plan: Plan, on_progress: Callable[[float], None], crew: Crew
 ) -> ConversionReport:
     wanted = edited_about(about, job.options)
-    with open_source(job.source, job.options.audio_stream) as source:
+    drawings = Drawings(is_wanted=job.draws)
+    with _open(job) as source:
         decoding = SideBySide(source, plan, crew, job.limits.decoded.total_seconds())
         with _encoding_errors():
             encoder = open_encoder(job.result_path, plan, wanted)
-            encoded_samples = _encode(encoder, plan, decoding.frames(_progress(source, on_progress)))
+            frames = drawings.seen_by_source(decoding.frames(_progress(source, on_progress)))
+            encoded_samples = _encode(encoder, plan, frames)
         source_facts = sound_facts(job.source, source, decoding, about)
     verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None)
-    return _report(job, plan, wanted, source_facts, verified)
+    return _report(job, plan, source_facts, verified.facts, missing(wanted, verified.about), drawings)
+
+
+def _joined(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
+    """A first pass tells how long each source is: chapters stand before the sound in most formats."""
+    joined = [_heard(job, path, name) for path, name in zip(job.sources, job.names, strict=True)]
+    check_length(joined, job.limits.decoded)
+    plan = make_plan(common_sound([each.sound for each in joined]), job.target, job.options)
+    about = common_about(joined, plan.sample_rate)
+    wanted = edited_about(about, job.options)
+    facts = common_facts(joined, about)
+    with _encoding_errors():
+        encoder = open_encoder(job.result_path, plan, wanted)
+        encoded_samples = _encode(encoder, plan, _one_by_one(job, facts.duration, on_progress))
+    if all(each.facts.sample_rate == plan.sample_rate for each in joined):
+        check_edited(facts.sample_count, encoded_samples - plan.silent_tail)
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None)
+    lost = (*left_behind(joined), *missing(wanted, verified.about))
+    return _report(job, plan, facts, verified.facts, lost, Drawings(is_wanted=False))
+
+
+def _heard(job: Job, path: Path, name: str) -> Joined:
+    with open_source(path, although_damaged=job.options.salvages) as source:
+        about = read_about(path, source.container, source.stream)
+        decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
+        frames = decoding.frames()
+        sound = _sound(source, next(frames))
+        for _ in frames:
+            pass
+        return Joined(sound, sound_facts(path, source, decoding, about), about, name)
+
+
+def _one_by_one(job: Job, total_seconds: float, on_progress: Callable[[float], None]) -> Iterator[AudioFrame]:
+    done = 0.0
+    for path in job.sources:
+        with open_source(path, although_damaged=job.options.salvages) as source:
+            decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
+            yield from decoding.frames()
+        done += decoding.seconds
+        on_progress(_ENCODING_SHARE * min(1.0, done / total_seconds))
+
+
+def _parts(job: Job, plan: Plan, about: About, wanted: About, edits: Edits | None, rate: int) -> tuple[Part, ...]:
+    def pauses() -> list[Chapter]:
+        with _another_pass(job) as decoding:
+            return pieces_between_pauses(edits or Edits(rate), job.options, plan, decoding.frames())
+
+    chapters = places(job.options, about, pauses)
+    return parts(chapters, job.options, wanted, edits, plan, job.target.extension)
+
+
+def _bundled(job: Job, plan: Plan, encoder: PartsEncoder) -> tuple[SoundFacts, tuple[str, ...]]:
+    def check(file: Path, samples: int) -> Verified:
+        return verify(file, job.target, plan, samples, job.limits, None)
+
+    return bundle(job.result_path, encoder.written, check)
+
+
+@contextmanager
+def _another_pass(job: Job) -> Iterator[Decoding]:
+    with _open(job) as source:
+        yield Decoding(source, job.limits.decoded, salvages=job.options.salvages)
 
 
 def _edits(job: Job, plan: Plan, rate: int) -> Edits:
     def measure(edits: Edits) -> Surveyed:
-        with open_source(job.source, job.options.audio_stream) as source:
-            decoding, meter = Decoding(source, job.limits.decoded), LoudnessMeter()
+        meter = LoudnessMeter()
+        with _another_pass(job) as decoding:
             for frame in Editor(edits, plan).edited(decoding.frames()):
                 meter.add(frame)
             return Surveyed(decoding.sample_count, meter.result())
 
-    return settle(job.options, rate, measure)
+    edits = make_edits(job.options, rate)
+    if job.options.trim_silence:
+        with _another_pass(job) as decoding:
+            edits = without_silent_ends(edits, job.options, plan, decoding.frames())
+    return settle(edits, job.options, measure)
 
 
 def _meter(job: Job) -> LoudnessMeter | None:
     return LoudnessMeter() if job.options.wants_loudness else None
 
 
-def _report(job: Job, plan: Plan, about: About, source: SoundFacts, verified: Verified) -> ConversionReport:
+def _report(
+    job: Job, plan: Plan, source: SoundFacts, result: SoundFacts, lost: tuple[str, ...], drawings: Drawings
+) -> ConversionReport:
     return ConversionReport(
         source=source,
-        result=verified.facts,
-        not_carried=(*plan.losses, *unreached(job.options, verified.facts.loudness), *missing(about, verified.about)),
+        result=result,
+        not_carried=(*told(source.damage), *plan.losses, *unreached(job.options, result.loudness), *lost),
         versions=versions(),
+        source_waveform=drawings.of_source(),
+        result_waveform=drawings.of_result(),
     )
 
 

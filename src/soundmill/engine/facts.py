@@ -9,7 +9,7 @@ from typing import Protocol
 
 from soundmill.engine.source import Source
 from soundmill.engine.tags import About
-from soundmill.model.sound import Loudness, SoundFacts
+from soundmill.model.sound import Hole, Loudness, SoundFacts
 
 _MOST_SHOWN_TAGS, _LONGEST_SHOWN_TAG = 100, 2000
 _DECODER_SUFFIXES = ("float", "fixed")
@@ -28,6 +28,8 @@ class Decoded(Protocol):
     def sample_count(self) -> int: ...
     @property
     def loudness(self) -> Loudness | None: ...
+    @property
+    def holes(self) -> tuple[Hole, ...]: ...
 
 
 def codec_name(source: Source) -> str:
@@ -55,6 +57,7 @@ def sound_facts(path: Path, source: Source, decoding: Decoded, about: About) -> 
         has_cover=about.cover is not None,
         chapter_count=len(about.chapters),
         loudness=decoding.loudness,
+        damage=decoding.holes,
     )
 
 

@@ -9,9 +9,10 @@ import av
 
 from soundmill.engine import stretches
 from soundmill.engine.crew import Crew
-from soundmill.engine.decode import check_declared, damaged
+from soundmill.engine.damage import Damage
 from soundmill.engine.messages import Message
 from soundmill.engine.packets import CodedPacket, coded
+from soundmill.engine.refuse import check_declared
 from soundmill.engine.source import Source, check_sound, decoder_options
 from soundmill.engine.stretches import Heard
 
@@ -41,6 +42,7 @@ class Sounding:
     channel_layout: str
     sample_count: int = 0
     loudness: None = None
+    holes: tuple[()] = ()
 
 
 def can_be_heard_in_stretches(source: Source) -> bool:
@@ -65,7 +67,7 @@ def hear(source: Source, crew: Crew, prints: Sequence[Print] = ()) -> Sounding:
         for number, (packets, pre_roll) in enumerate(stretched(source, [each.packets for each in prints])):
             crew.give(stretches.as_work(number, packets, pre_roll), take)
     except av.FFmpegError as error:
-        raise damaged(0, str(error)) from error
+        raise Damage(0, None, False, str(error)).error() from error
     while crew.wait(take):
         pass
     return _summed(source, [heard[number] for number in sorted(heard)], prints)
@@ -88,7 +90,9 @@ def stretched(source: Source, lengths: Sequence[int] = ()) -> Iterator[tuple[lis
         if not packet.size:
             continue
         if packet.is_corrupt:
-            raise damaged(float((packet.pts or 0) * source.stream.time_base), "a packet is marked as broken")
+            raise Damage(
+                float((packet.pts or 0) * source.stream.time_base), None, False, "a packet is marked as broken"
+            ).error()
         packets.append(coded(packet))
         size += packet.size
         is_long = packets[-1].pts - packets[pre_roll].pts >= longest or size >= _LARGEST_STRETCH_BYTES
@@ -104,17 +108,17 @@ def _summed(source: Source, heard: list[Heard], prints: Sequence[Print]) -> Soun
     sounding = [each for each in heard if each.samples]
     whole = Sounding(sounding[0].sample_rate, sounding[0].channels, sounding[0].channel_layout) if sounding else None
     if whole is None:
-        raise damaged(0, "nothing decodes")
+        raise Damage(0, None, False, "nothing decodes").error()
     check_sound(whole.sample_rate, whole.channels)
     form = (whole.sample_rate, whole.channels, whole.channel_layout)
     for each in sounding:
         seconds = whole.sample_count / whole.sample_rate
         if each.broken or (each.sample_rate, each.channels, each.channel_layout) != form:
-            raise damaged(seconds, f"{each.broken} packets of stretch {each.number}")
+            raise Damage(seconds, None, False, f"{each.broken} packets of stretch {each.number}").error()
         if prints and each.checksum != prints[each.number].checksum:
-            raise damaged(seconds, f"stretch {each.number} has other samples than were encoded")
+            raise Damage(seconds, None, False, f"stretch {each.number} has other samples than were encoded").error()
         whole.sample_count += each.samples
     if prints and len(heard) != len(prints):
-        raise damaged(0, f"{len(heard)} stretches instead of {len(prints)}")
+        raise Damage(0, None, False, f"{len(heard)} stretches instead of {len(prints)}").error()
     check_declared(source, whole.sample_count, whole.sample_rate)
     return whole

@@ -35,11 +35,23 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     encoders: int = 1
     """How many processes may encode side by side, where the sound is long and its codec can be split."""
+    draws: bool = False
+    """Whether waveforms are wanted."""
+
+    following: tuple[Path, ...] = ()
+    """Sources that are joined: their sounds follow on that of ``source``."""
+    names: tuple[str, ...] = ()
+    """What all joined sources are called where they have no title."""
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """All that is read."""
+        return (self.source, *self.following)
 
     @property
     def result_path(self) -> Path:
         """Where the result is once it is verified."""
-        return self.directory / f"result.{self.target.extension}"
+        return self.directory / f"result.{self.options.extension_for(self.target)}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -54,6 +66,9 @@ class Job:
             "options": asdict(self.options),
             "limits": limits,
             "encoders": self.encoders,
+            "draws": self.draws,
+            "following": [str(each) for each in self.following],
+            "names": list(self.names),
         }
 
     @classmethod
@@ -69,4 +84,7 @@ class Job:
             options=ConversionOptions(**values["options"]),
             limits=Limits(**limits),
             encoders=values["encoders"],
+            draws=values["draws"],
+            following=tuple(Path(each) for each in values["following"]),
+            names=tuple(values["names"]),
         )

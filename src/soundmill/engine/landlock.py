@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
@@ -30,8 +31,8 @@ def abi_version() -> int:
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_QUERY)))
 
 
-def restrict_to(readable: Path | None, writable: Path | None) -> None:
-    """Let this process read one file and read and write inside one directory, if any, and nothing else of the file system.
+def restrict_to(readable: Iterable[Path], writable: Path | None) -> None:
+    """Let this process read some files and read and write inside one directory, if any, and nothing else of the file system.
 
     Also takes away TCP and signals to other processes where the kernel can. ``no_new_privs`` must be set before.
     Raises ``OSError``.
@@ -40,8 +41,8 @@ def restrict_to(readable: Path | None, writable: Path | None) -> None:
     rights = (1 << _FILE_SYSTEM_RIGHTS_BY_ABI.get(abi, _NEWEST_FILE_SYSTEM_RIGHTS)) - 1
     ruleset = _create_ruleset(abi, rights)
     try:
-        if readable is not None:
-            _allow(ruleset, readable, _READ_FILE)
+        for each in readable:
+            _allow(ruleset, each, _READ_FILE)
         if writable is not None:
             inside = _READ_FILE | _READ_DIR | _WRITE_FILE | _MAKE_REGULAR | _REMOVE_FILE
             _allow(ruleset, writable, inside | (_TRUNCATE if abi >= _ABI_WITH_TRUNCATE else 0))

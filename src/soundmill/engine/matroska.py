@@ -25,7 +25,7 @@ def find_damage(file: BinaryIO) -> Damage | None:
     """From where ``file`` stands, the first element that isn't one or is cut off; ``None`` when they follow each other."""
     at = file.tell()
     length = file.seek(0, os.SEEK_END)
-    seconds, scale, cut_off = 0.0, 0.001, False
+    seconds, cluster_ticks, scale, cut_off = 0.0, 0, 0.001, False
     tracks: set[int] = set()
     while at < length:
         file.seek(at)
@@ -33,24 +33,30 @@ def find_damage(file: BinaryIO) -> Damage | None:
         name, name_bytes = _number(head, keep_marker=True)
         size, size_bytes = _number(head[name_bytes:], keep_marker=False)
         if name not in _SKIPPED | _ENTERED or not size_bytes:
-            return Damage(seconds, cut_off, f"no element at byte {at}")
+            return Damage(seconds, at, cut_off, "no element there")
         start = at + name_bytes + size_bytes
         is_size_known = size != (1 << 7 * size_bytes) - 1
         if is_size_known and start + size > length:
             cut_off = True
             if name not in _ENTERED:
-                return Damage(seconds, cut_off, f"the element at byte {at} is cut off")
+                return Damage(seconds, at, cut_off, "the element there is cut off")
         file.seek(start)
         if name == _TIMESTAMP:
-            seconds = int.from_bytes(file.read(min(size, 8))) * scale
+            cluster_ticks = int.from_bytes(file.read(min(size, 8)))
+            seconds = cluster_ticks * scale
         elif name == _TRACKS:
             tracks = _track_numbers(file.read(min(size, _LONGEST_TRACKS)))
-        elif name == _SIMPLE_BLOCK and _number(file.read(8), keep_marker=False)[0] not in tracks:
-            return Damage(seconds, cut_off, f"the block at byte {at} belongs to no track")
+        elif name == _SIMPLE_BLOCK:
+            head = file.read(10)
+            track, track_bytes = _number(head, keep_marker=False)
+            if track not in tracks:
+                return Damage(seconds, at, cut_off, "the block there belongs to no track")
+            ticks = int.from_bytes(head[track_bytes : track_bytes + 2], signed=True)
+            seconds = max(0, cluster_ticks + ticks) * scale
         elif name == _INFO:
             scale = _timestamp_scale(file.read(min(size, _LONGEST_INFO)))
         at = start if name in _ENTERED else start + size
-    return Damage(seconds, cut_off, f"it ends at byte {length}") if cut_off else None
+    return Damage(seconds, length, cut_off, "it ends there") if cut_off else None
 
 
 def _number(data: bytes, *, keep_marker: bool) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from av.stream import Disposition, Stream
 
 from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, write_asf_cover, write_atoms
 from soundmill.engine.frames import write_aiff_frames, write_frames
+from soundmill.engine.packets import side_data
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
@@ -36,6 +37,7 @@ class Muxer:
             f"file:{path}", "w", format=plan.muxer, options=dict(plan.muxer_options)
         )
         self._path, self._muxer, self._about = path, plan.muxer, about
+        self._padding = 0
         try:
             self.stream = add_sound(self._container)
             cover = _add_about(self._container, self.stream, plan, about)
@@ -48,6 +50,8 @@ class Muxer:
 
     def add(self, packet: Packet[Stream] | Packet[AudioStream]) -> None:
         """Write one packet of :attr:`stream`. It is empty afterwards."""
+        if self._muxer == "mp3":
+            self._sum_padding(packet)
         self._container.mux_one(packet)
 
     def finish(self) -> None:
@@ -65,6 +69,15 @@ class Muxer:
     def abandon(self) -> None:
         """Close the file as it is; it is worth nothing."""
         self._container.close()
+
+    def _sum_padding(self, packet: Packet[Stream] | Packet[AudioStream]) -> None:
+        """LAME's padding may reach over two packets; FFmpeg's muxer writes only that of the last into the header."""
+        skipped = bytes(packet.get_sidedata("skip_samples")) if packet.has_sidedata("skip_samples") else b""
+        self._padding += int.from_bytes(skipped[4:8], "little")
+        if skipped and self._padding:
+            packet.set_sidedata(
+                side_data("skip_samples", skipped[:4] + self._padding.to_bytes(4, "little") + skipped[8:])
+            )
 
 
 def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about: About) -> Stream | None:

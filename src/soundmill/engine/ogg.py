@@ -62,15 +62,15 @@ def _find_damage(file: BinaryIO, walk: _Walk) -> Damage | None:
         at = file.tell() - len(head)
         if not head.startswith(_CAPTURE[: len(head)]):
             # Nothing of Ogg follows: a tag or padding that somebody appended.
-            return Damage(walk.seconds, False, f"no page at byte {at}") if _has_page(head, file) else None
+            return Damage(walk.seconds, at, False, "no page there") if _has_page(head, file) else None
         table = file.read(head[26]) if len(head) == _HEADER_BYTES else b""
         body = file.read(sum(table))
         if len(head) < _HEADER_BYTES or len(table) < head[26] or len(body) < sum(table):
-            return Damage(walk.seconds, True, f"the page at byte {at} is cut off")
+            return Damage(walk.seconds, at, True, "the page there is cut off")
         if _checksum(head, table, body) != int.from_bytes(head[_CHECKSUM], "little"):
-            return Damage(walk.seconds, False, f"the page at byte {at} was changed")
+            return Damage(walk.seconds, at, False, "the page there was changed")
         if not _follows(walk, head, body):
-            return Damage(walk.seconds, False, f"before the page at byte {at} another is missing")
+            return Damage(walk.seconds, at, False, "before the page there another is missing")
     return None
 
 

@@ -10,6 +10,7 @@ from av.audio.frame import AudioFrame
 from av.filter import Graph
 
 from soundmill.engine.plan import Plan
+from soundmill.engine.silence import Form, silence
 
 # One exception a pull that finds nothing: pulling after every frame costs more than converting it.
 _FRAMES_A_PULL = 32
@@ -70,7 +71,7 @@ class Reshaper:
 class _Chain:
     """A filter graph for frames of one form."""
 
-    def __init__(self, form: tuple[int, str, str], plan: Plan, frame_samples: int) -> None:
+    def __init__(self, form: Form, plan: Plan, frame_samples: int) -> None:
         self.form = form
         rate, layout, sample_format = form
         self._graph = Graph()
@@ -107,7 +108,7 @@ class _Chain:
         """No more frames will come, but for so many samples of silence."""
         silent_samples = max(silent_samples, self._shortest)
         if silent_samples > 0:
-            self.push(_silence(self.form, silent_samples))
+            self.push(silence(self.form, silent_samples))
         self._entry.push(None)
 
     def pull(self) -> Iterator[AudioFrame]:
@@ -131,13 +132,3 @@ def _resample_arguments(plan: Plan, source_rate: int) -> str:
         if plan.raw_bits:
             arguments.append(f"output_sample_bits={plan.raw_bits}")
     return ":".join(arguments)
-
-
-def _silence(form: tuple[int, str, str], samples: int) -> AudioFrame:
-    rate, layout, sample_format = form
-    frame = AudioFrame(sample_format, layout, samples)
-    middle = b"\x80" if sample_format.startswith("u8") else b"\0"
-    for plane in frame.planes:
-        plane.update(middle * plane.buffer_size)
-    frame.sample_rate = rate
-    return frame

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from av.rational import AVRational
 
+from soundmill.engine.edit import Edits
 from soundmill.engine.tags import About, tag_name
 from soundmill.model.options import ConversionOptions
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
 
-_MILLISECOND = AVRational(1, 1000)
 
-
-def edited_about(about: About, options: ConversionOptions) -> About:
-    """Tags as asked for, and chapters where their sound went."""
+def edited_about(about: About, options: ConversionOptions, edits: Edits | None = None) -> About:
+    """Tags as asked for, and chapters where their sound went with ``edits``."""
     if options.strip_tags:
         about = About()
     tags = dict(about.tags)
@@ -25,19 +24,20 @@ def edited_about(about: About, options: ConversionOptions) -> About:
         tags.pop(tag_name(name), None)
         if text.strip():
             tags[tag_name(name)] = text
-    moved = options.trim_start or options.trim_end is not None or options.tempo not in (None, 1)
-    chapters = tuple(_moved(about.chapters, options)) if moved else about.chapters
+    is_moved = edits is not None and (edits.start or edits.end is not None or edits.tempo != 1)
+    chapters = moved_chapters(about.chapters, edits) if edits and is_moved else about.chapters
     return replace(about, tags=tags, chapters=chapters)
 
 
-def _moved(chapters: tuple[Chapter, ...], options: ConversionOptions) -> list[Chapter]:
-    first, tempo = options.trim_start or 0.0, options.tempo or 1.0
-    last = options.trim_end
+def moved_chapters(chapters: tuple[Chapter, ...], edits: Edits) -> tuple[Chapter, ...]:
+    """Where their sound went with ``edits``, exact to the sample; those of which nothing is left are left out."""
+    first, tempo = edits.start / edits.rate, edits.tempo
+    last = None if edits.end is None else edits.end / edits.rate
     kept: list[Chapter] = []
     for each in chapters:
         start, end = float(each["start"] * each["time_base"]), float(each["end"] * each["time_base"])
         end = end if last is None else min(end, last)
         if max(start, first) < end:
-            begins, ends = (round((max(0.0, at - first)) / tempo * 1000) for at in (start, end))
-            kept.append({**each, "start": begins, "end": ends, "time_base": _MILLISECOND})
-    return kept
+            begins, ends = (round((max(0.0, at - first)) / tempo * edits.rate) for at in (start, end))
+            kept.append({**each, "start": begins, "end": ends, "time_base": AVRational(1, edits.rate)})
+    return tuple(kept)

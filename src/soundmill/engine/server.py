@@ -33,8 +33,8 @@ from soundmill.model.conversion import ConversionError, FailureCode
 
 _LONGEST_MESSAGE_BYTES = 8 << 20
 _READ_BYTES = 1 << 16
-# Those in which tags are written.
-_ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be")
+# Those in which tags and the names in a ZIP are written.
+_ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp437")
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -132,7 +132,7 @@ def _run(job: Job, descriptor: int, server: int) -> None:
         # Afterwards it can't fork any more.
         crew = Crew.fork(job.encoders, job.limits) if is_worth_a_crew(job) else None
         say = _speaker(descriptor)
-        confine(job.source, job.directory, job.limits)
+        confine(job.sources, job.directory, job.limits)
         _convert(job, say, crew)
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may escape into the server's loop

@@ -11,11 +11,11 @@ from av.audio.frame import AudioFrame
 
 from soundmill.engine import stretches
 from soundmill.engine.crew import Crew
-from soundmill.engine.decode import check_declared
 from soundmill.engine.hearing import stretched
 from soundmill.engine.messages import Message
 from soundmill.engine.pieces import planes
 from soundmill.engine.plan import Plan
+from soundmill.engine.refuse import check_declared
 from soundmill.engine.seams import Unstitchable
 from soundmill.engine.source import Source, decoder_options
 from soundmill.engine.stretches import Heard
@@ -38,6 +38,7 @@ class SideBySide:
     """The counterpart of :class:`soundmill.engine.decode.Decoding` with a crew. Its frames have the form of the plan."""
 
     loudness: None = None
+    holes: tuple[()] = ()
 
     def __init__(self, source: Source, plan: Plan, crew: Crew, longest_seconds: float) -> None:
         self._source, self._plan, self._crew = source, plan, crew

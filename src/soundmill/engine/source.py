@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from av.stream import Discard, Disposition, Stream
 
 from soundmill.engine import matroska, ogg
 from soundmill.engine.confinement import dying_after
+from soundmill.engine.damage import Damage
 from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
 from soundmill.engine.mpeg import first_mpeg_frame
@@ -60,6 +61,8 @@ class Source:
     declared_samples: int | None
     is_chained: bool
     """Several files of Ogg in one: each begins with headers of its own."""
+    damage: Damage | None = None
+    """What the structure of the file tells, where it was opened although it is damaged."""
 
     def close(self) -> None:
         """Give the file back."""
@@ -84,16 +87,20 @@ class Source:
         return duration / av.time_base if duration and duration > 0 else None
 
 
-def open_source(path: Path, audio_stream: int | None = None) -> Source:
+def open_source(path: Path, audio_stream: int | None = None, *, although_damaged: bool = False) -> Source:
     """Sniff and open ``path`` (absolute). FFmpeg opens this very file with the one demuxer that fits, and no other file.
 
-    Of several sounds it is the one with the number ``audio_stream``, from 0; else the one that players choose.
+    Of several sounds it is the one with the number ``audio_stream``, from 0; else the one that players choose. What is damaged
+    is refused unless it shall be opened ``although_damaged``, as far as that can be done.
 
     Raises ``ConversionError``: ``EMPTY_INPUT``, ``UNSUPPORTED_INPUT``, ``DAMAGED_INPUT``, ``NO_AUDIO``, ``UNSUITABLE_OPTIONS``.
     """
     with path.open("rb") as stream:
         kind = sniff(stream)
-        is_chained = _check_whole(stream, kind)
+        examined = _examined(stream, kind)
+        damage = examined.damage
+        if damage is not None and not although_damaged:
+            raise damage.error()
         junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
     options = {
         "protocol_whitelist": "file",
@@ -113,29 +120,26 @@ def open_source(path: Path, audio_stream: int | None = None) -> Source:
         ) from error
     try:
         sound = _sound_of(container, audio_stream)
-        return Source(path, kind, container, sound, declared_sample_count(path, kind, container, sound), is_chained)
-    except BaseException:
+        declared = declared_sample_count(path, kind, container, sound)
+        return Source(path, kind, container, sound, declared, examined.is_chained, damage)
+    except BaseException as error:
         container.close()
+        if damage is not None and isinstance(error, ConversionError):
+            raise damage.error() from error
         raise
 
 
-def _check_whole(file: BinaryIO, kind: str) -> bool:
-    """Refuse what FFmpeg reads without complaint, or with an unclear one, although a part of it is missing.
-
-    True for several files of Ogg in one.
-    """
+def _examined(file: BinaryIO, kind: str) -> ogg.Examined:
+    """What FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
     file.seek(sound_start(file))
     examined = ogg.examine(file) if kind == "ogg" else ogg.Examined(None, is_chained=False)
     damage = matroska.find_damage(file) if kind == "matroska,webm" else examined.damage
-    if damage:
-        raise damage.error()
-    file.seek(sound_start(file))
-    declared, there = declared_bytes(kind, file), file.seek(0, os.SEEK_END)
-    if declared is not None and declared > there:
-        raise ConversionError(
-            FailureCode.DAMAGED_INPUT, f"The file ends early: it declares {declared:,} bytes but has {there:,}."
-        )
-    return examined.is_chained
+    if damage is None:
+        file.seek(sound_start(file))
+        declared, there = declared_bytes(kind, file), file.seek(0, os.SEEK_END)
+        if declared is not None and declared > there:
+            damage = Damage(None, there, True, f"it declares {declared} bytes")
+    return replace(examined, damage=damage)
 
 
 def _junk_bytes(file: BinaryIO) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from soundmill.engine.edit import Edits, make_edits
+from soundmill.engine.edit import Edits
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import Loudness
 
@@ -33,13 +33,12 @@ def unreached(options: ConversionOptions, found: Loudness | None) -> tuple[str, 
     return (f"loudness {options.loudness:g} LUFS (with this true peak it is {found.integrated:.1f})",)
 
 
-def settle(options: ConversionOptions, rate: int, measure: Callable[[Edits], Surveyed]) -> Edits:
-    """The edits, with everything in them that only a pass over the sound tells. ``measure`` makes one with the edits it gets.
+def settle(edits: Edits, options: ConversionOptions, measure: Callable[[Edits], Surveyed]) -> Edits:
+    """``edits``, with everything in them that only a pass over the sound tells. ``measure`` makes one with the edits it gets.
 
     A loudness is reached by gain alone where the true peak allows it; else a limiter holds that, and further passes make up
     for what it takes away.
     """
-    edits = make_edits(options, rate)
     if options.loudness is None and not edits.needs_length:
         return edits
     before = replace(edits, fade_in=0, fade_out=0)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from soundmill.model.cue import parse_cue
+
 LONGEST_SECONDS = 360_000.0
 MOST_TAGS, LONGEST_TAG_NAME, LONGEST_TAG_TEXT = 100, 100, 10_000
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
@@ -31,10 +33,42 @@ class NumberRange:
         return f"{self.meaning}: a number{unit} from {self.minimum:g} to {self.maximum:g}."
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words; the first is what happens unless another is said."""
+
+    values: tuple[str, ...]
+    meaning: str
+
+    @property
+    def spoken(self) -> str:
+        """All of them, in a sentence."""
+        return f"{', '.join(self.values[:-1])} or {self.values[-1]}"
+
+    def parse(self, raw: object) -> str:
+        """The word that ``raw`` is, whatever its case. Raises ``ValueError``."""
+        word = str(raw).strip().lower()
+        if word not in self.values:
+            raise ValueError(word)
+        return word
+
+
+CHOICES: Mapping[str, Choice] = MappingProxyType(
+    {
+        "onDamage": Choice(("fail", "salvage"), "What becomes of a source that is damaged"),
+        "split": Choice(
+            ("no", "chapters", "cue", "silence"), "Where the source is divided into pieces, which come in one ZIP"
+        ),
+    }
+)
+"""By their JSON names."""
+
 EDIT_RANGES: Mapping[str, NumberRange] = MappingProxyType(
     {
         "trimStart": NumberRange(0, LONGEST_SECONDS, "seconds", "Where in the source the result begins"),
         "trimEnd": NumberRange(0.001, LONGEST_SECONDS, "seconds", "Where in the source the result ends"),
+        "silenceThreshold": NumberRange(-120, -20, "dBFS", "Quieter than this is silence"),
+        "shortestSilence": NumberRange(0, 60, "seconds", "Silence that is shorter stays"),
         "fadeIn": NumberRange(0, 600, "seconds", "How long the sound rises from silence"),
         "fadeOut": NumberRange(0, 600, "seconds", "How long the sound falls to silence"),
         "gain": NumberRange(-60, 60, "dB", "Louder or quieter"),
@@ -44,7 +78,10 @@ EDIT_RANGES: Mapping[str, NumberRange] = MappingProxyType(
         "audioStream": NumberRange(0, 99, "", "Which of the source's sounds, counted from 0", is_whole=True),
     }
 )
-"""By their JSON names. ``tags``, ``stripTags`` and ``measureLoudness`` are no numbers."""
+"""By their JSON names. ``tags`` and those that are true or false are no numbers."""
+
+DEFAULT_SILENCE_THRESHOLD, DEFAULT_SHORTEST_SILENCE, DEFAULT_SHORTEST_PAUSE = -60.0, 0.1, 1.0
+"""In dBFS: below the hiss of a quiet room, above dither. In seconds: shorter than a breath, and than a pause between pieces."""
 
 
 def parse_number(raw: object) -> float:
@@ -65,6 +102,15 @@ def parse_flag(raw: object) -> bool | None:
     if text in _FALSE:
         return None
     raise ValueError(text)
+
+
+def parse_sheet(raw: object) -> str:
+    """The text of a cue sheet that can be followed. Raises ``ValueError`` with a sentence."""
+    text = str(raw)
+    if not _is_storable(text):
+        raise ValueError("This has characters that are none.")
+    parse_cue(text)
+    return text
 
 
 def parse_tags(raw: object) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from soundmill.model.edits import EDIT_RANGES, parse_flag, parse_number, parse_tags
+from soundmill.model.edits import CHOICES, EDIT_RANGES, parse_flag, parse_number, parse_sheet, parse_tags
 from soundmill.model.errors import FieldError, InvalidOptions
 from soundmill.model.formats import ANY_SAMPLE_RATE, TargetFormat
 
@@ -27,6 +27,9 @@ class ConversionOptions:
     bit_depth: int | None = None
     trim_start: float | None = None
     trim_end: float | None = None
+    trim_silence: bool | None = None
+    silence_threshold: float | None = None
+    shortest_silence: float | None = None
     fade_in: float | None = None
     fade_out: float | None = None
     gain: float | None = None
@@ -37,6 +40,9 @@ class ConversionOptions:
     tags: Mapping[str, str] | None = None
     strip_tags: bool | None = None
     measure_loudness: bool | None = None
+    on_damage: str | None = None
+    split: str | None = None
+    cue_sheet: str | None = None
 
     @property
     def changes_samples(self) -> bool:
@@ -47,6 +53,20 @@ class ConversionOptions:
         )
 
     @property
+    def is_split(self) -> bool:
+        """True when the result is a ZIP of pieces."""
+        return self.split not in (None, "no")
+
+    def extension_for(self, target: TargetFormat) -> str:
+        """Of the result's name, without a dot."""
+        return "zip" if self.is_split else target.extension
+
+    @property
+    def salvages(self) -> bool:
+        """True when what can be decoded of a damaged source is wanted."""
+        return self.on_damage == "salvage"
+
+    @property
     def wants_loudness(self) -> bool:
         """True when the loudness of source and result is measured."""
         return bool(self.measure_loudness) or self.loudness is not None
@@ -54,7 +74,8 @@ class ConversionOptions:
     @property
     def edits_sound(self) -> bool:
         """True when the sound can't be copied as it is."""
-        return self.changes_samples or bool(self.trim_start) or self.trim_end is not None
+        is_cut = bool(self.trim_start or self.trim_silence) or self.trim_end is not None
+        return self.changes_samples or is_cut
 
     def as_dict(self) -> dict[str, Any]:
         """The options that were given, by their JSON names."""
@@ -69,6 +90,9 @@ OPTION_NAMES: Mapping[str, str] = {
     "bitDepth": "bit_depth",
     "trimStart": "trim_start",
     "trimEnd": "trim_end",
+    "trimSilence": "trim_silence",
+    "silenceThreshold": "silence_threshold",
+    "shortestSilence": "shortest_silence",
     "fadeIn": "fade_in",
     "fadeOut": "fade_out",
     "gain": "gain",
@@ -79,6 +103,9 @@ OPTION_NAMES: Mapping[str, str] = {
     "tags": "tags",
     "stripTags": "strip_tags",
     "measureLoudness": "measure_loudness",
+    "onDamage": "on_damage",
+    "split": "split",
+    "cueSheet": "cue_sheet",
 }
 
 
@@ -114,23 +141,45 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
     raise InvalidOptions(f"These options don't fit {target.title}. {complaints}", tuple(errors))
 
 
+def check_joinable(options: ConversionOptions) -> None:
+    """Raises ``InvalidOptions`` for what is about one source, where several are joined."""
+    about_one = [
+        json
+        for json, name in OPTION_NAMES.items()
+        if getattr(options, name) is not None
+        and (json in EDIT_RANGES or json in ("trimSilence", "split", "cueSheet", "measureLoudness"))
+    ]
+    if about_one:
+        errors = tuple(
+            FieldError(each, "It is about one source. Join first, then convert the result with it.")
+            for each in about_one
+        )
+        raise InvalidOptions(f"Joined sources can't have these options: {', '.join(about_one)}.", errors)
+
+
 def _parsed(json: str, raw: object) -> object:
     if json == "tags":
         return parse_tags(raw)
+    if json == "cueSheet":
+        return parse_sheet(raw)
     if json in _FLAGS:
         return parse_flag(raw)
+    if json in CHOICES:
+        return CHOICES[json].parse(raw)
     if json == "quality" or (json in EDIT_RANGES and not EDIT_RANGES[json].is_whole):
         return parse_number(raw)
     return _whole_number(raw)
 
 
 def _misunderstood(json: str, raw: object, error: Exception) -> str:
-    if json == "tags":
+    if json in ("tags", "cueSheet"):
         return str(error)
+    if json in CHOICES:
+        return f"{CHOICES[json].meaning}: {CHOICES[json].spoken}."
     return f"“{str(raw)[:40]}” is {'neither true nor false' if json in _FLAGS else 'not a number'}."
 
 
-_FLAGS = frozenset({"stripTags", "measureLoudness"})
+_FLAGS = frozenset({"stripTags", "measureLoudness", "trimSilence"})
 
 
 def _whole_number(raw: object) -> int:
@@ -179,6 +228,14 @@ def _edit_complaints(options: ConversionOptions) -> list[FieldError]:
         found.append(FieldError("gain", "Give either gain or loudness, not both."))
     if options.true_peak is not None and options.loudness is None:
         found.append(FieldError("truePeak", "It belongs to loudness: give that too."))
+    of_silence = ("silenceThreshold", "shortestSilence")
+    homeless = [each for each in of_silence if getattr(options, OPTION_NAMES[each]) is not None]
+    if homeless and not (options.trim_silence or options.split == "silence"):
+        found += [
+            FieldError(each, "It belongs to trimSilence or split=silence: give one of them too.") for each in homeless
+        ]
+    if options.cue_sheet is not None and options.split != "cue":
+        found.append(FieldError("cueSheet", "It belongs to split=cue: give that too."))
     return found
 
 

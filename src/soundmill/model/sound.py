@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from soundmill.model.waveform import Waveform
+
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
@@ -17,11 +19,24 @@ class Loudness:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """A place where a damaged source lost sound: ``at`` seconds, ``lost`` seconds of it (``None``: nobody knows).
+
+    ``filled``: silence of that length stands there, so that what follows is heard when it should be.
+    """
+
+    at: float
+    lost: float | None
+    filled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SoundFacts:
     """Facts read from decoding a file, never from its header alone.
 
     ``duration`` is in seconds, ``sample_rate`` in hertz, ``bit_rate`` in bits per second; ``sample_count`` counts
     samples per channel. ``tags`` have lower-case keys. ``loudness`` is ``None`` where nobody asked for it, and for silence.
+    ``damage`` is what was lost where a source was salvaged; silence in its place counts as sound.
     """
 
     codec: str
@@ -37,6 +52,7 @@ class SoundFacts:
     has_cover: bool = False
     chapter_count: int = 0
     loudness: Loudness | None = None
+    damage: tuple[Hole, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -48,6 +64,7 @@ class SoundFacts:
         known = {name: value for name, value in values.items() if name in cls.__slots__}
         if known.get("loudness") is not None:
             known["loudness"] = Loudness(**known["loudness"])
+        known["damage"] = tuple(Hole(**each) for each in known.get("damage", ()))
         return cls(**known)
 
 
@@ -56,13 +73,15 @@ class ConversionReport:
     """What one verified conversion found and made.
 
     ``not_carried`` names what the target format could not hold, e.g. ``"cover"`` or ``"tag: composer"``;
-    ``versions`` holds the engine's and FFmpeg's versions.
+    ``versions`` holds the engine's and FFmpeg's versions. Where the sound wasn't edited, its waveform is that of the source.
     """
 
     source: SoundFacts
     result: SoundFacts
     not_carried: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    source_waveform: Waveform | None = None
+    result_waveform: Waveform | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -71,14 +90,22 @@ class ConversionReport:
             "result": self.result.as_dict(),
             "not_carried": list(self.not_carried),
             "versions": dict(self.versions),
+            "source_waveform": None if self.source_waveform is None else self.source_waveform.as_dict(),
+            "result_waveform": None if self.result_waveform is None else self.result_waveform.as_dict(),
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ConversionReport:
-        """The inverse of :meth:`as_dict`. Raises ``KeyError`` or ``TypeError`` for missing names."""
+        """The inverse of :meth:`as_dict`. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for what is none."""
         return cls(
             source=SoundFacts.from_dict(values["source"]),
             result=SoundFacts.from_dict(values["result"]),
             not_carried=tuple(values["not_carried"]),
             versions=dict(values["versions"]),
+            source_waveform=_waveform(values.get("source_waveform")),
+            result_waveform=_waveform(values.get("result_waveform")),
         )
+
+
+def _waveform(values: Mapping[str, Any] | None) -> Waveform | None:
+    return None if values is None else Waveform.from_dict(values)

@@ -9,6 +9,7 @@ from soundmill.adapters.database.migrate import upgrade
 from soundmill.adapters.database.removal import DatabaseExpiry
 from soundmill.adapters.database.tasks import DatabaseTasks
 from soundmill.adapters.database.usage import DatabaseUsage
+from soundmill.adapters.database.waveforms import DatabaseWaveforms
 
 __all__ = [
     "Database",
@@ -19,6 +20,7 @@ __all__ = [
     "DatabaseIdentity",
     "DatabaseTasks",
     "DatabaseUsage",
+    "DatabaseWaveforms",
     "sqlite_url",
     "upgrade",
 ]

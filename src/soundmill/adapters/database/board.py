@@ -17,7 +17,7 @@ from soundmill.model.conversion import Failure
 from soundmill.model.errors import StaleAttempt
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
-from soundmill.model.sound import ConversionReport
+from soundmill.model.sound import ConversionReport, SoundFacts
 from soundmill.model.tasks import (
     Assignment,
     Attempt,
@@ -25,6 +25,7 @@ from soundmill.model.tasks import (
     TaskStatus,
     lost_worker,
 )
+from soundmill.model.waveform import Waveform
 from soundmill.service.ports import QueueState, StoredFile
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
@@ -112,8 +113,8 @@ class DatabaseBoard:
             note_final(connection, account_id, attempt.task_id, attempt.number, TaskStatus.PROCESSED)
             stored = {"key": result.key, "size": result.size, "sha256": result.sha256}
             for file_id, values in (
-                (task.result_id, {**stored, "sound": report.result.as_dict()}),
-                (task.source_id, {"sound": report.source.as_dict()}),
+                (task.result_id, {**stored, **_known(report.result, report.result_waveform)}),
+                (task.source_id, _known(report.source, report.source_waveform)),
             ):
                 connection.execute(update(files).where(files.c.id == file_id).values(values))
             failpoint("before_processed_commit")
@@ -216,6 +217,10 @@ class DatabaseBoard:
         live = select(tasks.c.id).where(_is_current(attempt), tasks.c.status == TaskStatus.PROCESSING)
         with self._database.reading() as connection:
             return connection.execute(live).first() is not None
+
+
+def _known(sound: SoundFacts, waveform: Waveform | None) -> dict[str, Any]:
+    return {"sound": sound.as_dict(), "waveform": None if waveform is None else waveform.as_dict()}
 
 
 def _held_by(owner: str) -> tuple[Any, Any]:

@@ -81,6 +81,7 @@ files = Table(
     Column("size", BigInteger),
     Column("sha256", String(64)),
     Column("sound", JSON(none_as_null=True), doc="SoundFacts, once decoded"),
+    Column("waveform", JSON(none_as_null=True), doc="Waveform; never read with lists: it is kilobytes"),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("account_id", "name"),
     sqlite_autoincrement=True,

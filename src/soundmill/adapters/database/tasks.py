@@ -239,7 +239,9 @@ def _add_task(
     order: Order,
     rank: int,
 ) -> int:
-    result_id, _ = add_file(connection, account_id, with_extension(source_name, order.target.extension), {})
+    result_id, _ = add_file(
+        connection, account_id, with_extension(source_name, order.options.extension_for(order.target)), {}
+    )
     row = {
         **_FRESH,
         "account_id": account_id,
@@ -304,7 +306,7 @@ def _unpublish(connection: Connection, task: Row[Any]) -> list[str]:
 def _rename_result(connection: Connection, account_id: int, task: Row[Any], order: Order) -> None:
     names = select(files.c.id, files.c.name).where(files.c.id.in_((task.source_id, task.result_id)))
     name_of = {row.id: row.name for row in connection.execute(names)}
-    wanted = with_extension(name_of[task.source_id], order.target.extension)
+    wanted = with_extension(name_of[task.source_id], order.options.extension_for(order.target))
     if split_extension(name_of[task.result_id])[1] == split_extension(wanted)[1]:
         return  # M4A and ALAC share an extension
     name = free_name(connection, account_id, wanted)

@@ -27,7 +27,7 @@ def select_views() -> Select[Any]:
     )
 
 
-_SKIPPED = frozenset({"id", "account_id", "created_at"})
+_SKIPPED = frozenset({"id", "account_id", "created_at", "waveform"})
 _NAMES = tuple(select_views().selected_columns.keys())
 
 

@@ -3,6 +3,7 @@
 from soundmill.adapters.storage.bucket import Bucket, BucketMark, BucketStorage, BucketWorkbench
 from soundmill.adapters.storage.directory import DirectoryStorage
 from soundmill.adapters.storage.identity import DirectoryMark
+from soundmill.adapters.storage.layout import Layout
 from soundmill.adapters.storage.memory import MemoryStorage, MemoryWorkbench
 from soundmill.adapters.storage.workbench import DirectoryWorkbench
 
@@ -14,6 +15,7 @@ __all__ = [
     "DirectoryMark",
     "DirectoryStorage",
     "DirectoryWorkbench",
+    "Layout",
     "MemoryStorage",
     "MemoryWorkbench",
 ]

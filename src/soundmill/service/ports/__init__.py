@@ -17,12 +17,14 @@ from soundmill.service.ports.events import EventLog, Expiry, TaskEvent, TaskProg
 from soundmill.service.ports.storage import Incoming, Storage, StorageMark, StorageRecord, StoredFile, Workbench
 from soundmill.service.ports.tasks import (
     FileIndex,
+    FilesWaveforms,
     Once,
     OnceMemory,
     Order,
     PageRequest,
     TaskStore,
     Watch,
+    WaveformIndex,
 )
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "EventLog",
     "Expiry",
     "FileIndex",
+    "FilesWaveforms",
     "Incoming",
     "Once",
     "OnceMemory",
@@ -56,5 +59,6 @@ __all__ = [
     "UsageLedger",
     "Wake",
     "Watch",
+    "WaveformIndex",
     "Workbench",
 ]

@@ -10,6 +10,7 @@ from typing import Protocol
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
+from soundmill.model.waveform import Waveform
 from soundmill.service.ports.storage import StoredFile
 
 
@@ -93,6 +94,22 @@ class FileIndex(Protocol):
 
     def unknown(self, keys: Sequence[str]) -> list[str]:
         """Those of the storage's ``keys`` that no row names."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FilesWaveforms:
+    """Those of a task's source and result, as far as they are known."""
+
+    source: Waveform | None
+    result: Waveform | None
+
+
+class WaveformIndex(Protocol):
+    """What sounds look like."""
+
+    def of_task(self, account_id: int, task_id: int) -> FilesWaveforms:
+        """A result that isn't edited looks like its source; one that isn't there has none. Raises ``NotFound`` for the task."""
         ...
 
 

@@ -22,7 +22,7 @@ export function showOptions(box, chosen) {
     if (entered[field.name] !== undefined) field.value = entered[field.name];
     if (field.selectedIndex === -1) field.selectedIndex = 0;
   }
-  if (!fields.length) box.append(make("p", { className: "facts" }, "The chosen formats have no option in common."));
+  if (!fields.length) box.append(make("p", { className: "facts" }, "Choose a format first."));
 }
 
 function fieldsFor(chosen) {
@@ -44,11 +44,25 @@ function fieldsFor(chosen) {
   fields.push(["Channels", choice("channels", [[1, "mono"], [2, "stereo"]])]);
   const depths = common(chosen.map((each) => each.bitDepths)) ?? [];
   if (depths.length) fields.push(["Bit depth", choice("bitDepth", depths.map((depth) => [depth, `${depth} bit`]))]);
-  return fields;
+  return [...fields, ...editFields(first.edits)];
 }
 
-function choice(name, values) {
-  return make("select", { name }, new Option("automatic", ""), ...values.map(([value, label]) => new Option(label, value)));
+/** What is done to the sound, whatever the format. */
+function editFields(edits) {
+  const seconds = ({ minimum: min, maximum: max, meaning: title }) => ({ type: "number", inputMode: "decimal", step: "any", min, max, title });
+  const levels = [[-14, "−14 LUFS (streaming)"], [-16, "−16 LUFS (podcasts)"], [-23, "−23 LUFS (broadcast)"]];
+  return [
+    ["Begin at second", make("input", { ...seconds(edits.trimStart), name: "trimStart", placeholder: "beginning" })],
+    ["End at second", make("input", { ...seconds(edits.trimEnd), name: "trimEnd", placeholder: "end" })],
+    ["Silence at the ends", choice("trimSilence", [["true", "cut off"]], "stays")],
+    ["Loudness", choice("loudness", levels, "as it is")],
+    ["Into pieces", choice("split", [["chapters", "by chapters"], ["cue", "by the cue sheet in it"], ["silence", "at pauses"]], "no")],
+    ["Damaged files", choice("onDamage", [["salvage", "give what can be read"]], "are refused")],
+  ];
+}
+
+function choice(name, values, unless = "automatic") {
+  return make("select", { name }, new Option(unless, ""), ...values.map(([value, label]) => new Option(label, value)));
 }
 
 /** What is in all lists; undefined when there is no list. */

@@ -151,7 +151,8 @@ function fill(row, task) {
   part("facts").textContent = task.status === "processed" ? facts(task.result) : "";
   showError(row, task.error?.message);
   part("lost").hidden = !task.notCarried.length;
-  part("lost").textContent = `${task.newFormat.toUpperCase()} can't hold: ${task.notCarried.join(", ")}`;
+  part("lost").textContent = `Not carried over: ${task.notCarried.join(", ")}`;
+  showWave(part("wave"), task);
   const download = part("download");
   download.hidden = task.status !== "processed";
   if (task.result) {
@@ -162,6 +163,16 @@ function fill(row, task) {
   part("cancel").hidden = !underWay;
   part("retry").hidden = !["failed", "cancelled"].includes(task.status);
   for (const name of ["cancel", "retry", "delete"]) part(name).setAttribute("aria-label", `${part(name).textContent}: ${task.fileName}`);
+}
+
+/** What the result looks like, in the page's own colour. Tasks from before there were waveforms have none. */
+function showWave(image, task) {
+  image.hidden = true;
+  if (task.status !== "processed") return;
+  const colour = matchMedia("(prefers-color-scheme: dark)").matches ? "2dd4bf" : "0f766e";
+  image.alt = `Waveform of ${task.resultName}`;
+  image.onload = () => { image.hidden = false; };
+  image.src = `/api/tasks/${task.id}/waveform.png?width=1400&height=96&colour=${colour}`;
 }
 
 function showError(row, message) {

@@ -1,0 +1,49 @@
+"""Several files into one, without a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from soundmill.cli.batch import Done, Order, publish, work_directory
+from soundmill.engine import Job, Mill
+from soundmill.model.errors import SoundmillError
+
+
+def join_files(
+    files: Sequence[Path], order: Order, open_mill: Callable[[], Mill], on_progress: Callable[[Path, float], None]
+) -> Done:
+    """One result beside the first file, unless ``order`` names a directory; or what was wrong."""
+    first = files[0]
+    missing = next((each for each in files if not each.is_file()), None)
+    if missing is not None:
+        return Done(missing, trouble="There is no such file.")
+    if len(files) == 1:
+        return Done(first, trouble="This is the only file: there is nothing to join it with.")
+    result = order.result_of(first.with_name(f"{first.stem} (joined){first.suffix}"))
+    if result.exists() and not order.overwrite:
+        return Done(first, trouble=f"{result} exists. To replace it, say --overwrite.")
+
+    def tick(fraction: float) -> bool:
+        on_progress(first, fraction)
+        return True
+
+    try:
+        with work_directory(result.parent) as directory, open_mill() as mill:
+            source, *following = (each.resolve() for each in files)
+            job = Job(
+                source,
+                directory,
+                order.target,
+                order.options,
+                order.limits,
+                following=tuple(following),
+                names=tuple(each.stem for each in files),
+            )
+            made = mill.convert(job, tick)
+            publish(made.path, result, overwrite=order.overwrite)
+    except SoundmillError as error:
+        return Done(first, trouble=error.message)
+    except OSError as error:
+        return Done(first, trouble=f"{error.strerror or error}.")
+    return Done(first, result, made.report.not_carried)

@@ -1,0 +1,127 @@
+"""Where one source is divided into pieces, and what each piece says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from av.rational import AVRational
+
+from soundmill.engine.edit import Edits
+from soundmill.engine.plan import Plan
+from soundmill.engine.retag import moved_chapters
+from soundmill.engine.tags import About
+from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.cue import CueTrack, parse_cue
+from soundmill.model.edits import LONGEST_SECONDS
+from soundmill.model.names import clean_file_name
+from soundmill.model.options import ConversionOptions
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # in PyAV's stubs only
+
+MOST_PARTS = 999
+"""In one ZIP."""
+
+_CUE_UNITS = 75
+# What no file system of today's takes in a name, and what would begin a directory.
+_SPECIAL = str.maketrans(dict.fromkeys('/\\:*?"<>|', "-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece: from its first sample up to that of the next, at the plan's rate; ``name`` is that of its file."""
+
+    begin: int
+    end: int | None
+    about: About
+    name: str
+
+
+def places(options: ConversionOptions, about: About, find_pauses: Callable[[], list[Chapter]]) -> tuple[Chapter, ...]:
+    """The chapters that become pieces, at times of the source. Raises ``ConversionError`` with ``UNSUITABLE_OPTIONS``."""
+    if options.split == "cue":
+        found = tuple(_from_cue(options, about))
+    elif options.split == "silence":
+        found = tuple(find_pauses())
+    else:
+        found = about.chapters
+        if not found:
+            raise _unsuitable("This file has no chapters by which it could be divided.")
+    if len(found) > MOST_PARTS:
+        raise _unsuitable(f"This file would be divided into more than {MOST_PARTS} pieces.")
+    return found
+
+
+def parts(
+    chapters: tuple[Chapter, ...],
+    options: ConversionOptions,
+    about: About,
+    edits: Edits | None,
+    plan: Plan,
+    extension: str,
+) -> tuple[Part, ...]:
+    """The pieces of the edited sound. Nothing is left out: what is before the first chapter belongs to its piece."""
+    moved = chapters if edits is None else moved_chapters(chapters, edits)
+    by_begin = {round(each["start"] * each["time_base"] * plan.sample_rate): each for each in reversed(moved)}
+    begins = sorted(by_begin)
+    made = []
+    for index, begin in enumerate(begins):
+        number, count = index + 1, len(begins)
+        title, tags = "", dict[str, str]()
+        if not options.strip_tags:
+            title = by_begin[begin]["metadata"].get("title", "").strip()
+            tags = _tags_of(by_begin[begin], number, count)
+        name = clean_file_name(
+            f"{number:0{max(2, len(str(count)))}} {title.translate(_SPECIAL)}.".replace(" .", ".") + extension
+        )
+        end = begins[number] if number < count else None
+        whole = {"album": about.tags["title"]} if "title" in about.tags else {}
+        kept = {key: text for key, text in about.tags.items() if key not in ("title", "track", "cuesheet")}
+        made.append(Part(begin if index else 0, end, replace(about, tags=whole | kept | tags, chapters=()), name))
+    if not made:
+        raise _unsuitable("With this cut no piece is left.")
+    return tuple(made)
+
+
+def check_all_written(planned: tuple[Part, ...], written: int) -> None:
+    """Raises ``ConversionError`` with ``UNSUITABLE_OPTIONS`` where the sound ends before a piece begins."""
+    if written < len(planned):
+        raise _unsuitable(f"The sound ends before piece {written + 1} of {len(planned)} begins.")
+
+
+def _tags_of(chapter: Chapter, number: int, count: int) -> dict[str, str]:
+    given = chapter["metadata"]
+    named = {key: given[key].strip() for key in ("title", "artist") if given.get(key, "").strip()}
+    return {"title": f"Part {number}", **named, "track": f"{number}/{count}"}
+
+
+def _from_cue(options: ConversionOptions, about: About) -> list[Chapter]:
+    sheet = options.cue_sheet if options.cue_sheet is not None else about.tags.get("cuesheet")
+    if sheet is None:
+        raise _unsuitable("This file has no cue sheet in it: give one in cueSheet.")
+    try:
+        tracks = parse_cue(sheet)
+    except ValueError as error:
+        raise _unsuitable(str(error)) from error
+    ends = [*(each.start for each in tracks[1:]), Fraction(LONGEST_SECONDS)]
+    return [
+        {
+            "id": number,
+            "start": int(each.start * _CUE_UNITS),
+            "end": int(end * _CUE_UNITS),
+            "time_base": AVRational(1, _CUE_UNITS),
+            "metadata": _metadata(each),
+        }
+        for number, (each, end) in enumerate(zip(tracks, ends, strict=True))
+    ]
+
+
+def _metadata(track: CueTrack) -> dict[str, str]:
+    return {key: text for key, text in (("title", track.title), ("artist", track.performer)) if text}
+
+
+def _unsuitable(sentence: str) -> ConversionError:
+    return ConversionError(FailureCode.UNSUITABLE_OPTIONS, sentence)

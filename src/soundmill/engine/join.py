@@ -1,0 +1,123 @@
+"""Several sources as one sound: what form it has, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from av.rational import AVRational
+
+from soundmill.engine.plan import Sound
+from soundmill.engine.salvage import told
+from soundmill.engine.tags import About
+from soundmill.engine.text import clock
+from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.sound import SoundFacts
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # in PyAV's stubs only
+
+# Of one source, and not of all: its title names a chapter instead.
+_OF_ONE = frozenset({"title", "track", "cuesheet"})
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """One of the sources, known after a first pass over it. ``name`` is what it is called where it has no title."""
+
+    sound: Sound
+    facts: SoundFacts
+    about: About
+    name: str
+
+    @property
+    def seconds(self) -> Fraction:
+        """How long it is, exactly."""
+        return Fraction(self.facts.sample_count, self.facts.sample_rate)
+
+
+def common_sound(sounds: Sequence[Sound]) -> Sound:
+    """What holds each of them: the highest rate, the most channels, the greatest depth."""
+    widest = max(sounds, key=lambda each: each.channels)
+    deepest = max(sounds, key=lambda each: (each.is_lossless, each.depth, each.is_float))
+    return replace(
+        deepest,
+        sample_rate=max(each.sample_rate for each in sounds),
+        channels=widest.channels,
+        channel_layout=widest.channel_layout,
+    )
+
+
+def common_about(joined: Sequence[Joined], rate: int) -> About:
+    """The tags on which all agree, the first cover, and a chapter for each source. ``rate`` is that of the result."""
+    first, *others = (each.about for each in joined)
+    tags = {
+        name: text
+        for name, text in first.tags.items()
+        if name not in _OF_ONE and all(each.tags.get(name) == text for each in others)
+    }
+    cover = next((each.about.cover for each in joined if each.about.cover is not None), None)
+    return About(tags, cover, tuple(_chapters(joined, rate)))
+
+
+def left_behind(joined: Sequence[Joined]) -> tuple[str, ...]:
+    """What differs between the sources, named for people: one file can't say it of all."""
+    names = dict.fromkeys(name for each in joined for name in each.about.tags if name not in _OF_ONE)
+    differing = [name for name in names if len({each.about.tags.get(name) for each in joined}) > 1]
+    covers = {each.about.cover.data for each in joined if each.about.cover is not None}
+    unread = dict.fromkeys(name for each in joined for name in each.about.unread)
+    damage = (f"{each.name}: {hole}" for each in joined for hole in told(each.facts.damage))
+    return (
+        *damage,
+        *(f"tag: {name} (differs between the sources)" for name in differing),
+        *(["covers but the first"] if len(covers) > 1 else []),
+        *(["chapters of the sources"] if any(each.about.chapters for each in joined) else []),
+        *unread,
+    )
+
+
+def common_facts(joined: Sequence[Joined], about: About) -> SoundFacts:
+    """Facts of all sources together, at the first one's rate."""
+    first = joined[0].facts
+    seconds = sum(each.seconds for each in joined)
+    return replace(
+        first,
+        duration=round(float(seconds), 6),
+        sample_count=round(seconds * first.sample_rate),
+        tags=dict(about.tags),
+        has_cover=about.cover is not None,
+        chapter_count=0,
+        loudness=None,
+        damage=(),
+    )
+
+
+def check_length(joined: Sequence[Joined], longest: timedelta) -> None:
+    """Raises ``ConversionError`` with ``TOO_LONG`` where all together are longer than one may be."""
+    if sum(each.seconds for each in joined) > longest.total_seconds():
+        raise ConversionError(
+            FailureCode.TOO_LONG,
+            f"Together the files hold more than the {clock(longest.total_seconds())} of sound that are allowed.",
+        )
+
+
+def _chapters(joined: Sequence[Joined], rate: int) -> list[Chapter]:
+    chapters: list[Chapter] = []
+    begin = Fraction(0)
+    for number, each in enumerate(joined):
+        end = begin + each.seconds
+        title = each.about.tags.get("title", "").strip() or each.name
+        chapters.append(
+            {
+                "id": number,
+                "start": round(begin * rate),
+                "end": round(end * rate),
+                "time_base": AVRational(1, rate),
+                "metadata": {"title": title},
+            }
+        )
+        begin = end
+    return chapters

@@ -1,0 +1,62 @@
+"""When frames are to be heard by the times that a file gives them, against what was heard until then."""
+
+from __future__ import annotations
+
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.packet import Packet
+
+from soundmill.engine.judge import Heard
+from soundmill.engine.source import Source
+
+LONGEST_LEAP_SECONDS = 3600.0
+"""A time that leaves out more is itself damaged; so is one that lies behind the file's end."""
+
+_BEHIND_THE_END_SECONDS = 1.0
+# A decoder holds back a frame or two, of up to 2,048 samples each.
+_LONGEST_ASF_GAP_SECONDS = 0.15
+# Times in ASF and Matroska are in milliseconds; those of Vorbis go by packets, whose halves overlap (2,048 samples at most).
+_ROUNDED_SECONDS = {"asf": 0.05, "matroska,webm": 0.0015, "ogg": 0.03}
+
+
+class Timeline:
+    """Begins with the first frame that has a time."""
+
+    def __init__(self, source: Source, heard: Heard) -> None:
+        self._source = source
+        self._heard = heard
+        self._starts_at: float | None = None
+        self._packets_start_at: float | None = None
+
+    def leap_before(self, frame: AudioFrame) -> float:
+        """By how many seconds ``frame`` is later than it would be if nothing were lost; 0 where that can't be believed."""
+        if frame.time is None:
+            return 0.0
+        leap = frame.time - (self._starts_at or 0.0) - self._heard.seconds
+        end = self._source.expected_seconds
+        is_behind_the_end = end is not None and self._heard.seconds + leap > end + _BEHIND_THE_END_SECONDS
+        if leap > LONGEST_LEAP_SECONDS or is_behind_the_end:
+            return 0.0
+        smallest = _ROUNDED_SECONDS.get(self._source.kind, 0.5 / frame.sample_rate)
+        return leap if leap > smallest else 0.0
+
+    def begin(self, frame: AudioFrame) -> bool:
+        """True for frames up to the first that has a time: it is that of its place."""
+        if self._starts_at is not None:
+            return False
+        self.set(frame)
+        return True
+
+    def set(self, frame: AudioFrame) -> None:
+        """``frame`` is heard now, and what follows accordingly."""
+        if frame.time is not None:
+            self._starts_at = frame.time - self._heard.seconds
+
+    def has_asf_gap_before(self, packet: Packet[AudioStream]) -> bool:
+        """ASF's packets have a fixed size: FFmpeg goes on with the next behind a broken one, and says nothing."""
+        if self._source.kind != "asf" or packet.pts is None:
+            return False
+        at = float(packet.pts * self._source.stream.time_base)
+        if self._packets_start_at is None:
+            self._packets_start_at = at
+        return at - self._packets_start_at - self._heard.seconds > _LONGEST_ASF_GAP_SECONDS

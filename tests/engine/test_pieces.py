@@ -1,0 +1,174 @@
+"""One source into pieces: nothing is lost between them, and each is a whole file for tools that are not ours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import pytest
+
+from soundmill.engine import Converted
+from soundmill.model.conversion import ConversionError, FailureCode
+from tests.engine.conftest import Convert
+from tests.engine.test_options import with_chapters
+from tests.sounds import RATE, Samples, decoded, encoded, ffmpeg, jpeg, music, write
+
+REST = ("wav", "alac", "aiff", "opus", "m4a", "aac", "wma", "mka", "webm")
+SHEET = """FILE "a.wav" WAVE
+TRACK 01 AUDIO
+TITLE "One: a/b"
+INDEX 01 00:00:30
+TRACK 02 AUDIO
+TITLE "Two é"
+PERFORMER "Else"
+INDEX 01 00:01:33
+TRACK 03 AUDIO
+INDEX 01 00:02:00
+"""
+
+
+def pieces(made: Converted) -> list[Path]:
+    """The files of the ZIP, in its order, whose checksums must be right."""
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.testzip() is None
+        assert {each.compress_type for each in archive.infolist()} == {zipfile.ZIP_STORED}
+        archive.extractall(directory := made.path.parent / "out")
+        return [directory / each.filename for each in archive.infolist()]
+
+
+def joined(made: Converted) -> Samples:
+    return np.concatenate([decoded(each) for each in pieces(made)])
+
+
+def told(path: Path) -> dict[str, str]:
+    """Its tags, as ffprobe says them."""
+    command: list[str | Path] = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", path]
+    shown = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    tags = shown["format"].get("tags", {}) | shown["streams"][0].get("tags", {})
+    return {name.lower(): text for name, text in tags.items()}
+
+
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", *(pytest.param(each, marks=pytest.mark.slow) for each in REST)])
+def test_chapters_become_files(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = with_chapters(tmp_path, music(4.0))
+    made = convert(source, to, split="chapters")
+    assert made.path.name == "result.zip"
+    files = pieces(made)
+    assert [each.stem for each in files] == ["01 P0", "02 P1", "03 P2", "04 P3"]
+    for number, each in enumerate(files, 1):
+        if to != "aac":  # ADTS's tags aren't shown by ffprobe 5.1
+            assert told(each)["title"] == f"P{number - 1}"
+    assert made.report.result.container == "zip"
+    assert made.report.result.chapter_count == 4
+    if to in ("wav", "flac", "alac", "aiff", "mka"):
+        assert np.array_equal(joined(made), decoded(source))
+    if to in ("mp3", "ogg", "opus"):
+        assert len(joined(made)) == 4 * RATE
+    if to not in ("aac", "wma"):
+        assert made.report.result.duration == pytest.approx(4, abs=1e-6)
+    assert list(made.path.parent.glob("part *")) == []
+
+
+def test_a_cue_sheet_divides_to_the_frame_and_names_and_tags_its_pieces(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", "-metadata", "title=The Album", "-metadata", "artist=Band", samples=music(3.0))
+    made = convert(source, "flac", split="cue", cue_sheet=SHEET)
+    files = pieces(made)
+    assert [each.name for each in files] == ["01 One- a-b.flac", "02 Two é.flac", "03.flac"]
+    assert [len(decoded(each)) for each in files] == [108 * 588, 42 * 588, RATE]
+    assert np.array_equal(joined(made), decoded(source))
+    assert [told(each)["title"] for each in files] == ["One: a/b", "Two é", "Part 3"]
+    assert [told(each)["artist"] for each in files] == ["Band", "Else", "Band"]
+    assert [told(each)["track"] for each in files] == ["1/3", "2/3", "3/3"]
+    assert {told(each)["album"] for each in files} == {"The Album"}
+    for each in files:
+        subprocess.run(["flac", "-t", "--silent", each], check=True)
+
+
+def test_a_cue_sheet_in_the_file_is_followed(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(3.0))
+    song = mutagen.File(source)
+    song["CUESHEET"] = SHEET
+    song.save()
+    made = convert(source, "wav", split="cue")
+    assert len(pieces(made)) == 3
+    assert np.array_equal(joined(made), decoded(source))
+    assert made.report.not_carried == ()
+
+
+def test_pauses_divide_in_their_middle(tmp_path: Path, convert: Convert) -> None:
+    sound = np.repeat(0.4 * np.where(np.arange(8 * RATE) // 50 % 2, 1, -1)[:, None], 2, axis=1)
+    for begin, end in ((0.0, 1.5), (2.0, 3.0), (4.0, 4.9), (6.0, 7.5)):
+        sound[round(begin * RATE) : round(end * RATE)] = 0
+    source = write(tmp_path / "a.wav", sound)
+    made = convert(source, "flac", split="silence")
+    assert [len(decoded(each)) / RATE for each in pieces(made)] == [2.5, 4.25, 1.25]
+    assert np.array_equal(joined(made), decoded(source))
+    finer = convert(source, "flac", split="silence", shortest_silence=0.9, trim_start=1.0, trim_silence=True)
+    assert [len(decoded(each)) / RATE for each in pieces(finer)] == [1.5, 1.95, 2.3, 1.25]
+
+
+def test_edits_apply_to_the_whole_before_it_is_divided(tmp_path: Path, convert: Convert) -> None:
+    source = with_chapters(tmp_path, music(4.0))
+    whole = convert(source, "flac", trim_start=0.7, trim_end=3.3, fade_in=0.5)
+    made = convert(source, "flac", trim_start=0.7, trim_end=3.3, fade_in=0.5, split="chapters")
+    assert [each.name for each in pieces(made)] == ["01 P0.flac", "02 P1.flac", "03 P2.flac", "04 P3.flac"]
+    # Dithered, but with the same noise: it is one stream until it is divided.
+    assert np.array_equal(joined(made), decoded(whole.path))
+
+
+def test_a_resampled_sound_has_no_seams(tmp_path: Path, convert: Convert) -> None:
+    source = with_chapters(tmp_path, music(4.0))
+    whole = convert(source, "wav", sample_rate=48_000, bit_depth=24)
+    made = convert(source, "wav", sample_rate=48_000, bit_depth=24, split="chapters")
+    files = [decoded(each, rate=48_000) for each in pieces(made)]
+    assert np.array_equal(np.concatenate(files), decoded(whole.path, rate=48_000))
+
+
+def test_every_piece_has_the_cover_and_what_none_can_carry_is_told_once(tmp_path: Path, convert: Convert) -> None:
+    picture = tmp_path / "cover.jpg"
+    picture.write_bytes(jpeg())
+    plain = encoded(tmp_path, "plain.flac", samples=music(3.0))
+    source = tmp_path / "a.flac"
+    ffmpeg("-i", plain, "-i", picture, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v", "attached_pic", source)
+    for each in pieces(convert(source, "mp3", split="cue", cue_sheet=SHEET)):
+        assert [frame.data for frame in mutagen.File(each).tags.getall("APIC")] == [jpeg()]
+    assert convert(source, "wav", split="cue", cue_sheet=SHEET).report.not_carried == ("cover",)
+
+
+def test_stripped_pieces_have_no_names(tmp_path: Path, convert: Convert) -> None:
+    made = convert(with_chapters(tmp_path, music(4.0)), "mp3", split="chapters", strip_tags=True)
+    files = pieces(made)
+    assert [each.name for each in files] == ["01.mp3", "02.mp3", "03.mp3", "04.mp3"]
+    assert "title" not in told(files[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"split": "chapters"}, "no chapters"),
+        ({"split": "cue"}, "no cue sheet"),
+        ({"split": "cue", "cue_sheet": SHEET, "trim_end": 0.1, "trim_start": 0.05}, "no piece is left"),
+        ({"split": "cue", "cue_sheet": SHEET.replace("00:02:00", "00:09:00")}, "ends before piece 3 of 3"),
+        ({"split": "silence", "shortest_silence": 0.0, "silence_threshold": -20.0}, "more than 999 pieces"),
+    ],
+)
+def test_what_cannot_be_divided_so_is_refused(
+    tmp_path: Path, convert: Convert, options: dict[str, object], complaint: str
+) -> None:
+    source = write(tmp_path / "a.wav", music(3.0))
+    with pytest.raises(ConversionError, match=complaint) as refused:
+        convert(source, "flac", **options)
+    assert refused.value.failure.code is FailureCode.UNSUITABLE_OPTIONS
+
+
+def test_names_stay_in_their_archive(tmp_path: Path, convert: Convert) -> None:
+    sheet = SHEET.replace("One: a/b", "../../etc/passwd").replace("Two é", "..\\\\C:x\u202egnp")
+    made = convert(write(tmp_path / "a.wav", music(3.0)), "mp3", split="cue", cue_sheet=sheet)
+    with zipfile.ZipFile(made.path) as archive:
+        for name in archive.namelist():
+            assert not set(name) & set("/\\:\u202e")
+            assert not name.startswith(".")

@@ -1,0 +1,214 @@
+"""Damaged files: what can be decoded is given when it is asked for, when it should be heard, and what is lost is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from soundmill.engine.flac import renumbered
+from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.sound import Hole
+from tests.engine.conftest import Convert
+from tests.sounds import RATE, Samples, decoded, encoded, music, probed
+
+SECONDS = 6.0
+SLOW = pytest.mark.slow
+
+
+def slowly(*kinds: str) -> list[Any]:
+    """Less telling ones."""
+    return [pytest.param(each, marks=SLOW) for each in kinds]
+
+
+# By how many samples what stands behind a hole may be early or late: FLAC, MP4, Opus and constant MP3 tell exactly.
+EXACT = {"flac": 0, "m4a": 0, "opus": 0, "mp3": 0, "tta": 0}
+ROUNDED = {"ogg": 450, "mka": 45, "wma": 45}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    directory = tmp_path_factory.mktemp("whole")
+    arguments = {"mka": ("-c:a", "flac"), "m4a": ("-movflags", "+faststart")}
+
+    @cache
+    def make(kind: str) -> Path:
+        return encoded(directory, f"a.{kind}", *arguments.get(kind, ()), samples=music(SECONDS))
+
+    return make
+
+
+def holed(whole: Path, directory: Path) -> Path:
+    """A twentieth of the bytes in the middle is zero."""
+    data = bytearray(whole.read_bytes())
+    begin, size = len(data) // 2, len(data) // 20
+    data[begin : begin + size] = bytes(size)
+    damaged = directory / f"holed{whole.suffix}"
+    damaged.write_bytes(data)
+    return damaged
+
+
+def cut(whole: Path, directory: Path) -> Path:
+    """Three fifths of it."""
+    data = whole.read_bytes()
+    short = directory / f"cut{whole.suffix}"
+    short.write_bytes(data[: len(data) * 3 // 5])
+    return short
+
+
+def shift(heard: Samples, wanted: Samples, most: int = 2000) -> int:
+    """By how many samples ``heard`` is late."""
+    a, b = heard[:, 0], wanted[most:-most, 0]
+    return int(np.argmax(np.correlate(a, b, "valid"))) - most
+
+
+@pytest.mark.parametrize("kind", ["flac", "m4a", "mp3", "ogg", "mka", *slowly("opus", "tta", "wma")])
+def test_what_follows_on_a_hole_is_heard_when_it_should_be(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path], kind: str
+) -> None:
+    source = holed(whole(kind), tmp_path)
+    made = convert(source, "wav", on_damage="salvage")
+    rate = made.report.source.sample_rate
+    heard, wanted = decoded(made.path, rate=rate), decoded(whole(kind), rate=rate)
+    (hole,) = made.report.source.damage
+    assert hole.filled
+    assert hole.lost is not None
+    begin, end = round(hole.at * rate), round((hole.at + hole.lost) * rate)
+    assert 2 < hole.at < 3.1 < hole.at + hole.lost < 5.5
+    assert np.allclose(heard[: begin - 4096], wanted[: begin - 4096], atol=0.001)  # 16 bits
+    assert not np.any(heard[begin:end])
+    last = slice(5 * rate + rate // 2, 6 * rate - 4096)
+    assert abs(shift(heard[last], wanted[last])) <= (EXACT | ROUNDED)[kind]
+    assert made.report.source.duration == made.report.result.duration == pytest.approx(SECONDS, abs=0.02)
+    assert [each.partition(" (")[2] for each in made.report.not_carried] == ["damaged: silence stands there)"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["flac", "mp3", "ogg", "mka", "wav", *slowly("m4a", "opus", "tta", "wma", "wv", "webm", "aac")]
+)
+def test_a_file_that_is_cut_off_ends_there(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path], kind: str
+) -> None:
+    made = convert(cut(whole(kind), tmp_path), "flac", on_damage="salvage")
+    rate = made.report.source.sample_rate
+    length = len(decoded(made.path, rate=rate))
+    assert made.report.source.sample_count == length
+    assert 2.9 * rate <= length < 3.7 * rate
+    if kind == "aac":  # nothing in an ADTS file says how long it should be
+        return
+    (hole,) = made.report.source.damage
+    assert (hole.at, hole.filled) == (made.report.source.duration, False)
+    if kind not in ("ogg", "opus"):
+        assert hole.lost == pytest.approx(SECONDS - hole.at, abs=0.05)
+    assert len(made.report.not_carried) == 1
+
+
+@pytest.mark.parametrize("kind", ["flac", "mp3", "ogg", "mka", *slowly("m4a", "opus", "tta", "wma")])
+def test_without_it_the_failure_says_where(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path], kind: str
+) -> None:
+    for options in ({}, {"on_damage": "fail"}):
+        with pytest.raises(ConversionError, match=r"damaged after 0:0[123]") as refused:
+            convert(holed(whole(kind), tmp_path), "wav", **options)
+        assert refused.value.failure.code is FailureCode.DAMAGED_INPUT
+
+
+@pytest.mark.parametrize("to", ["mp3", "m4a", *slowly("ogg", "opus", "aac", "wma", "flac", "mka")])
+def test_a_salvaged_sound_goes_into_every_format(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path], to: str
+) -> None:
+    made = convert(holed(whole("m4a"), tmp_path), to, on_damage="salvage")
+    assert made.report.result.duration == pytest.approx(SECONDS, abs=0.1)
+    assert made.report.result.damage == ()
+    assert float(probed(made.path, "sample_rate")["sample_rate"]) in (RATE, 48_000)
+
+
+def test_a_whole_file_is_what_it_is_without(tmp_path: Path, convert: Convert, whole: Callable[[str], Path]) -> None:
+    for kind, to in (("flac", "wav"), ("m4a", "m4a"), ("mp3", "mp3"), ("wav", "flac")):
+        made = convert(whole(kind), to, on_damage="salvage")
+        assert np.array_equal(decoded(made.path), decoded(whole(kind)))
+        assert (made.report.source.damage, made.report.not_carried) == ((), ())
+
+
+def test_several_holes_are_all_told(tmp_path: Path, convert: Convert, whole: Callable[[str], Path]) -> None:
+    data = bytearray(whole("flac").read_bytes())
+    for part in (3, 5, 7):
+        data[len(data) * part // 10] ^= 0xA5
+    damaged = tmp_path / "a.flac"
+    damaged.write_bytes(data[: len(data) * 9 // 10])
+    made = convert(damaged, "wav", on_damage="salvage", fade_out=0.1)
+    holes = made.report.source.damage
+    assert [each.filled for each in holes] == [True, True, True, False]
+    assert [round(each.at / SECONDS * 10) for each in holes] == [3, 5, 7, 9]
+    assert len(decoded(made.path)) == round(holes[-1].at * RATE)
+
+
+def test_edits_apply_to_the_sound_with_its_silence(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path]
+) -> None:
+    source = holed(whole("flac"), tmp_path)
+    plain = decoded(convert(source, "wav", on_damage="salvage").path)
+    edited = convert(source, "wav", on_damage="salvage", trim_start=1.0, trim_end=5.5)
+    assert np.array_equal(decoded(edited.path), plain[RATE : 5 * RATE + RATE // 2])
+
+
+@pytest.mark.parametrize("kind", ["flac", "m4a", "ogg", "mp3", "wav"])
+def test_of_a_file_without_its_beginning_there_is_nothing_to_salvage(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path], kind: str
+) -> None:
+    short = tmp_path / f"a.{kind}"
+    short.write_bytes(whole(kind).read_bytes()[:40])
+    with pytest.raises(ConversionError) as refused:
+        convert(short, "wav", on_damage="salvage")
+    assert refused.value.failure.code in (FailureCode.DAMAGED_INPUT, FailureCode.UNSUPPORTED_INPUT)
+
+
+def test_holes_survive_as_json(tmp_path: Path, convert: Convert, whole: Callable[[str], Path]) -> None:
+    """The report comes from another process, and goes to another machine."""
+    made = convert(holed(whole("tta"), tmp_path), "wav", on_damage="salvage")
+    assert all(isinstance(each, Hole) for each in made.report.source.damage)
+    again = type(made.report).from_dict(made.report.as_dict())
+    assert again == made.report
+
+
+@pytest.mark.parametrize(
+    "kind", ["flac", "ogg", *slowly("m4a", "opus", "mp3", "tta", "mka", "wma", "wav", "wv", "webm", "aac")]
+)
+def test_however_it_is_damaged_it_ends_clearly(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path], kind: str
+) -> None:
+    data = whole(kind).read_bytes()
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        damaged = bytearray(data)
+        for at in random.integers(0, len(data), 1 + 10 * seed):
+            damaged[at : at + 8] = random.bytes(8)
+        gone = int(random.integers(len(data)))
+        del damaged[gone : gone + int(random.integers(20_000))]
+        source = tmp_path / f"{seed}.{kind}"
+        source.write_bytes(damaged)
+        try:
+            made = convert(source, "wav", on_damage="salvage")
+        except ConversionError as refused:
+            assert refused.failure.code in (FailureCode.DAMAGED_INPUT, FailureCode.UNSUPPORTED_INPUT)  # noqa: PT017
+        else:
+            assert made.report.result.sample_count == made.report.source.sample_count
+            assert made.report.source.duration < 4 * SECONDS
+
+
+def test_frame_numbers_that_leap_are_no_damage_where_no_sample_is_missing(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path]
+) -> None:
+    """Some programs put FLAC files together without numbering their frames anew."""
+    data = whole("flac").read_bytes()
+    with av.open(str(whole("flac"))) as opened:
+        frames = [bytes(packet) for packet in opened.demux(opened.streams.audio[0]) if packet.size]
+    numbered = [each if at < 30 else renumbered(each, at + 7) for at, each in enumerate(frames)]
+    leaping = tmp_path / "a.flac"
+    leaping.write_bytes(data[: data.index(frames[0])] + b"".join(numbered))
+    assert np.array_equal(decoded(convert(leaping, "wav").path), decoded(whole("flac")))

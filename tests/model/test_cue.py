@@ -1,0 +1,62 @@
+"""Cue sheets are understood as burning programs write them, or refused with a sentence."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soundmill.model.cue import CueTrack, parse_cue
+
+SHEET = """\ufeffREM GENRE Jazz
+PERFORMER "The Band"
+TITLE "The Album"
+FILE "album.wav" WAVE
+  TRACK 01 AUDIO
+    TITLE "One, “two” / three"
+    INDEX 01 00:00:00
+  track 02 audio
+    PERFORMER Somebody
+    INDEX 00 03:58:70
+    INDEX 01 04:00:37
+  TRACK 03 AUDIO
+    TITLE ""
+    INDEX 01 100:59:74
+"""
+
+
+def test_tracks_begin_at_their_first_index() -> None:
+    assert parse_cue(SHEET) == (
+        CueTrack(Fraction(0), "One, “two” / three"),
+        CueTrack(240 + Fraction(37, 75), None, "Somebody"),
+        CueTrack(6059 + Fraction(74, 75)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("sheet", "complaint"),
+    [
+        ("", "has 1 to 999 tracks"),
+        ("a text", "has 1 to 999 tracks"),
+        ("TRACK 01 AUDIO\nTITLE x", "Track 1 of this cue sheet has no"),
+        ("TRACK 01 AUDIO\nINDEX 01 00:00:75", "Track 1 of this cue sheet has no"),
+        ("TRACK 01 AUDIO\nINDEX 01 0:0", "Track 1 of this cue sheet has no"),
+        ("TRACK 01 AUDIO\nINDEX 01 00:02:00\nTRACK 02 AUDIO\nINDEX 01 00:02:00", "don't begin one after the other"),
+        ("FILE a WAVE\nTRACK 01 AUDIO\nINDEX 01 0:0:0\nFILE b WAVE\nTRACK 02 AUDIO\nINDEX 01 0:0:0", "several files"),
+        ("TRACK 01 AUDIO\nINDEX 01 00:00:00\n" * 1000, "has 1 to 999 tracks"),
+        ("x" * 100_001, "at most 100,000 characters"),
+    ],
+)
+def test_what_divides_nothing_is_refused(sheet: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        parse_cue(sheet)
+
+
+@given(st.text(st.sampled_from('TRACKINDEXFILE 01:"\n²٣'), max_size=200))
+def test_any_text_is_understood_or_refused(text: str) -> None:
+    try:
+        assert parse_cue(text)
+    except ValueError as refused:
+        assert str(refused).endswith(".")  # noqa: PT017
