@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import os
 import secrets
 import socket
-import sys
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import structlog
 from celery import Celery
@@ -38,6 +35,15 @@ from soundmill.adapters.database import (
     upgrade,
 )
 from soundmill.adapters.doorbell import QUEUE, START_CONVERSION, CeleryDoorbell, FifoDoorbell, celery_application
+from soundmill.adapters.metrics import (
+    Figures,
+    JanitorFigures,
+    MeteredBoard,
+    StateCollector,
+    TrafficFigures,
+    WorkerFigures,
+    shared_figures,
+)
 from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle, kept_secret
 from soundmill.adapters.storage import DirectoryMark, DirectoryStorage, DirectoryWorkbench
 from soundmill.engine import Job, Limits, Mill, idle_cores
@@ -72,11 +78,11 @@ __all__ = [
     "App",
     "MillConverter",
     "Settings",
-    "configure_logs",
     "conversion_limits",
     "describe_settings",
     "load_settings",
     "open_mill",
+    "shared_figures",
 ]
 
 
@@ -239,6 +245,29 @@ class App:
         return self.board
 
     @cached_property
+    def traffic(self) -> TrafficFigures:
+        """Counts what the API answers."""
+        return TrafficFigures(self._figures.registry)
+
+    @cached_property
+    def janitor_figures(self) -> JanitorFigures:
+        """Counts what the janitor makes good."""
+        return JanitorFigures(self._figures.registry)
+
+    def metrics(self) -> bytes:
+        """What this process and those that count with it did, and how things stand, for Prometheus."""
+        return self._figures.text(StateCollector(self.queue, self.health, self.storage.room))
+
+    def serve_metrics(self) -> None:
+        """What this process and those that count with it did, on a port of their own where one is set. Raises ``ConfigurationError``."""
+        if self.settings.metrics_port:
+            self._figures.serve(self.settings.metrics_host, self.settings.metrics_port)
+
+    @cached_property
+    def _figures(self) -> Figures:
+        return Figures()
+
+    @cached_property
     def janitor(self) -> Janitor:
         """The sweeps."""
         return Janitor(
@@ -294,9 +323,8 @@ class App:
         with open_mill(self.settings) as mill:
             # A container that is started again often has the same process id: what an owner holds must not be another's.
             owner = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(4)}"
-            yield Worker(
-                owner, self._workers_board, self.workbench, MillConverter(mill, conversion_limits(self.settings))
-            )
+            board = MeteredBoard(self._workers_board, WorkerFigures(self._figures.registry))
+            yield Worker(owner, board, self.workbench, MillConverter(mill, conversion_limits(self.settings)))
 
     @cached_property
     def _workers_board(self) -> Board:
@@ -360,28 +388,4 @@ def conversion_limits(settings: Settings) -> Limits:
         wall=timedelta(seconds=settings.conversion_wall),
         output_bytes=settings.conversion_output,
         decoded=timedelta(hours=settings.conversion_hours),
-    )
-
-
-def _without_controls(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Texts from files and requests are shown as they are, but can't move a terminal's cursor or begin a line of their own."""
-    for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[key] = "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in value)
-    return event
-
-
-def configure_logs(settings: Settings) -> None:
-    """One line an event, to standard error, with the time and the level."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _without_controls,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )

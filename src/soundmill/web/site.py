@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Flask
 
 from soundmill.api import create_application
-from soundmill.app import App, configure_logs, load_settings
+from soundmill.app import App, load_settings
+from soundmill.logs import configure_logs
 from soundmill.web.blueprint import page_blueprint
 
 
 def create_site() -> Flask:
     """For any WSGI server, e.g. ``granian --interface wsgi --factory soundmill.web:create_site``; settings as usual."""
     settings = load_settings()
-    configure_logs(settings)
+    configure_logs(settings.log_level, settings.log_format)
     return create_application(App(settings), page_blueprint())

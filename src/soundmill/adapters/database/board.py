@@ -16,6 +16,7 @@ from soundmill.failpoints import failpoint
 from soundmill.model.conversion import Failure
 from soundmill.model.errors import StaleAttempt
 from soundmill.model.formats import target_format
+from soundmill.model.names import named_format
 from soundmill.model.options import parse_options
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import (
@@ -69,13 +70,14 @@ class DatabaseBoard:
             )
             if task is None:
                 return None
-            source_key = connection.execute(select(files.c.key).where(files.c.id == task.source_id)).scalar_one()
+            source = connection.execute(select(files.c.key, files.c.name).where(files.c.id == task.source_id)).one()
         target = target_format(task.new_format)
         return Assignment(
             Attempt(task.id, task.attempt),
-            source_key,
+            source.key,
             target.name,
             parse_options(target, task.options),
+            named_format(source.name),
         )
 
     def progress(self, attempt: Attempt, fraction: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from soundmill.adapters.database.schema import files, tasks
-from soundmill.model.names import split_extension
+from soundmill.model.names import named_format
 from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
 
 _sources = files.alias("sources")
@@ -39,7 +39,7 @@ def view(row: Row[Any]) -> TaskView:
     return TaskView(
         id=row.id,
         file_name=row.source_name,
-        source_format=split_extension(row.source_name)[1].removeprefix(".").lower(),
+        source_format=named_format(row.source_name),
         new_format=row.new_format,
         result_name=row.result_name,
         status=TaskStatus(row.status),
