@@ -30,7 +30,11 @@ _WANTED = {
     ("Ingress", "trial"),
     ("PersistentVolumeClaim", "trial-files"),
     ("ScaledObject", "trial-worker"),
+    ("PodMonitor", "trial"),
+    ("PrometheusRule", "trial"),
 }
+# KEDA's and the Prometheus operator's, which Kubernetes' own schemas don't know.
+_FOREIGN = {"ScaledObject", "PodMonitor", "PrometheusRule"}
 _SECRETS_OF = {
     "api": {"secret", "worker-secret", "database-url", "broker-url", "limits-url"},
     "worker": {"worker-secret", "broker-url"},
@@ -93,8 +97,7 @@ def _rendered(renderer: str) -> list[dict[str, Any]]:
 
 def _wrong_manifest(manifest: dict[str, Any]) -> Iterator[str]:
     name = f"{manifest['kind']} {manifest['metadata']['name']}"
-    # A ScaledObject is KEDA's, which Kubernetes' own schemas don't know.
-    if manifest["kind"] != "ScaledObject":
+    if manifest["kind"] not in _FOREIGN:
         try:
             kubernetes_validate.validate(manifest, _KUBERNETES, strict=True)
         except kubernetes_validate.ValidationError as error:

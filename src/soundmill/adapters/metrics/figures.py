@@ -21,6 +21,7 @@ from soundmill.model.errors import ConfigurationError
 
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 """The library's variable, and the processes' way to tell each other."""
+_PREFIX = "soundmill-figures-"
 
 
 @contextmanager
@@ -33,13 +34,22 @@ def shared_figures() -> Iterator[None]:
         yield
         return
     maker = os.getpid()
-    directory = tempfile.mkdtemp(prefix="soundmill-figures-")
+    _sweep()
+    directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{maker}-")
     os.environ[_DIRECTORY] = directory
     try:
         yield
     finally:
         if os.getpid() == maker:  # and not a fork of it
             del os.environ[_DIRECTORY]
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove what makers left that were killed."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        maker = directory.name.removeprefix(_PREFIX).partition("-")[0]
+        if maker.isdecimal() and _is_dead(int(maker)):
             shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -94,13 +104,19 @@ def _forget_dead(directory: Path) -> None:
     """What a dead process held open, nobody holds any more; what it counted stays."""
     for file in directory.glob("gauge_live*_*.db"):
         process = int(file.stem.rpartition("_")[2])
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
+        if _is_dead(process):
             with suppress(FileNotFoundError):  # another scrape was faster
                 mark_process_dead(process, str(directory))  # type: ignore[no-untyped-call]
-        except PermissionError:
-            continue
+
+
+def _is_dead(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 @cache
