@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -31,12 +32,13 @@ class Counting:
         self.registry = CollectorRegistry()
         self.tasks = DatabaseTasks(database, queue_cap=100)
         self.owner = account(database)
+        self._claims = itertools.count(1)
         below = DatabaseBoard(database, lease=timedelta(minutes=1), retries=RetryRule())
         self.board = MeteredBoard(below, WorkerFigures(self.registry))
 
     def claim(self, name: str = "song.wav") -> Attempt:
         submitted(self.tasks, self.owner, "mp3", name=name)
-        assignment = self.board.claim("worker")
+        assignment = self.board.claim(f"worker-{next(self._claims)}")
         assert assignment is not None
         return assignment.attempt
 
@@ -164,3 +166,13 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"port {port}: Address already in use.*SOUNDMILL_METRICS_PORT"):
             Figures().serve("127.0.0.1", port)
+
+
+def test_on_a_full_disk_a_process_counts_by_itself(tmp_path: Path) -> None:
+    # A file-size limit stands for the full disk: growing a file fails either way.
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); {TELL}"
+    limited = subprocess.run(
+        [sys.executable, "-c", code], env=sharing(tmp_path), capture_output=True, text=True, check=True
+    )
+    assert "counts by itself" in limited.stdout + limited.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+import structlog
 from prometheus_client import CollectorRegistry, Metric, generate_latest, start_http_server, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
@@ -22,20 +24,27 @@ from soundmill.model.errors import ConfigurationError
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 """The library's variable, and the processes' way to tell each other."""
 _PREFIX = "soundmill-figures-"
+_RESERVED_BYTES = {"histogram": 1 << 20, "counter": 1 << 18, "gauge_livesum": 1 << 16}
+"""A series takes about 200 bytes; an API with each route answered in each way has some two thousand."""
+
+_log = structlog.get_logger()
 
 
 @contextmanager
 def shared_figures() -> Iterator[None]:
     """Meanwhile every process that is started from this one counts in one directory, which is gone at the end.
 
-    Where an outer process has made one, that is it.
+    Where an outer process has made one, that is it. Raises ``ConfigurationError``.
     """
     if os.environ.get(_DIRECTORY):
         yield
         return
     maker = os.getpid()
     _sweep()
-    directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{maker}-")
+    try:
+        directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{maker}-")
+    except OSError as error:
+        raise ConfigurationError(f"There is no room for temporary files ({error.strerror}). Set TMPDIR.") from error
     os.environ[_DIRECTORY] = directory
     try:
         yield
@@ -59,7 +68,7 @@ class Figures:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._directory = os.environ.get(_DIRECTORY, "")
-        if self._directory:
+        if self._directory and _has_room(Path(self._directory)):
             _count_in_files()
 
     def text(self, *more: Collector) -> bytes:
@@ -117,6 +126,23 @@ def _is_dead(process: int) -> bool:
     except PermissionError:
         pass
     return False
+
+
+def _has_room(directory: Path) -> bool:
+    """Takes it. The library maps sparse files: a process that writes into one on a full disk is killed (SIGBUS)."""
+    if sys.platform != "linux":
+        return True
+    made = {directory / f"{kind}_{os.getpid()}.db": size for kind, size in _RESERVED_BYTES.items()}
+    try:
+        for path, size in made.items():
+            with path.open("a+b") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        _log.warning("this process counts by itself, and isn't asked", detail=str(error))
+        for path in made:
+            path.unlink(missing_ok=True)
+        return False
+    return True
 
 
 @cache

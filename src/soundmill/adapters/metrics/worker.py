@@ -112,7 +112,7 @@ class MeteredBoard:
     def claim(self, owner: str, task_id: int | None = None) -> Assignment | None:
         """See the port."""
         assignment = self._board.claim(owner, task_id)
-        if assignment is not None:
+        if assignment is not None and assignment.attempt not in self._running:  # given again: see the port
             self._figures.claims.inc()
             self._running[assignment.attempt] = assignment, time.monotonic()
         return assignment
