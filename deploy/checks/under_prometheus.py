@@ -131,16 +131,17 @@ def _tells_of_a_lost_broker(server: httpx.Client, cluster: Cluster) -> None:
 
 
 def _tells_of_stopped_workers(server: httpx.Client, cluster: Cluster, ports: dict[str, int]) -> None:
-    for worker in cluster.workers:
-        worker.stop()
+    killed, stopped = cluster.workers
+    killed.kill()  # which must not leave anybody on its port
+    stopped.stop()
     load = Load(cluster, seed=4, uploads=1)
     load.start()
     load.wait_for_uploads()
     wanted = {"SoundmillNoWorker", "SoundmillWorkerGone", "SoundmillNothingConverted"}
     _await_alerts(server, wanted)
-    print(f"with the workers stopped and a task waiting fire: {', '.join(sorted(_firing(server)))}")
-    for name in ("worker-1", "worker-2"):
-        cluster.parts[name].start(SOUNDMILL_METRICS_PORT=str(ports[name]))
+    print(f"with one worker killed, one stopped and a task waiting fire: {', '.join(sorted(_firing(server)))}")
+    for worker in cluster.workers:
+        worker.start(SOUNDMILL_METRICS_PORT=str(ports[worker.name]))
     settle(load)
     load.finish()
     until(lambda: not _firing(server), seconds=_PATIENCE_SECONDS)

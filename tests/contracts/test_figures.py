@@ -106,6 +106,11 @@ import sys
 from soundmill.adapters.metrics import Figures
 sys.stdout.buffer.write(Figures().text())
 """
+MAKE = """
+from soundmill.adapters.metrics import shared_figures
+with shared_figures():
+    pass
+"""
 
 
 def counting_process(directory: Path) -> subprocess.Popen[str]:
@@ -147,17 +152,19 @@ def test_several_processes_count_together_and_the_dead_are_not_forgotten(tmp_pat
 def test_what_a_killed_maker_left_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    (tmp_path / f"soundmill-figures-{gone.pid}-left").mkdir()
-    (tmp_path / f"soundmill-figures-{os.getpid()}-living").mkdir()
+    left = tmp_path / "soundmill-figures-left"
+    left.mkdir()
     with shared_figures():
-        made = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        living = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
         with shared_figures():
-            assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(made)
-        names = {path.name for path in tmp_path.iterdir()}
-    assert names == {made.name, f"soundmill-figures-{os.getpid()}-living"}
-    assert not made.exists()
+            assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(living)
+        for old in (left, living):
+            os.utime(old, (0, 0))
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        del environment["PROMETHEUS_MULTIPROC_DIR"]
+        subprocess.run([sys.executable, "-c", MAKE], env=environment, check=True)
+        assert list(tmp_path.iterdir()) == [living]
+    assert list(tmp_path.iterdir()) == []
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 
 

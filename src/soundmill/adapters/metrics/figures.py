@@ -5,10 +5,12 @@ Each process adds to files of its own there, which outlive it: nothing that was 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -24,6 +26,7 @@ from soundmill.model.errors import ConfigurationError
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 """The library's variable, and the processes' way to tell each other."""
 _PREFIX = "soundmill-figures-"
+_YOUNG_SECONDS = 60.0
 _RESERVED_BYTES = {"histogram": 1 << 20, "counter": 1 << 18, "gauge_livesum": 1 << 16}
 """A series takes about 200 bytes; an API with each route answered in each way has some two thousand."""
 
@@ -42,24 +45,37 @@ def shared_figures() -> Iterator[None]:
     maker = os.getpid()
     _sweep()
     try:
-        directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{maker}-")
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
     except OSError as error:
         raise ConfigurationError(f"There is no room for temporary files ({error.strerror}). Set TMPDIR.") from error
-    os.environ[_DIRECTORY] = directory
-    try:
-        yield
-    finally:
-        if os.getpid() == maker:  # and not a fork of it
-            del os.environ[_DIRECTORY]
-            shutil.rmtree(directory, ignore_errors=True)
+    os.environ[_DIRECTORY] = str(directory)
+    with _locked(directory, fcntl.LOCK_SH):
+        try:
+            yield
+        finally:
+            if os.getpid() == maker:  # and not a fork of it
+                del os.environ[_DIRECTORY]
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 def _sweep() -> None:
-    """Remove what makers left that were killed."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        maker = directory.name.removeprefix(_PREFIX).partition("-")[0]
-        if maker.isdecimal() and _is_dead(int(maker)):
-            shutil.rmtree(directory, ignore_errors=True)
+    """Remove what makers left that were killed: nobody holds its lock. One that is just being made isn't old enough."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - directory.stat().st_mtime > _YOUNG_SECONDS:
+                with _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    shutil.rmtree(directory)
+
+
+@contextmanager
+def _locked(directory: Path, how: int) -> Iterator[None]:
+    """The lock ends with the process and its forks; systemd-tmpfiles leaves a locked directory alone, however old. Raises ``OSError``."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Figures:
