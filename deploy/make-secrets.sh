@@ -30,6 +30,7 @@ password | keep secret
 password | keep worker-secret
 password | keep database-password
 password | keep redis-password
+password | keep grafana-password
 redis=$(cat "$folder/redis-password")
 keep database-url <<<"postgresql+psycopg://soundmill:$(cat "$folder/database-password")@postgres:5432/soundmill"
 keep broker-url <<<"redis://:$redis@redis:6379/0"

@@ -99,6 +99,30 @@ check_nginx_fleet() {
     PYTHONPATH=$PWD .venv/bin/python deploy/checks/through_nginx.py "$(type -P nginx)" --fleet
 }
 
+# Debian's, unpacked and not installed: its package would start a server of its own.
+prometheus() { # program of the package; prints where it is
+    if type -P "$1"; then return; fi
+    local program=$tools/prometheus/usr/bin/$1
+    if [ ! -x "$program" ]; then
+        mkdir -p "$tools/prometheus" && (cd "$tools/prometheus" && { apt-get download prometheus || { apt-get update -qq && apt-get download prometheus; } } &&
+            dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb) >>"$log/apt" 2>&1 || return
+    fi
+    printf '%s\n' "$program"
+}
+
+check_alert_rules() {
+    local promtool
+    promtool=$(prometheus promtool) || { not_possible "no promtool, and apt can't get it"; return; }
+    (cd deploy/monitoring && "$promtool" check config prometheus.yml && "$promtool" test rules alerts_test.yml) || return
+    cmp deploy/monitoring/alerts.yml deploy/helm/soundmill/files/alerts.yml
+}
+
+check_monitoring() { # a fleet under a real Prometheus: every query has data, and what is broken is told
+    local server
+    server=$(prometheus prometheus) || { not_possible "no Prometheus, and apt can't get it"; return; }
+    PYTHONPATH=$PWD .venv/bin/python -W ignore deploy/checks/under_prometheus.py "$server"
+}
+
 check_release() { # what is made installs with nothing but the hashes that the lock file knows, and starts
     deploy/make-release.sh "$scratch/release" && .venv/bin/python -m venv "$scratch/machine" || return
     "$scratch/machine/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$scratch/release/requirements.txt" &&
@@ -245,7 +269,7 @@ report() { # name, function
     esac
 }
 
-all=(shell secrets compose-schema compose-config nginx-syntax nginx-service nginx-fleet units terraform-format terraform-names terraform-validate startup-scripts chart-values chart-manifests release image)
+all=(shell secrets compose-schema compose-config nginx-syntax nginx-service nginx-fleet units terraform-format terraform-names terraform-validate startup-scripts chart-values chart-manifests alert-rules monitoring release image)
 for name in "${@:-${all[@]}}"; do
     report "$name" "check_${name//-/_}"
 done

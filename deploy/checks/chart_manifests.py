@@ -30,6 +30,8 @@ _WANTED = {
     ("Ingress", "trial"),
     ("PersistentVolumeClaim", "trial-files"),
     ("ScaledObject", "trial-worker"),
+    ("PodMonitor", "trial"),
+    ("PrometheusRule", "trial"),
 }
 _BUCKET = {"bucket": {"url": "gs://files/soundmill", "serviceAccountName": "soundmill", "credentialsSecret": "bucket"}}
 _WANTED_WITH_BUCKET = (_WANTED - {("PersistentVolumeClaim", "trial-files")}) | {
@@ -37,6 +39,8 @@ _WANTED_WITH_BUCKET = (_WANTED - {("PersistentVolumeClaim", "trial-files")}) | {
     ("ConfigMap", "trial-nginx"),
     ("PodDisruptionBudget", "trial-api"),
 }
+# KEDA's and the Prometheus operator's, which Kubernetes' own schemas don't know.
+_FOREIGN = {"ScaledObject", "PodMonitor", "PrometheusRule"}
 _SECRETS_OF = {
     "api": {"secret", "worker-secret", "database-url", "broker-url", "limits-url"},
     "worker": {"worker-secret", "broker-url"},
@@ -109,8 +113,7 @@ def _rendered(renderer: str, values: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _wrong_manifest(manifest: dict[str, Any]) -> Iterator[str]:
     name = f"{manifest['kind']} {manifest['metadata']['name']}"
-    # A ScaledObject is KEDA's, which Kubernetes' own schemas don't know.
-    if manifest["kind"] != "ScaledObject":
+    if manifest["kind"] not in _FOREIGN:
         try:
             kubernetes_validate.validate(manifest, _KUBERNETES, strict=True)
         except kubernetes_validate.ValidationError as error:

@@ -25,9 +25,10 @@ _log = structlog.get_logger()
 
 def run_worker(settings: Settings) -> None:
     """Take due work from the database of this machine until SIGTERM, then drain."""
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     app = App(settings)
     app.await_storage()
+    app.serve_metrics()
     with app.worker() as worker, _signal_pipe() as woken:
 
         def drain(number: int, frame: object) -> None:
@@ -51,10 +52,11 @@ def _worked(worker: Worker) -> bool:
 
 def run_janitor(settings: Settings) -> None:
     """Sweep until SIGTERM. A database, broker or storage that fails is asked again at the next round."""
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     app = App(settings)
     app.await_storage()
-    janitor = app.janitor
+    janitor, expiries = app.janitor, app.janitor_figures.lease_expiries
+    app.serve_metrics()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -63,7 +65,7 @@ def run_janitor(settings: Settings) -> None:
     threading.Thread(target=_sweep_files, args=slow, daemon=True).start()
     _tried(app.usage.recount)
     while not stop.is_set():
-        _tried(janitor.sweep_leases)
+        _tried(lambda: expiries.inc(janitor.sweep_leases()))
         _tried(janitor.sweep_rings)
         stop.wait(settings.sweep_interval)
 

@@ -16,9 +16,15 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import (
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
-from soundmill.app import BATCH_QUEUE, START_CONVERSION, App, load_settings, open_mill
+from soundmill.app import BATCH_QUEUE, START_CONVERSION, App, load_settings, open_mill, shared_figures
 from soundmill.engine import cores
 from soundmill.logs import configure_logs
 from soundmill.model.errors import ConfigurationError, Unreachable
@@ -28,6 +34,7 @@ _settings = load_settings()
 _log = structlog.get_logger()
 # Written to once, when the worker stops, and never emptied: every child sees it readable from then on.
 _stopping, _stop = os.pipe()
+_until_shutdown = ExitStack()
 
 celery = App(_settings).celery
 
@@ -94,7 +101,7 @@ def start_conversion(task_id: int) -> None:
 
 @worker_init.connect
 def _prepare(**given: Any) -> None:
-    configure_logs(_settings.log_level)
+    configure_logs(_settings.log_level, _settings.log_format)
     # Said here, once, and not by each child: conversions can't be confined, or a setting is missing.
     if not _settings.effective_api_url:
         raise SystemExit("soundmill: Say where the API is: SOUNDMILL_API_URL or API_INSTANCE_IP.")
@@ -103,11 +110,27 @@ def _prepare(**given: Any) -> None:
     except ConfigurationError as error:
         raise SystemExit(f"soundmill: {error.message}") from error
     App(_settings).before_forks(App.await_storage)
+    _tell_figures()
+
+
+def _tell_figures() -> None:
+    # Before the children are forked: they inherit the place where all count.
+    if _settings.metrics_port:
+        _until_shutdown.enter_context(shared_figures())
+        try:
+            App(_settings).serve_metrics()
+        except ConfigurationError as error:
+            raise SystemExit(f"soundmill: {error.message}") from error
+
+
+@worker_shutdown.connect
+def _forget_figures(**given: Any) -> None:
+    _until_shutdown.close()
 
 
 @worker_process_init.connect
 def _prepare_child(**given: Any) -> None:
-    configure_logs(_settings.log_level)
+    configure_logs(_settings.log_level, _settings.log_format)
     _child.prepare()
 
 

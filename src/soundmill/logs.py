@@ -10,8 +10,13 @@ from typing import Any
 import structlog
 
 
-def configure_logs(level: str) -> None:
-    """One line an event, to standard error, with the time and the level; ``level`` (debug, info, warning or error) and above."""
+def configure_logs(level: str, form: str = "logfmt") -> None:
+    """One line an event, to standard error, with the time and the level; ``level`` (debug, info, warning or error) and above.
+
+    ``form`` is ``logfmt`` or ``json``.
+    """
+    as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+    as_logfmt = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -19,7 +24,7 @@ def configure_logs(level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _without_controls,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+            as_json if form == "json" else as_logfmt,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),

@@ -94,6 +94,20 @@ class Settings(BaseSettings):
     log_level: Annotated[
         str, Field(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error: what is logged.")
     ] = "info"
+    log_format: Annotated[
+        str, Field(pattern="^(logfmt|json)$", description="logfmt or json: one line of it an event.")
+    ] = "logfmt"
+    metrics_host: Annotated[str, Field(description="The address where a worker or janitor shows its metrics.")] = (
+        "127.0.0.1"
+    )
+    metrics_port: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65535,
+            description="Its port; 0: nowhere. Those of an API, and of all that `soundmill serve` runs, are at the API's /metrics.",
+        ),
+    ] = 0
 
     upload_limit: Annotated[int, Field(gt=0, description="Largest accepted file.")] = 10 * _GIGABYTE
     storage_reserve: Annotated[int, Field(ge=0, description="Free bytes that uploads leave on the disk.")] = 256 << 20

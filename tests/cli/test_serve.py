@@ -200,6 +200,9 @@ def test_the_printed_commands_take_a_song_through_the_service(service: Service, 
     assert '"status":"processed"' in told.stdout.replace(" ", ""), told.stdout
     codec = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", "song.mp3"]
     assert subprocess.run(codec, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip() == "mp3"
+    # The API tells what its worker, another process, has done.
+    counted = 'soundmill_conversions_total{outcome="processed",source="wav",target="mp3"} 1.0'
+    assert counted in httpx.get(f"{service.site}/metrics").text.splitlines()
 
 
 @pytest.mark.parametrize("killed", ["supervisor", "api", "worker", "janitor"])

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from soundmill.adapters.board import HttpBoard
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
+from soundmill.adapters.metrics import MeteredBoard, WorkerFigures
 from soundmill.api import create_application
 from soundmill.app import App
 from soundmill.model.conversion import Failure, FailureCode
@@ -63,15 +65,20 @@ class Desk:
 type MakeDesk = Callable[..., Desk]
 
 
-@pytest.fixture(params=["database", "http"])
+@pytest.fixture(params=["database", "http", "metered"])
 def make_desk(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> MakeDesk:
-    """The board itself, and the board as a worker without a database reaches it."""
-    return partial(Desk, database, over=None if request.param == "database" else partial(over_http, tmp_path))
+    """The board itself, as a worker without a database reaches it, and as it is counted."""
+    over = {"database": None, "http": partial(over_http, tmp_path), "metered": metered}[request.param]
+    return partial(Desk, database, over=over)
 
 
 @pytest.fixture
 def desk(make_desk: MakeDesk) -> Desk:
     return make_desk()
+
+
+def metered(board: DatabaseBoard) -> Board:
+    return MeteredBoard(board, WorkerFigures(CollectorRegistry()))
 
 
 def over_http(directory: Path, board: DatabaseBoard) -> Board:
@@ -91,7 +98,7 @@ def test_a_claim_gives_all_that_a_worker_needs(desk: Desk) -> None:
     assignment = desk.board.claim("worker")
     assert assignment is not None
     assert assignment.attempt == Attempt(task.id, 1)
-    assert (assignment.source_key, assignment.new_format) == (upload.key, "mp3")
+    assert (assignment.source_key, assignment.source_format, assignment.new_format) == (upload.key, "wav", "mp3")
     assert assignment.options.bit_rate == 128_000
     assert desk.see(task.id).status is TaskStatus.PROCESSING
 

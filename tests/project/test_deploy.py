@@ -15,7 +15,19 @@ from soundmill.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 # Not the program's: of compose.yaml itself, of the image's build, and of nginx's template.
-OTHERS = {"IMAGE", "VERSION", "PUBLISH", "UID", "LISTEN", "INTERNAL_PORT", "API", "RESOLVER", "FORWARDED_PROTO"}
+OTHERS = {
+    "IMAGE",
+    "VERSION",
+    "PUBLISH",
+    "PROMETHEUS_PORT",
+    "GRAFANA_PORT",
+    "UID",
+    "LISTEN",
+    "INTERNAL_PORT",
+    "API",
+    "RESOLVER",
+    "FORWARDED_PROTO",
+}
 # Announced in docs/deploy.md as not usable yet.
 PLANNED = {"STORAGE_URL"}
 # Where the settings of one role are, from the first text to the second.

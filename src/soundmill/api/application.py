@@ -17,7 +17,8 @@ from soundmill.api.events import events
 from soundmill.api.files import files
 from soundmill.api.formats import formats
 from soundmill.api.health import health
-from soundmill.api.metrics import metrics
+from soundmill.api.metrics import count_requests, metrics
+from soundmill.api.request_id import name_requests
 from soundmill.api.services import attach
 from soundmill.api.shapes import LARGEST_NUMBER
 from soundmill.api.tasks import tasks
@@ -45,6 +46,8 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     app.url_map.strict_slashes = False
     app.url_map.converters["id"] = _Id
     attach(app, wired)
+    name_requests(app)
+    count_requests(app)
     problems.install(app)
     for blueprint in (accounts, tasks, events, waveforms, files, formats, board, health, metrics):
         app.register_blueprint(blueprint)

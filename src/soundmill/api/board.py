@@ -169,6 +169,7 @@ def _assignment(assignment: Assignment) -> dict[str, Any]:
         "taskId": assignment.attempt.task_id,
         "attempt": assignment.attempt.number,
         "sourceKey": assignment.source_key,
+        "sourceFormat": assignment.source_format,
         "newFormat": assignment.new_format,
         "options": assignment.options.as_dict(),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from apiflask import APIBlueprint
@@ -34,7 +35,9 @@ _RETRY_MILLISECONDS = 1000
 def stream(account: Account) -> Response:
     """Until the client leaves, or the time is over: so a token that was revoked doesn't listen for ever."""
     position, news = services().feed.listen(account.id, _resumed(), _PAUSE)
-    answer = Response(_written(position, news), mimetype="text/event-stream")
+    answer = Response(
+        _counted(services().traffic.held("events"), _written(position, news)), mimetype="text/event-stream"
+    )
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Accel-Buffering"] = "no"  # nginx would keep events back until a buffer is full
     return answer
@@ -43,6 +46,11 @@ def stream(account: Account) -> Response:
 def _resumed() -> int | None:
     given = request.headers.get("Last-Event-ID", "")
     return min(int(given), LARGEST_NUMBER) if given.isascii() and given.isdigit() else None
+
+
+def _counted(held: AbstractContextManager[None], texts: Iterator[str]) -> Iterator[str]:
+    with held:
+        yield from texts
 
 
 def _written(position: int, rounds: Iterator[list[News]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from apiflask import APIFlask, HTTPError
 from flask import Response, json
 from werkzeug.datastructures import Headers
 
+from soundmill.api.services import services
 from soundmill.model import errors
 
 _log = structlog.get_logger()
@@ -72,6 +73,7 @@ def _of_ours(error: errors.SoundmillError) -> Response:
     if status is None:
         _log.error("unexpected error", exc_info=error, detail=error.detail_for_log)
         return _internal()
+    services().traffic.refused(error.code)
     headers = {}
     if isinstance(error, errors.Unreachable | errors.StorageError):
         _log.error("not served", detail=error.detail_for_log or error.message)

@@ -75,6 +75,7 @@ def submit(account: Account) -> Response:
         options = {name: value for name, value in form.fields.items() if name != _FORMAT_FIELD}
         orders = _orders(form.fields.getlist(_FORMAT_FIELD), options)
         accepted = needed.tasks.submit(account.id, form.upload, form.file_name, orders, key)
+    needed.traffic.uploaded(accepted[0].source.size)
     return _accepted(accepted)
 
 
@@ -160,7 +161,8 @@ def wait(task_id: int, account: Account, given: WaitIn) -> TaskOut:
     needed = services()
     task = needed.tasks.get(account.id, task_id)
     if not task.status.is_final:
-        needed.watcher.wait(task_id, timedelta(seconds=given.timeout))
+        with needed.traffic.held("wait"):
+            needed.watcher.wait(task_id, timedelta(seconds=given.timeout))
         task = needed.tasks.get(account.id, task_id)
     return _shown(task)
 

@@ -30,7 +30,7 @@ def serve(
     """
     keep_private()
     with told_in_one_line():
-        from soundmill.app import App, load_settings
+        from soundmill.app import App, load_settings, shared_figures
         from soundmill.engine import cores
 
         settings = load_settings(host=host, port=port, workers=workers, data_dir=data_dir)
@@ -43,14 +43,17 @@ def serve(
             is_ready=lambda: answers_ready(settings.host, free_port),
             on_ready=lambda: print(how_to_try(settings.host, free_port), flush=True),
         )
-    raise typer.Exit(supervisor.run())
+        with shared_figures():
+            status = supervisor.run()
+    raise typer.Exit(status)
 
 
 def child_specs(host: str, port: int, workers: int, data_dir: Path) -> list[ChildSpec]:
     """The processes of one machine. They read their settings as always, but for those that flags have set."""
 
     def spec(name: str, *command: str, stops_first: bool = False) -> ChildSpec:
-        given = {"SOUNDMILL_DATA_DIR": str(data_dir.absolute())}
+        # The API shows the metrics of all; each on one port would be one too many.
+        given = {"SOUNDMILL_DATA_DIR": str(data_dir.absolute()), "SOUNDMILL_METRICS_PORT": "0"}
         return ChildSpec(name, (sys.executable, "-m", "soundmill", *command), given, stops_first)
 
     return [

@@ -33,6 +33,11 @@ def split_extension(name: str) -> tuple[str, str]:
     return stem, dot + extension
 
 
+def named_format(name: str) -> str:
+    """``"mp3"`` for ``Song.MP3``; ``""`` without an extension."""
+    return split_extension(name)[1].removeprefix(".").lower()
+
+
 def with_extension(name: str, extension: str) -> str:
     """``name`` with its extension replaced by ``extension`` (no dot)."""
     return f"{split_extension(name)[0]}.{extension}"

@@ -47,6 +47,8 @@ class Assignment:
     source_key: str
     new_format: str
     options: ConversionOptions
+    source_format: str = ""
+    """As its file name says, for figures; nothing is decided by it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from soundmill.api.services import services
-from soundmill.app import App
+from soundmill.app import App, shared_figures
 from soundmill.lifeline import PARENT_VARIABLE, die_with_supervisor
 from soundmill.web.site import create_site
 
@@ -20,7 +20,7 @@ from soundmill.web.site import create_site
 def serve_site(app: App, host: str, port: int) -> None:
     """Serve until SIGTERM; requests under way are answered first."""
     os.environ[PARENT_VARIABLE] = str(os.getpid())  # a killed server must not leave its worker on the port
-    Granian(
+    server = Granian(
         f"{__name__}:create_site_of_server",
         host,
         port,
@@ -32,7 +32,9 @@ def serve_site(app: App, host: str, port: int) -> None:
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=round(app.settings.drain_seconds),
-    ).serve()
+    )
+    with shared_figures():
+        server.serve()
 
 
 def create_site_of_server() -> Flask:

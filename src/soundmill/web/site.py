@@ -13,5 +13,7 @@ from soundmill.web.blueprint import page_blueprint
 def create_site() -> Flask:
     """For any WSGI server, e.g. ``granian --interface wsgi --factory soundmill.web:create_site``; settings as usual."""
     settings = load_settings()
-    configure_logs(settings.log_level)
-    return create_application(App(settings), page_blueprint())
+    configure_logs(settings.log_level, settings.log_format)
+    app = App(settings)
+    app.make_shared_parts()
+    return create_application(app, page_blueprint())

@@ -53,6 +53,7 @@ capabilities: {drop: [ALL]}
 - {name: SOUNDMILL_DATA_DIR, value: /data}
 - {name: SOUNDMILL_DRAIN_SECONDS, value: {{ .Values.drainSeconds | quote }}}
 - {name: SOUNDMILL_LOG_LEVEL, value: {{ .Values.logLevel }}}
+- {name: SOUNDMILL_LOG_FORMAT, value: {{ .Values.logFormat }}}
 {{- if .Values.bucket.url }}
 - {name: SOUNDMILL_STORAGE_URL, value: {{ .Values.bucket.url | quote }}}
 - {name: SOUNDMILL_STORAGE_ALLOW_HTTP, value: {{ .Values.bucket.allowHttp | quote }}}
@@ -67,6 +68,12 @@ capabilities: {drop: [ALL]}
 {{- else -}}
 []
 {{- end }}
+{{- end }}
+
+{{/* Of a worker or janitor: where its metrics are. */}}
+{{- define "soundmill.metricsSettings" -}}
+- {name: SOUNDMILL_METRICS_HOST, value: 0.0.0.0}
+- {name: SOUNDMILL_METRICS_PORT, value: "9464"}
 {{- end }}
 
 {{- define "soundmill.mounts" -}}

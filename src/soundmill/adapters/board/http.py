@@ -77,6 +77,7 @@ class HttpBoard:
             given["sourceKey"],
             target.name,
             parse_options(target, given["options"]),
+            given.get("sourceFormat", ""),  # an API of the version before doesn't say
         )
 
     def progress(self, attempt: Attempt, fraction: float) -> None:

@@ -16,6 +16,7 @@ from soundmill.failpoints import failpoint
 from soundmill.model.conversion import Failure
 from soundmill.model.errors import StaleAttempt
 from soundmill.model.formats import target_format
+from soundmill.model.names import named_format
 from soundmill.model.options import parse_options
 from soundmill.model.sound import ConversionReport, SoundFacts
 from soundmill.model.tasks import (
@@ -30,8 +31,18 @@ from soundmill.service.ports import QueueState, StoredFile
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _due = (tasks.c.status == TaskStatus.UPLOADED) & (tasks.c.due_at <= now())
-_source_key = select(files.c.key).where(files.c.id == tasks.c.source_id).scalar_subquery()
-_assigned = (tasks.c.id, tasks.c.attempt, tasks.c.new_format, tasks.c.options, _source_key.label("source_key"))
+_of_the_source = {
+    column.name: select(column).where(files.c.id == tasks.c.source_id).scalar_subquery()
+    for column in (files.c.key, files.c.name)
+}
+_assigned = (
+    tasks.c.id,
+    tasks.c.attempt,
+    tasks.c.new_format,
+    tasks.c.options,
+    _of_the_source["key"].label("source_key"),
+    _of_the_source["name"].label("source_name"),
+)
 _expired = (tasks.c.status == TaskStatus.PROCESSING) & (tasks.c.lease_until < now())
 
 
@@ -79,6 +90,7 @@ class DatabaseBoard:
             task.source_key,
             target.name,
             parse_options(target, task.options),
+            named_format(task.source_name),
         )
 
     def progress(self, attempt: Attempt, fraction: float) -> None:

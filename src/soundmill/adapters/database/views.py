@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from soundmill.adapters.database.schema import files, tasks
-from soundmill.model.names import split_extension
+from soundmill.model.names import named_format
 from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
 
 _sources = files.alias("sources")
@@ -41,7 +41,7 @@ def view(row: Row[Any]) -> TaskView:
     return TaskView(
         id=of["id"],
         file_name=of["source_name"],
-        source_format=split_extension(of["source_name"])[1].removeprefix(".").lower(),
+        source_format=named_format(of["source_name"]),
         new_format=of["new_format"],
         result_name=of["result_name"],
         status=TaskStatus(of["status"]),

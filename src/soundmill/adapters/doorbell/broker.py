@@ -91,7 +91,7 @@ class CeleryDoorbell:
         """See the port. Raises ``Unreachable``."""
         try:
             with self._application.connection_for_read() as connection:
-                connection.ensure_connection(max_retries=1, timeout=3)
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
                 channel: Any = connection.default_channel
                 return int(channel.queue_declare(QUEUE, passive=True).message_count)
         except ChannelError:

@@ -14,6 +14,7 @@ from soundmill.adapters.storage.incoming import DirectoryIncoming
 from soundmill.adapters.storage.keys import is_key
 from soundmill.adapters.storage.layout import Layout
 from soundmill.model.errors import NoRoom, NotFound, StorageError
+from soundmill.service.ports import Room
 
 DEFAULT_RESERVE_BYTES = 256 << 20
 
@@ -76,6 +77,13 @@ class DirectoryStorage:
                 disk_now(self._layout.incoming)
         except NotFound as error:
             raise StorageError(f"The data directory {self._layout.root} is gone.") from error
+
+    def room(self) -> Room:
+        """What the file system has, without the reserve."""
+        with our_errors("tell its free space"):
+            room = os.statvfs(self._layout.incoming)
+        free_bytes = room.f_bavail * room.f_frsize - self._reserve_bytes
+        return Room(max(0, free_bytes), room.f_blocks * room.f_frsize)
 
     def _check_room(self, wanted_bytes: int = 0) -> None:
         with our_errors("tell its free space"):

@@ -14,7 +14,7 @@ from soundmill.service.ports.accounts import (
 from soundmill.service.ports.board import Board, Doorbell, QueueGauge, QueueState, Upkeep, Wake
 from soundmill.service.ports.conversion import Converter
 from soundmill.service.ports.events import EventLog, Expiry, TaskEvent, TaskProgress, UsageLedger
-from soundmill.service.ports.storage import Incoming, Storage, StorageMark, StorageRecord, StoredFile, Workbench
+from soundmill.service.ports.storage import Incoming, Room, Storage, StorageMark, StorageRecord, StoredFile, Workbench
 from soundmill.service.ports.tasks import (
     FileIndex,
     FilesWaveforms,
@@ -45,6 +45,7 @@ __all__ = [
     "Passwords",
     "QueueGauge",
     "QueueState",
+    "Room",
     "Storage",
     "StorageMark",
     "StorageRecord",

@@ -68,6 +68,14 @@ class Storage(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How large a storage is, and how much of it is free for files."""
+
+    free_bytes: int
+    size_bytes: int
+
+
 class StorageMark(Protocol):
     """The storage's own word of which one it is."""
 

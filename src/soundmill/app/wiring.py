@@ -1,4 +1,4 @@
-"""The one place where settings choose adapters and everything is wired.
+"""Everything that a process may need, made by the settings.
 
 :class:`App` makes each part when it is first asked for, so that a worker never opens what only the API needs. The programs
 themselves are in :mod:`soundmill.daemons`, :mod:`soundmill.fleet` and :mod:`soundmill.web.server`.
@@ -35,7 +35,15 @@ from soundmill.adapters.database import (
     sqlite_url,
     upgrade,
 )
-from soundmill.adapters.doorbell import QUEUE, START_CONVERSION, CeleryDoorbell, FifoDoorbell, celery_application
+from soundmill.adapters.doorbell import CeleryDoorbell, FifoDoorbell, celery_application
+from soundmill.adapters.metrics import (
+    Figures,
+    JanitorFigures,
+    MeteredBoard,
+    StateCollector,
+    TrafficFigures,
+    WorkerFigures,
+)
 from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle, kept_secret
 from soundmill.adapters.storage import (
     Bucket,
@@ -47,7 +55,7 @@ from soundmill.adapters.storage import (
     DirectoryWorkbench,
     Layout,
 )
-from soundmill.engine import Limits, Mill
+from soundmill.app.converting import conversion_limits, open_mill
 from soundmill.lifeline import in_own_process
 from soundmill.model.errors import ConfigurationError, NoRoom, Unreachable
 from soundmill.model.quota import Quota
@@ -71,24 +79,11 @@ from soundmill.service.sweep import Janitor, JanitorRule
 from soundmill.service.tasks import Tasks
 from soundmill.service.watch import Watcher
 from soundmill.service.work import Worker
-from soundmill.settings import Settings, describe_settings, read_settings
+from soundmill.settings import Settings
 
 _STORAGE_LOOK_SECONDS = 0.5
 
-BATCH_QUEUE = QUEUE
-
 _log = structlog.get_logger()
-
-__all__ = [
-    "BATCH_QUEUE",
-    "START_CONVERSION",
-    "App",
-    "Settings",
-    "conversion_limits",
-    "describe_settings",
-    "load_settings",
-    "open_mill",
-]
 
 
 class App:
@@ -109,6 +104,11 @@ class App:
         self.upgrade_database()
         self.belonging.establish()
         self.database.dispose()
+
+    def make_shared_parts(self) -> None:
+        """Those that requests share, before several come at a time: making them at their first use isn't safe among threads."""
+        for part in ("tasks", "accounts", "feed", "watcher", "waveforms", "health", "board", "traffic"):
+            getattr(self, part)
 
     def upgrade_database(self) -> None:
         """Apply the migrations that are missing; several may do so at once. Raises ``Unreachable`` without a database."""
@@ -283,6 +283,30 @@ class App:
         return self.board
 
     @cached_property
+    def traffic(self) -> TrafficFigures:
+        """Counts what the API answers."""
+        return TrafficFigures(self._figures.registry)
+
+    @cached_property
+    def janitor_figures(self) -> JanitorFigures:
+        """Counts what the janitor makes good."""
+        return JanitorFigures(self._figures.registry)
+
+    def metrics(self) -> bytes:
+        """What this process and those that count with it did, and how things stand, for Prometheus."""
+        room = self.storage.room if isinstance(self.storage, DirectoryStorage) else None
+        return self._figures.text(StateCollector(self.queue, self.health, room))
+
+    def serve_metrics(self) -> None:
+        """What this process and those that count with it did, on a port of their own where one is set. Raises ``ConfigurationError``."""
+        if self.settings.metrics_port:
+            self._figures.serve(self.settings.metrics_host, self.settings.metrics_port)
+
+    @cached_property
+    def _figures(self) -> Figures:
+        return Figures()
+
+    @cached_property
     def janitor(self) -> Janitor:
         """The sweeps."""
         return Janitor(
@@ -338,9 +362,8 @@ class App:
         with open_mill(self.settings) as mill:
             # A container that is started again often has the same process id: what an owner holds must not be another's.
             owner = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(4)}"
-            yield Worker(
-                owner, self._workers_board, self.workbench, MillConverter(mill, conversion_limits(self.settings))
-            )
+            board = MeteredBoard(self._workers_board, WorkerFigures(self._figures.registry))
+            yield Worker(owner, board, self.workbench, MillConverter(mill, conversion_limits(self.settings)))
 
     @cached_property
     def _workers_board(self) -> Board:
@@ -367,24 +390,3 @@ class App:
         if self._bucket and not given:
             raise ConfigurationError("With a bucket no machine keeps the secret for all: give SOUNDMILL_SECRET.")
         return given.encode() if given else kept_secret(self.settings.data_dir / "secret")
-
-
-def load_settings(**overrides: object) -> Settings:
-    """Flags over the environment over ``.env`` over the defaults. Raises ``ConfigurationError``."""
-    return read_settings(**overrides)
-
-
-def open_mill(settings: Settings) -> Mill:
-    """A warm engine. Raises ``ConfigurationError`` where conversions can't be confined and that isn't allowed."""
-    return Mill(allow_weak_sandbox=settings.allow_weak_sandbox)
-
-
-def conversion_limits(settings: Settings) -> Limits:
-    """What one conversion may use."""
-    return Limits(
-        memory_bytes=settings.conversion_memory,
-        cpu=timedelta(seconds=settings.conversion_cpu),
-        wall=timedelta(seconds=settings.conversion_wall),
-        output_bytes=settings.conversion_output,
-        decoded=timedelta(hours=settings.conversion_hours),
-    )

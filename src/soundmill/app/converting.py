@@ -1,0 +1,24 @@
+"""The engine by the settings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from soundmill.engine import Limits, Mill
+from soundmill.settings import Settings
+
+
+def open_mill(settings: Settings) -> Mill:
+    """A warm engine. Raises ``ConfigurationError`` where conversions can't be confined and that isn't allowed."""
+    return Mill(allow_weak_sandbox=settings.allow_weak_sandbox)
+
+
+def conversion_limits(settings: Settings) -> Limits:
+    """What one conversion may use."""
+    return Limits(
+        memory_bytes=settings.conversion_memory,
+        cpu=timedelta(seconds=settings.conversion_cpu),
+        wall=timedelta(seconds=settings.conversion_wall),
+        output_bytes=settings.conversion_output,
+        decoded=timedelta(hours=settings.conversion_hours),
+    )
