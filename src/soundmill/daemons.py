@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,8 +14,6 @@ import structlog
 from soundmill.app import App, Settings
 from soundmill.logs import configure_logs
 from soundmill.model.errors import Unreachable
-from soundmill.service.retention import Retention
-from soundmill.service.sweep import Janitor
 from soundmill.service.work import Worker
 
 _IDLE_LOOK = timedelta(seconds=1)
@@ -61,20 +59,18 @@ def run_janitor(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # By itself: walking over a million files takes minutes, and leases end meanwhile.
-    slow = (janitor, app.retention, settings.file_sweep_interval, stop)
-    threading.Thread(target=_sweep_files, args=slow, daemon=True).start()
-    _tried(app.usage.recount)
+    rare = (app.usage.recount, app.retention.expire_tasks, app.retention.forget, janitor.sweep_files)
+    threading.Thread(target=_sweep_rarely, args=(rare, settings.file_sweep_interval, stop), daemon=True).start()
     while not stop.is_set():
         _tried(lambda: expiries.inc(janitor.sweep_leases()))
         _tried(janitor.sweep_rings)
         stop.wait(settings.sweep_interval)
 
 
-def _sweep_files(janitor: Janitor, retention: Retention, interval_seconds: float, stop: threading.Event) -> None:
+def _sweep_rarely(sweeps: Iterable[Callable[[], object]], interval_seconds: float, stop: threading.Event) -> None:
     while not stop.is_set():
-        _tried(retention.expire_tasks)
-        _tried(retention.forget)
-        _tried(janitor.sweep_files)
+        for each in sweeps:
+            _tried(each)
         stop.wait(interval_seconds)
 
 

@@ -36,6 +36,11 @@ class Stream:
         fields = dict(line.split(": ", 1) for line in next(self._chunks).decode().splitlines() if line)
         return fields["id"]
 
+    def listen(self) -> None:
+        """Begin to wait for events."""
+        self.first_id()
+        next(self._chunks)
+
     def close(self) -> None:
         """As a client that leaves."""
         self.answer.close()
@@ -75,7 +80,7 @@ def test_a_client_that_comes_back_is_told_what_ended_meanwhile(ann: User, bob: U
     assert open_stream(ann, **{"Last-Event-ID": position}).next_task()["id"] == task
 
 
-@pytest.mark.parametrize("identity", ["x", "-1", "9" * 40, "٣"])
+@pytest.mark.parametrize("identity", ["x", "-1", "9" * 40, "9" * 5000, "٣"])
 def test_a_strange_last_id_is_no_error(ann: User, open_stream: Any, identity: str) -> None:
     assert open_stream(ann, **{"Last-Event-ID": identity}).answer.status_code == 200
 
@@ -85,8 +90,14 @@ def test_events_are_for_those_who_are_signed_in(client: FlaskClient) -> None:
 
 
 def test_too_many_listeners_are_told_to_come_later(ann: User, app: App, open_stream: Any) -> None:
-    for _ in range(app.settings.api_threads // 4):
-        assert open_stream(ann).answer.status_code == 200
+    for _ in range(app.settings.api_threads // 16):
+        open_stream(ann).listen()
     refused = open_stream(ann).answer
     assert refused.status_code == 503
     assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_asking_for_the_head_takes_no_place(ann: User, app: App, open_stream: Any) -> None:
+    for _ in range(app.settings.api_threads):
+        assert ann.call("HEAD", "/api/events").status_code == 200
+    assert open_stream(ann).answer.status_code == 200

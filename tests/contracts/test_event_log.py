@@ -102,6 +102,16 @@ def test_events_come_page_by_page_for_several_accounts(office: Office) -> None:
     assert len(seen) == 3
 
 
+def test_one_accounts_many_events_keep_no_other_account_waiting(office: Office) -> None:
+    for task in office.submit(*["mp3"] * 5):
+        office.tasks.cancel(office.owner, task)
+    late = submitted(office.tasks, office.stranger)[0].id
+    office.tasks.cancel(office.stranger, late)
+    page = office.log.after({office.owner: 0, office.stranger: 0}, 2)
+    assert [each.account_id for each in page] == [office.owner, office.owner, office.stranger]
+    assert office.log.after({}, 2) == []
+
+
 def test_who_reads_while_much_ends_at_once_misses_nothing(office: Office) -> None:
     tasks = office.submit(*["mp3"] * 30)
     seen: list[int] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from soundmill.adapters.database import Database, DatabaseBoard, DatabaseEvents,
 from soundmill.model.errors import Busy
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus
 from soundmill.service.feed import Feed, News
+from soundmill.service.ports import TaskProgress
 from tests.builders import REPORT, account, stored_file, submitted
 from tests.waiting import until
 
@@ -21,10 +22,11 @@ SHORTLY = timedelta(milliseconds=20)
 class Radio:
     """A feed over a database in which things happen."""
 
-    def __init__(self, database: Database, most: int = 4) -> None:
+    def __init__(self, database: Database, most: int = 12) -> None:
         self.tasks = DatabaseTasks(database, queue_cap=100)
         self.board = DatabaseBoard(database, lease=timedelta(minutes=1), retries=RetryRule())
-        self.feed = Feed(DatabaseEvents(database), self.tasks, most)
+        self.log = DatabaseEvents(database)
+        self.feed = Feed(self.log, self.tasks, most)
         self.owner, self.stranger = account(database), account(database)
 
     def submit(self) -> int:
@@ -124,16 +126,70 @@ def test_listeners_of_several_accounts_hear_their_own(radio: Radio) -> None:
 
 def test_only_so_many_may_listen_and_who_leaves_makes_room(database: Database) -> None:
     radio = Radio(database, most=2)
+    others = account(database)
     with closing(radio.feed):
-        ears = [radio.listen()[1] for _ in range(2)]
+        ears = [radio.listen(each)[1] for each in (radio.owner, radio.stranger)]
+        for ear in ears:
+            ear.hears()
+        with pytest.raises(Busy):
+            radio.listen(others)
+        ears[0].leave()
+        radio.listen(others)
+
+
+def test_one_account_takes_a_quarter_of_the_places_at_most(database: Database) -> None:
+    radio = Radio(database, most=8)
+    with closing(radio.feed):
+        mine = [radio.listen()[1] for _ in range(2)]
+        for ear in mine:
+            ear.hears()
         with pytest.raises(Busy):
             radio.listen()
-        ears[0].hears()
-        ears[0].leave()
-        radio.listen()
+        radio.listen(radio.stranger)
+
+
+def test_who_never_reads_takes_no_place(database: Database) -> None:
+    radio = Radio(database, most=1)
+    with closing(radio.feed):
+        for _ in range(3):
+            _, ear = radio.listen()
+            ear.leave()
+        _, ear = radio.listen()
+        assert not ear.heard
+
+
+def test_a_position_of_another_database_is_taken_for_now(radio: Radio) -> None:
+    position, ear = radio.listen(after=10**9)
+    assert position == 0
+    task = radio.submit()
+    radio.tasks.cancel(radio.owner, task)
+    until(lambda: ear.hears((task, TaskStatus.CANCELLED, 0.0)))
+
+
+def test_an_end_that_was_told_before_is_not_followed_by_progress(radio: Radio) -> None:
+    """The looker reads what runs, the task ends, somebody comes who knows of the end, and then the looker reads the events."""
+    task = radio.submit()
+    _, first = radio.listen()
+    attempt = radio.claim()
+    until(lambda: first.hears((task, TaskStatus.PROCESSING, 0.0)))
+    late: list[Ear] = []
+    read = radio.log.running
+
+    def then_it_ends(account_ids: Collection[int]) -> list[TaskProgress]:
+        found = read(account_ids)
+        if found and not late:
+            radio.board.processed(attempt, stored_file(), REPORT)
+            late.append(radio.listen()[1])
+            late[0].hears()
+        return [TaskProgress(each.account_id, each.task_id, 0.6) for each in found]
+
+    radio.log.running = then_it_ends  # type: ignore[method-assign]
+    until(lambda: late)
+    until(lambda: first.hears((task, TaskStatus.PROCESSING, 0.0), (task, TaskStatus.PROCESSED, 1.0)))
+    assert late[0].hears()
 
 
 def test_all_go_when_the_feed_is_closed(radio: Radio) -> None:
     _, rounds = radio.feed.listen(radio.owner, None, timedelta(minutes=5))
     radio.feed.close()
-    assert list(rounds) == []
+    assert list(rounds) == [[]]

@@ -19,7 +19,7 @@ from soundmill.service.ports import Account
 
 events = APIBlueprint("events", __name__, url_prefix="/api/events", tag="Tasks")
 
-_PAUSE = timedelta(seconds=15)
+_PAUSE = timedelta(seconds=5)
 _LONGEST_SECONDS = 300.0
 _RETRY_MILLISECONDS = 1000
 
@@ -45,7 +45,8 @@ def stream(account: Account) -> Response:
 
 def _resumed() -> int | None:
     given = request.headers.get("Last-Event-ID", "")
-    return min(int(given), LARGEST_NUMBER) if given.isascii() and given.isdigit() else None
+    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(LARGEST_NUMBER))
+    return min(int(given), LARGEST_NUMBER) if is_number else None
 
 
 def _counted(held: AbstractContextManager[None], texts: Iterator[str]) -> Iterator[str]:

@@ -40,9 +40,11 @@ class _Listener:
     def hear(self, seen: _Seen) -> None:
         final = set()
         for event in seen.events:
-            if event.account_id == self.account_id and event.id > self.position:
+            if event.account_id != self.account_id:
+                continue
+            final.add(event.task_id)  # also one that was told before: what was read as running may have ended just then
+            if event.id > self.position:
                 self.position = event.id
-                final.add(event.task_id)
                 done = float(event.status is TaskStatus.PROCESSED)
                 self.unread.append(News(event.task_id, event.status, done, event.id))
         running = {each.task_id: each.progress for each in seen.running if each.account_id == self.account_id}
@@ -66,13 +68,14 @@ class _Seen:
 class Feed:
     """Lets many threads listen at the price of two queries each 250 ms, and of none while nobody listens.
 
-    Each listener holds a thread of the server: of more than ``most`` the next is refused.
+    Each listener holds a thread of the server: of more than ``most``, or a quarter of them of one account, the next is refused.
     """
 
     def __init__(self, log: EventLog, watch: Watch, most: int) -> None:
         self._log = log
         self._watch = watch
         self._most = most
+        self._most_of_account = -(-most // 4)
         self._changed = threading.Condition()
         self._listeners: list[_Listener] = []
         self._closed = threading.Event()
@@ -81,18 +84,19 @@ class Feed:
     def listen(self, account_id: int, after: int | None, pause: timedelta) -> tuple[int, Iterator[list[News]]]:
         """The position to begin with, and what happens past it (``None``: from now on); an empty list after each ``pause`` without news.
 
-        Ends when the feed is closed. Raises ``Busy`` when too many listen already.
+        A position of another database's, past all that happened here, is taken for now. Who listens holds a place from the first item
+        on until the iterator is closed. Ends when the feed is closed. Raises ``Busy`` when too many listen already.
         """
-        position = self._log.newest(account_id) if after is None else after
-        listener = _Listener(account_id, position)
+        newest = self._log.newest(account_id)
+        position = newest if after is None else min(after, newest)
         with self._changed:
-            if len(self._listeners) >= self._most:
+            if self._is_full_for(account_id):
                 raise Busy("Too many are listening. Try again in a moment.", _AGAIN)
-            self._listeners.append(listener)
-            if self._looker is None:
-                self._looker = threading.Thread(target=self._look_on, name="feed", daemon=True)
-                self._looker.start()
-        return position, self._heard(listener, pause)
+        return position, self._heard(_Listener(account_id, position), pause)
+
+    def _is_full_for(self, account_id: int) -> bool:
+        of_account = sum(each.account_id == account_id for each in self._listeners)
+        return len(self._listeners) >= self._most or of_account >= self._most_of_account
 
     def close(self) -> None:
         """Let all who listen go; for a server that stops."""
@@ -101,7 +105,15 @@ class Feed:
             self._changed.notify_all()
 
     def _heard(self, listener: _Listener, pause: timedelta) -> Iterator[list[News]]:
+        with self._changed:
+            if self._is_full_for(listener.account_id):
+                return  # several came at once: the client will come again
+            self._listeners.append(listener)
+            if self._looker is None:
+                self._looker = threading.Thread(target=self._look_on, name="feed", daemon=True)
+                self._looker.start()
         try:
+            yield []  # who never asks for a first item never takes a place
             while not self._closed.is_set():
                 with self._changed:
                     self._changed.wait_for(lambda: listener.unread or self._closed.is_set(), pause.total_seconds())

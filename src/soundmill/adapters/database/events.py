@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select
+from sqlalchemy import Connection, Subquery, delete, func, insert, select, union_all
 
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
@@ -37,13 +36,11 @@ class DatabaseEvents:
 
     def after(self, positions: Mapping[int, int], at_most: int) -> list[TaskEvent]:
         """See the port."""
-        wanted = or_(*(_beyond(account_id, position) for account_id, position in positions.items()))
-        page = select(events).where(wanted).order_by(events.c.id).limit(at_most)
+        pages = [select(_page(account_id, position, at_most)) for account_id, position in positions.items()]
         with self._database.reading() as connection:
-            return [
-                TaskEvent(row.id, row.account_id, row.task_id, TaskStatus(row.status))
-                for row in connection.execute(page)
-            ]
+            found = connection.execute(union_all(*pages)).all() if pages else []
+        told = [TaskEvent(row.id, row.account_id, row.task_id, TaskStatus(row.status)) for row in found]
+        return sorted(told, key=lambda event: event.id)
 
     def running(self, account_ids: Collection[int]) -> list[TaskProgress]:
         """See the port."""
@@ -58,5 +55,8 @@ class DatabaseEvents:
             connection.execute(delete(events).where(events.c.created_at < from_now(-older_than)))
 
 
-def _beyond(account_id: int, position: int) -> Any:
-    return and_(events.c.account_id == account_id, events.c.id > position)
+def _page(account_id: int, position: int, at_most: int) -> Subquery:
+    # One account's thousands mustn't keep another's one waiting: each has a limit of its own.
+    beyond = (events.c.account_id == account_id) & (events.c.id > position)
+    columns = (events.c.id, events.c.account_id, events.c.task_id, events.c.status)
+    return select(*columns).where(beyond).order_by(events.c.id).limit(at_most).subquery()

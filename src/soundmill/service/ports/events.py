@@ -37,7 +37,7 @@ class EventLog(Protocol):
         ...
 
     def after(self, positions: Mapping[int, int], at_most: int) -> list[TaskEvent]:
-        """The first ``at_most`` events, by rising id, past each account's position (account id to event id).
+        """The first ``at_most`` events of each account past its position (account id to event id), by rising id.
 
         Whoever has seen an event of an account has seen all before it.
         """
