@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from werkzeug.datastructures import Headers
-from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
+from werkzeug.sansio.multipart import NEED_DATA, Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
 
 _PIECE_BYTES = 32 * 1024  # Werkzeug's decoder is slower with larger ones
 _LONGEST_LINE_BREAK = 2
+_LINE_BREAK = re.compile(rb"\r\n|\r|\n")
+# What may follow on a boundary's name while it isn't known yet whether it is one: half of the last one's end, or blanks
+# before the line's end (RFC 2046, section 5.1.1).
+_UNDECIDED_END = re.compile(rb"-|[^\S\r\n]*")
 
 
 class FormDecoder(MultipartDecoder):
     """What Werkzeug's decoder would say, for chunks of any size.
 
     Where a file's bytes hold no ``--boundary`` there is nothing to decide: they pass as they are. Only what may belong to a boundary is
-    left to Werkzeug, so that its grammar is the only one.
+    left to Werkzeug, so that its grammar is the only one. However a form is cut into chunks, it reads as it does whole: Werkzeug 3.1 by
+    itself takes the beginning of a boundary for data where a chunk ends between its name and its end, or right behind a part's headers.
     """
 
     def __init__(self, boundary: bytes, *, fields_limit: int, most_parts: int) -> None:
@@ -47,6 +53,31 @@ class FormDecoder(MultipartDecoder):
         for start in range(0, len(chunk), _PIECE_BYTES):
             self.receive_data(chunk[start : start + _PIECE_BYTES])
             yield from self._decoded()
+
+    def next_event(self) -> Event:
+        """See Werkzeug's."""
+        if self.state is State.DATA_START and not self.complete and self._may_begin_with_boundary():
+            return NEED_DATA
+        return super().next_event()
+
+    def _may_begin_with_boundary(self) -> bool:
+        line_break = _LINE_BREAK.match(self.buffer)
+        rest = self.buffer[line_break.end() :] if line_break else self.buffer
+        if len(rest) < len(self._delimiter):
+            return self._delimiter.startswith(rest)
+        return rest.startswith(self._delimiter) and self._is_undecided_from(rest, len(self._delimiter))
+
+    def _last_partial_boundary_index(self, data: bytes | bytearray) -> int:
+        at = data.rfind(self._delimiter)
+        if at > 0 and self._is_undecided_from(data, at + len(self._delimiter)):
+            if data[at - _LONGEST_LINE_BREAK : at] == b"\r\n":
+                return at - _LONGEST_LINE_BREAK
+            if data[at - 1 : at] in (b"\r", b"\n"):
+                return at - 1
+        return super()._last_partial_boundary_index(data)
+
+    def _is_undecided_from(self, data: bytes | bytearray, start: int) -> bool:
+        return _UNDECIDED_END.fullmatch(data, start) is not None
 
     def _decoded(self) -> Iterator[Event]:
         while not isinstance(event := self.next_event(), Epilogue | NeedData):
