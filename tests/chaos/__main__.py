@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ _FLEETS_AT_A_TIME = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 1 when something didn't hold."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = _parser().parse_args(arguments)
     print(f"{'fault':<40} {'uploads':>7} {'tasks':>5} {'refused':>7} {'s':>4}  {'  '.join(INVARIANTS)}", flush=True)
     chosen = [

@@ -24,7 +24,6 @@ from tests.servers import PostgresServer, RedisServer
 from tests.waiting import until
 
 LEASE_SECONDS = 4.0
-_MARK = "SOUNDMILL_CHAOS"
 
 SETTINGS = {
     "SOUNDMILL_LEASE": str(LEASE_SECONDS),
@@ -198,7 +197,7 @@ class Cluster:
         found = []
         for each in psutil.process_iter():
             with suppress(psutil.Error):
-                if each.environ().get(_MARK) == self.mark and each.status() != psutil.STATUS_ZOMBIE:
+                if self.mark in each.environ().get("PATH", "") and each.status() != psutil.STATUS_ZOMBIE:
                     found.append(each)
         return found
 
@@ -231,9 +230,10 @@ class Cluster:
         kind, _, _ = name.partition("-")
         command = [*self.hosts.prefix(name), sys.executable, "-m", "soundmill", kind]
         environment = {
-            **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
+            **{key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ},
             **self._settings,
-            _MARK: self.mark,
+            # The mark by which strays are known: of the variables, PATH is passed on to the engines too.
+            "PATH": f"{os.environ.get('PATH', os.defpath)}:/nonexistent/{self.mark}",
             **self.files.settings(name),
             "SOUNDMILL_BROKER_URL": self.redis.url,
         }

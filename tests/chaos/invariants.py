@@ -12,6 +12,7 @@ import httpx
 from sqlalchemy import create_engine, text
 
 from tests.chaos.cluster import Cluster
+from tests.chaos.faults import engines
 from tests.chaos.load import FINAL, Heard, Load
 from tests.waiting import until
 
@@ -46,6 +47,10 @@ def check(cluster: Cluster, load: Load, tasks: dict[int, dict[str, Any]]) -> lis
     found = load.violations
     found += _check_events(cluster, load, tasks)
     load.finish()
+    if len(load.acknowledged) != load.uploads:
+        found.append(f"I1: {len(load.acknowledged)} of {load.uploads} uploads were acknowledged")
+    if not load.downloads_checked:
+        found.append("I3: no download was checked under load")
     cluster.wait_until_ready()
     for upload in load.acknowledged:
         for task_id in upload.task_ids:
@@ -61,6 +66,7 @@ def check(cluster: Cluster, load: Load, tasks: dict[int, dict[str, Any]]) -> lis
     found += _check_storage(cluster)
     found += _check_figures(cluster)
     load.observe()
+    found += _check_judge(cluster)
     try:
         cluster.stop()
     except subprocess.TimeoutExpired as error:
@@ -70,6 +76,14 @@ def check(cluster: Cluster, load: Load, tasks: dict[int, dict[str, Any]]) -> lis
     except AssertionError:
         found.append(f"I6: left behind: {[(each.pid, each.cmdline()) for each in cluster.strays()]}")
     return found
+
+
+def _check_judge(cluster: Cluster) -> list[str]:
+    """I6 sees engines too: they are given few variables."""
+    there = [each for part in cluster.workers for each in engines(part)]
+    seen = cluster.strays()
+    unseen = [each.pid for each in there if each not in seen and each.is_running()]
+    return [f"?? engines that I6 can't see: {unseen}"] if unseen else []
 
 
 def _check_task(load: Load, task: dict[str, Any] | None, task_id: int, sha256: str, seconds: float | None) -> list[str]:

@@ -79,6 +79,7 @@ class Load:
     acknowledged: list[Acknowledged] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     refused: int = 0
+    downloads_checked: int = 0
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - a load, no secret
@@ -214,7 +215,10 @@ class Load:
 
     def _check_download(self, task: dict[str, Any]) -> None:
         answer = self.download(task["resultName"])
-        if answer.status_code == 200 and hashlib.sha256(answer.content).hexdigest() != task["result"]["sha256"]:
+        if answer.status_code != 200:
+            return
+        self.downloads_checked += 1
+        if hashlib.sha256(answer.content).hexdigest() != task["result"]["sha256"]:
             self.violations.append(f"I3: task {task['id']}: a download of {len(answer.content)} bytes isn't the result")
 
 
