@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from soundmill.api import create_application
 from soundmill.app import App, load_settings
@@ -55,6 +58,28 @@ def test_over_quota_is_refused_leaves_nothing_and_deleting_helps(eve: User, thri
     assert not list((thrifty.settings.data_dir / "incoming").iterdir())
     assert eve.call("DELETE", f"/api/tasks/{task}").status_code == 204
     assert eve.upload(b"x" * size).status_code == 202
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "once"}])
+def test_a_body_of_unknown_size_is_read_no_further_than_the_quota(
+    eve: User, thrifty: App, headers: dict[str, str]
+) -> None:
+    form = {"newFormat": "mp3", "fileName": FileStorage(io.BytesIO(b"x" * 50 * LIMIT), "song.wav")}
+    boundary, body = encode_multipart(form)
+    sent = io.BytesIO(body)
+    answer = eve.call(
+        "POST",
+        "/api/tasks",
+        input_stream=sent,
+        content_type=f"multipart/form-data; boundary={boundary}",
+        headers=headers,
+        environ_overrides={"wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+    )
+    assert answer.status_code == 429
+    assert answer.get_json()["code"] == "over_quota"
+    assert sent.tell() < 10 * LIMIT
+    assert stored(thrifty) == 0
+    assert not list((thrifty.settings.data_dir / "incoming").iterdir())
 
 
 def test_an_upload_that_was_accepted_is_answered_again_when_the_quota_is_used_up(eve: User) -> None:

@@ -15,7 +15,7 @@ from soundmill.api.authentication import signed_in
 from soundmill.api.multipart import received_form
 from soundmill.api.services import services
 from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_out, tasks_json
-from soundmill.model.errors import InvalidRequest
+from soundmill.model.errors import InvalidRequest, TooLarge
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
 from soundmill.model.tasks import TaskStatus, TaskView
@@ -71,7 +71,19 @@ def submit(account: Account) -> Response:
     if key is None:  # with a key it may have been accepted before
         # Before the body is sent, too: nobody likes to hear it after two gigabytes. The form around the file has some bytes itself.
         needed.quota.refuse_overflow(account.used_bytes, max(0, (request.content_length or 0) - _FORM_BYTES))
-    with received_form(needed.storage, _FILE_FIELD, needed.settings.upload_limit) as form:
+    most = needed.settings.upload_limit
+    size_limit = needed.quota.largest_upload(account.used_bytes, most, may_be_repeated=key is not None)
+    try:
+        return _submitted(account, key, size_limit)
+    except TooLarge:
+        if size_limit < most:
+            needed.quota.refuse_overflow(account.used_bytes, size_limit + 1)
+        raise
+
+
+def _submitted(account: Account, key: str | None, size_limit: int) -> Response:
+    needed = services()
+    with received_form(needed.storage, _FILE_FIELD, size_limit) as form:
         options = {name: value for name, value in form.fields.items() if name != _FORMAT_FIELD}
         orders = _orders(form.fields.getlist(_FORMAT_FIELD), options)
         accepted = needed.tasks.submit(account.id, form.upload, form.file_name, orders, key)
