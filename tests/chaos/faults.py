@@ -22,6 +22,7 @@ from tests.chaos.load import FINAL, signed_in
 from tests.waiting import until
 
 PAST_THE_LEASE_SECONDS = LEASE_SECONDS + 2
+_ENOUGH_TASKS = 4
 _ENGINE = "soundmill.engine.server"
 
 
@@ -87,11 +88,8 @@ def kill_engine(cluster: Cluster) -> None:
 def kill_child(cluster: Cluster) -> None:
     for part in cluster.workers:
         found = children_of(part, engine=False)
-        main = min(found, key=lambda each: each.create_time(), default=None)
-        for each in found:
-            if each != main and each.is_running():
-                each.kill()
-                break
+        main = min(found, key=lambda each: each.create_time())
+        next(each for each in found if each != main and each.is_running()).kill()
 
 
 def kill_worker(cluster: Cluster) -> None:
@@ -214,7 +212,12 @@ def filled(data: Path) -> Iterator[None]:
 
 def fill_disk(cluster: Cluster) -> None:
     with filled(cluster.data):
-        time.sleep(3)
+        until(lambda: disk_was_full(cluster), seconds=60)
+
+
+def disk_was_full(cluster: Cluster) -> bool:
+    """An upload was refused, or a result couldn't be written."""
+    return cluster.said("api", "the storage is full") or storage_failed(cluster)
 
 
 def fill_disk_for_uploads(cluster: Cluster) -> None:
@@ -230,10 +233,22 @@ def upload_found_it_full(cluster: Cluster) -> bool:
 
 
 def fill_disk_for_results(cluster: Cluster) -> None:
-    """While a conversion writes."""
-    until(lambda: [each for part in cluster.workers for each in conversions_of(part)])
+    """With sources that are there, and no room for what becomes of them."""
+    until(lambda: _waiting(cluster) >= _ENOUGH_TASKS, seconds=60)
     with filled(cluster.data):
+        for part in cluster.workers:
+            part.start()
         until(lambda: storage_failed(cluster), seconds=60)
+
+
+def stop_workers(cluster: Cluster) -> None:
+    for part in cluster.workers:
+        part.stop()
+
+
+def _waiting(cluster: Cluster) -> int:
+    with cluster.queries() as query:
+        return int(query("SELECT COUNT(*) FROM tasks WHERE status = 'uploaded'").scalar_one())
 
 
 def fill_disk_for_publishing(cluster: Cluster) -> None:
@@ -278,8 +293,13 @@ def make_read_only(cluster: Cluster) -> None:
 
     # Refused while a file is open for writing: between two of them it works.
     until(remounted, seconds=60)
-    time.sleep(3)
+    until(lambda: found_it_read_only(cluster), seconds=60)
     run("mount", "-o", "remount,rw", str(cluster.data))
+
+
+def found_it_read_only(cluster: Cluster) -> bool:
+    """A part could not write."""
+    return any(cluster.said(kind, "Read-only file system") for kind in ("api", "worker", "janitor"))
 
 
 def arm(name: str, action: str) -> Callable[[Cluster], None]:
@@ -328,7 +348,7 @@ FAULTS = (
     Fault("a task expires", let_a_task_expire),
     Fault("each upload to both APIs at once", twice=True),
     Fault("PostgreSQL's commit answers lost", lose_commits, needs_proxies=True, struck=commits_were_lost),
-    Fault("disk full", fill_disk, needs_disk=True),
+    Fault("disk full", fill_disk, needs_disk=True, struck=disk_was_full),
     Fault(
         "disk full on upload",
         fill_disk_for_uploads,
@@ -336,7 +356,7 @@ FAULTS = (
         needs_disk=True,
         struck=upload_found_it_full,
     ),
-    Fault("disk full on scratch", fill_disk_for_results, needs_disk=True, struck=storage_failed),
+    Fault("disk full on scratch", fill_disk_for_results, stop_workers, needs_disk=True, struck=storage_failed),
     Fault(
         "disk full on publish",
         fill_disk_for_publishing,
@@ -344,7 +364,7 @@ FAULTS = (
         needs_disk=True,
         struck=storage_failed,
     ),
-    Fault("storage read-only", make_read_only, needs_disk=True),
+    Fault("storage read-only", make_read_only, needs_disk=True, struck=found_it_read_only),
     *(
         Fault(f"{name}:{action}", _LEADS_TO.get(name, nothing), arm(name, action), struck=was_hit)
         for name in NAMES

@@ -39,11 +39,14 @@ def run_fault(fault: Fault, seed: int = 1, hosts: Hosts | None = None, uploads: 
         fault.prepare(cluster)
         load = Load(cluster, seed, uploads, fault.twice)
         load.start()
-        with _kept_alive(cluster):
-            time.sleep(_BEFORE_THE_STRIKE_SECONDS)
-            fault.strike(cluster)
-            tasks = settle(load)
-        violations = check(cluster, load, tasks)
+        try:
+            with _kept_alive(cluster):
+                time.sleep(_BEFORE_THE_STRIKE_SECONDS)
+                fault.strike(cluster)
+                tasks = settle(load)
+            violations = check(cluster, load, tasks)
+        finally:
+            load.finish()
         if not fault.struck(cluster):
             violations.append("?? the fault hit nothing")
         if violations:
