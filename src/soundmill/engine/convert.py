@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 _REPORT_SECONDS = 0.25
 # Encoding takes most of the time; verifying gets the rest of the progress bar.
 _ENCODING_SHARE = 0.95
+_SNDFILE_SYSTEM_ERROR = 2  # SF_ERR_SYSTEM of sndfile.h
 
 
 def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = None) -> ConversionReport:
@@ -352,7 +353,9 @@ def _encoding_error(error: Exception) -> ConversionError:
     if isinstance(error, MemoryError):
         raise error
     number = getattr(error, "errno", None)
-    if number in (errno.ENOSPC, errno.EDQUOT):
+    # libsndfile doesn't say which error of the system's it met; in a file that it writes none is about settings.
+    is_systems = isinstance(error, soundfile.LibsndfileError) and error.code == _SNDFILE_SYSTEM_ERROR
+    if number in (errno.ENOSPC, errno.EDQUOT) or is_systems:
         return ConversionError(FailureCode.STORAGE, "The storage is full.", retryable=True, detail_for_log=str(error))
     return ConversionError(
         FailureCode.UNSUITABLE_OPTIONS,
