@@ -20,6 +20,7 @@ _INTERVAL_SECONDS = 1.0
 _MEMORY_EVERY = 5
 
 type Parts = Mapping[str, Iterable[psutil.Process]]
+type Processes = Mapping[str, list[psutil.Process]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +64,22 @@ class Monitor:
     def _watch(self, stop: threading.Event) -> None:
         began = looked = time.monotonic()
         disk = self._disk()
-        spent = _spent(self._parts())
+        spent = _summed(self._parts(), 0.0, _spent)
         for number in itertools.count():
             if stop.wait(_INTERVAL_SECONDS):
                 return
             moment = time.monotonic()
             parts = self._parts()
-            before, spent = spent, _spent(parts)
+            before, spent = spent, _summed(parts, 0.0, _spent)
             cpu = {part: max(0.0, 100 * (spent[part] - before[part]) / (moment - looked)) for part in parts}
             looked = moment
-            memory = self.samples[-1].memory if self.samples and number % _MEMORY_EVERY else _memory(parts)
+            memory = self.samples[-1].memory if self.samples and number % _MEMORY_EVERY else _summed(parts, 0, _memory)
             with suppress(httpx.HTTPError):  # nothing is known of this second
                 queue = httpx.get(f"{self.url}/health/queue", timeout=30).raise_for_status().json()
                 waiting, oldest = queue["waiting"], queue["oldestWaitingSeconds"]
                 used = self._disk() - disk
-                self.samples.append(Sample(moment - began, cpu, memory, _descriptors(parts), waiting, oldest, used))
+                descriptors = _summed(parts, 0, psutil.Process.num_fds)
+                self.samples.append(Sample(moment - began, cpu, memory, descriptors, waiting, oldest, used))
 
     def _parts(self) -> dict[str, list[psutil.Process]]:
         return {part: list(processes) for part, processes in self.parts().items()}
@@ -86,33 +88,24 @@ class Monitor:
         return shutil.disk_usage(self.data).used if self.data else 0
 
 
-def _spent(parts: Mapping[str, list[psutil.Process]]) -> dict[str, float]:
-    """Seconds of processor time so far, of processes that ended, too: their time passes to who waited for them."""
-    found = dict.fromkeys(parts, 0.0)
+def _summed[T: (int, float)](parts: Processes, nothing: T, figure: Callable[[psutil.Process], T]) -> dict[str, T]:
+    """Of all processes of each part; what has ended meanwhile has none."""
+    found = dict.fromkeys(parts, nothing)
     for part, processes in parts.items():
         for each in processes:
             with suppress(psutil.Error):
-                times = each.cpu_times()
-                found[part] += times.user + times.system + times.children_user + times.children_system
+                found[part] += figure(each)
     return found
 
 
-def _memory(parts: Mapping[str, list[psutil.Process]]) -> dict[str, int]:
-    found = dict.fromkeys(parts, 0)
-    for part, processes in parts.items():
-        for each in processes:
-            with suppress(psutil.Error):
-                found[part] += each.memory_full_info().pss
-    return found
+def _spent(process: psutil.Process) -> float:
+    """Seconds of processor time so far, of children that ended, too: their time passes to who waited for them."""
+    times = process.cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
-def _descriptors(parts: Mapping[str, list[psutil.Process]]) -> dict[str, int]:
-    found = dict.fromkeys(parts, 0)
-    for part, processes in parts.items():
-        for each in processes:
-            with suppress(psutil.Error):
-                found[part] += each.num_fds()
-    return found
+def _memory(process: psutil.Process) -> int:
+    return int(process.memory_full_info().pss)
 
 
 def plot_of(samples: list[Sample]) -> Figure:

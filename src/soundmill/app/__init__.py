@@ -1,6 +1,5 @@
 """The one place where settings choose adapters and everything is wired."""
 
-from soundmill.adapters.converter import MillConverter
 from soundmill.adapters.doorbell import QUEUE as BATCH_QUEUE
 from soundmill.adapters.doorbell import START_CONVERSION
 from soundmill.adapters.metrics import shared_figures
@@ -13,7 +12,6 @@ __all__ = [
     "BATCH_QUEUE",
     "START_CONVERSION",
     "App",
-    "MillConverter",
     "Settings",
     "conversion_limits",
     "describe_settings",
