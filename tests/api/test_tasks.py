@@ -7,6 +7,7 @@ import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -342,6 +343,17 @@ def test_an_upload_with_a_key_is_accepted_once(ann: User, bob: User, app: App) -
     assert len(ann.call("GET", "/api/tasks").get_json()) == 1
     assert len(stored_files(app)) == 1
     assert bob.upload(b"some bytes", headers=key).get_json()["id"] != first.get_json()["id"]
+
+
+def test_a_repeated_upload_is_answered_with_what_is_left_in_the_same_shape(ann: User) -> None:
+    send = partial(ann.upload, headers={"Idempotency-Key": "9e1f"}, newFormat=["mp3", "ogg"])
+    first, second = (task["id"] for task in send().get_json()["tasks"])
+    ann.call("DELETE", f"/api/tasks/{first}")
+    assert [task["id"] for task in send().get_json()["tasks"]] == [second]
+    ann.call("DELETE", f"/api/tasks/{second}")
+    answer = send()
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
+    assert "deleted since" in answer.get_json()["detail"]
 
 
 @pytest.mark.parametrize("other", [{"content": b"other bytes"}, {"newFormat": "flac"}, {"name": "b.wav"}])

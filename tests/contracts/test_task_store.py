@@ -229,8 +229,15 @@ def test_a_key_whose_tasks_were_deleted_says_so(tasks: DatabaseTasks, owner: int
     once = Once("key", "f" * 64)
     made = tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once)[0]
     tasks.remove(owner, made.id)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="deleted since"):
         tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once)
+
+
+def test_a_key_gives_what_is_left_of_its_tasks(tasks: DatabaseTasks, owner: int) -> None:
+    once, wanted = Once("key", "f" * 64), (order("mp3"), order("ogg"))
+    first, second = tasks.submit(owner, stored_file(), "a.wav", wanted, once)
+    tasks.remove(owner, first.id)
+    assert tasks.submit(owner, stored_file(), "a.wav", wanted, once) == [second]
 
 
 def test_a_source_goes_with_the_last_of_its_tasks_also_when_all_go_at_once(tasks: DatabaseTasks, owner: int) -> None:

@@ -88,7 +88,7 @@ def _submitted(account: Account, key: str | None, size_limit: int) -> Response:
         orders = _orders(form.fields.getlist(_FORMAT_FIELD), options)
         accepted = needed.tasks.submit(account.id, form.upload, form.file_name, orders, key)
     needed.traffic.uploaded(accepted[0].source.size)
-    return _accepted(accepted)
+    return _accepted(accepted, several=len(orders) > 1)
 
 
 @tasks.get("")
@@ -194,9 +194,9 @@ def _orders(names: Iterable[str], options: Mapping[str, Any]) -> tuple[Order, ..
     return tuple(Order(target, parse_options(target, options)) for target in targets)
 
 
-def _accepted(accepted: list[TaskView]) -> Response:
+def _accepted(accepted: list[TaskView], *, several: bool) -> Response:
     shown = [_json(task) for task in accepted]
-    if len(shown) == 1:
+    if not several:
         location = url_for("tasks.show", task_id=accepted[0].id)
         return make_response(shown[0], 202, {"Location": location})
     return make_response(

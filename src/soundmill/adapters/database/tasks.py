@@ -73,7 +73,7 @@ class DatabaseTasks:
         with self._database.writing() as connection:
             used = lock_account(connection, account_id)
             if once and (before := remembered(connection, account_id, once)):
-                return [_view(connection, account_id, task_id) for task_id in before]
+                return _left(connection, before)
             self._quota.refuse_overflow(used, upload.size)
             self._refuse_overflow(connection, len(orders))
             charge(connection, account_id, upload.size)
@@ -86,7 +86,7 @@ class DatabaseTasks:
             ]
             if once:
                 remember(connection, account_id, once, added)
-            accepted = [view(row) for row in connection.execute(_ADDED, {"added": added})]
+            accepted = _views(connection, added)
             failpoint("before_submit_commit")
         failpoint("after_submit_commit")
         return accepted
@@ -265,7 +265,7 @@ def _next_rank(connection: Connection, account_id: int) -> int:
 
 # Built once: most requests run one of these, and building one costs more than running it.
 _ONE = select_views().where(tasks.c.id == bindparam("asked"), tasks.c.account_id == bindparam("of_account"))
-_ADDED = select_views().where(tasks.c.id.in_(bindparam("added", expanding=True))).order_by(tasks.c.id)
+_THESE = select_views().where(tasks.c.id.in_(bindparam("these", expanding=True))).order_by(tasks.c.id)
 _ADD_TASK = insert(tasks).values(due_at=now(), created_at=now()).returning(tasks.c.id)
 _waiting = tasks.c.status == TaskStatus.UPLOADED
 _RANKS = select(
@@ -287,6 +287,17 @@ def _view(connection: Connection, account_id: int, task_id: int) -> TaskView:
     if row is None:
         raise _no_such_task()
     return view(row)
+
+
+def _views(connection: Connection, task_ids: list[int]) -> list[TaskView]:
+    return [view(row) for row in connection.execute(_THESE, {"these": task_ids})]
+
+
+def _left(connection: Connection, task_ids: list[int]) -> list[TaskView]:
+    left = _views(connection, task_ids)
+    if not left:
+        raise NotFound("This Idempotency-Key's request was carried out, and what it made was deleted since.")
+    return left
 
 
 def _no_such_task() -> NotFound:

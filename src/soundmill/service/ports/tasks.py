@@ -53,8 +53,9 @@ class TaskStore(Protocol):
     ) -> list[TaskView]:
         """Accept: the source's row and one due task an order, with unique names. All or nothing.
 
-        When ``once`` was carried out before, its tasks are given again and nothing is added. Raises ``QueueFull`` when the queue
-        is at its cap, ``KeyReused`` when the key came with another request before, ``NotFound`` when its tasks were deleted since.
+        When ``once`` was carried out before, those of its tasks that are still there are given again and nothing is added. Raises
+        ``QueueFull`` when the queue is at its cap, ``KeyReused`` when the key came with another request before, ``NotFound`` when all
+        of its tasks were deleted since.
         """
         ...
 
