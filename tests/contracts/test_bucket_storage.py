@@ -19,6 +19,7 @@ from pathlib import Path
 
 import obstore
 import pytest
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore
 
 from soundmill.adapters.storage import Bucket, BucketMark, BucketStorage, BucketWorkbench
@@ -385,6 +386,39 @@ def test_what_goes_while_it_is_created_is_created_again(bucket: Bucket, monkeypa
 
     monkeypatch.setattr(bucket, "read", read_too_late)
     assert bucket.create("first", b"mine")
+
+
+def test_a_bucket_that_says_there_is_one_and_there_is_none_is_asked_a_few_times_only(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: object, **_options: object) -> None:
+        raise AlreadyExistsError("status code: 409")
+
+    monkeypatch.setattr(obstore, "put", refuse)
+    monkeypatch.setattr(objects, "_CONFLICT_PAUSES", (0.0, 0.0))
+    with pytest.raises(StorageError, match="and that it isn't"):
+        bucket.create("first", b"mine")
+
+
+def test_a_piece_that_arrives_after_its_upload_was_given_up_is_swept(
+    bed: Bed, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, late = bucket.put, []
+
+    def put_late(name: str, content: bytes | bytearray) -> None:
+        if name.endswith("/000001"):
+            late.append((name, content))
+            raise StorageError("The storage can't write a file: the bucket isn't reached.")
+        put(name, content)
+
+    monkeypatch.setattr(bucket, "put", put_late)
+    incoming = bed.storage.create(1 << 20)
+    with pytest.raises(StorageError):
+        incoming.write(PART)
+    incoming.abort()
+    put(*late[0])
+    bed.storage.sweep_incoming(NOW)
+    assert names(bucket) == set()
 
 
 def test_a_store_that_minds_missing_objects_is_not_minded(

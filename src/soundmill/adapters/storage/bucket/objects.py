@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ _PATIENT = _Patience(timedelta(seconds=30), timedelta(seconds=15), retries=20)
 # Whoever asks for our health waits a few seconds only.
 _PROMPT = _Patience(timedelta(seconds=3), timedelta(seconds=2), retries=1)
 
+_CONFLICT_PAUSES = (0.01, 0.1, 0.5, 1.0, 2.0)  # seconds
+
 _PAGE = 1000
 
 
@@ -74,17 +77,18 @@ class Bucket:
 
     def create(self, name: str, content: bytes) -> bool:
         """Write the object unless there is one; of several at once the first wins. Gives whether it has this content now."""
-        with _our_errors("write a file"):
-            try:
-                obstore.put(self._store, name, content, mode="create")
-            except AlreadyExistsError:
-                # A request that was repeated because its answer was lost finds what it has made itself.
-                with suppress(NotFound):
-                    return self.read(name) == content
-                return self.create(
-                    name, content
-                )  # it has just gone, or isn't there yet: S3 answers 409 to one of two at once
-        return True
+        for pause in _CONFLICT_PAUSES:
+            with _our_errors("write a file"):
+                try:
+                    obstore.put(self._store, name, content, mode="create")
+                except AlreadyExistsError:
+                    # A request that was repeated because its answer was lost finds what it has made itself.
+                    with suppress(NotFound):
+                        return self.read(name) == content
+                else:
+                    return True
+            time.sleep(pause)  # it has just gone, or isn't there yet: S3 answers 409 to one of two at once
+        raise StorageError("The storage can't write a file: the bucket says that it is there and that it isn't.")
 
     def read(self, name: str) -> bytes:
         """The whole object. Raises ``NotFound``."""

@@ -98,11 +98,16 @@ class PiecewiseUpload:
         self._key = key
         self._piece_bytes = piece_bytes
         self._marked_at: float | None = None
+        self._may_arrive_late = False
 
     def put(self, number: int, content: bytes | bytearray) -> None:
         """Store a piece."""
         self._mark()
-        self._bucket.put(piece_name(self._key, number), content)
+        try:
+            self._bucket.put(piece_name(self._key, number), content)
+        except StorageError:
+            self._may_arrive_late = True
+            raise
 
     def finish(self, size: int) -> None:
         """Make it visible. Raises ``StorageError`` when pieces are missing: the upload was swept meanwhile."""
@@ -121,7 +126,9 @@ class PiecewiseUpload:
     def abort(self) -> None:
         """Remove what is there; a mark that stays is swept."""
         remove_pieces(self._bucket, self._key)
-        self._unmark()
+        # A request whose answer was not waited for may still put its piece: then the mark is all that leads to it.
+        if not self._may_arrive_late:
+            self._unmark()
 
     def _mark(self) -> None:
         # Its age tells a slow upload from a dead one, so it is renewed; and what was swept is never gone on with.
