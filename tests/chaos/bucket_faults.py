@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.chaos.cluster import Cluster, is_ready
-from tests.chaos.faults import Fault, kill_api, kill_worker, nothing
+from tests.chaos.faults import Fault, kill_worker, nothing
 from tests.chaos.files import SharedBucket
 from tests.waiting import until
 
@@ -14,10 +14,17 @@ _AWAY_SECONDS = 20
 
 
 def kill_apis_in_mid_upload(cluster: Cluster) -> None:
-    """With pieces in the bucket that no index names."""
+    """With pieces in the bucket that no index names: nobody is left who could finish what is under way when both are dead."""
     assert isinstance(cluster.files, SharedBucket)
-    until(cluster.files.uploads_under_way, seconds=60)
-    kill_api(cluster)
+    apis = [cluster.parts[name] for name in ("api-1", "api-2")]
+    hit: list[str] = []
+    while not hit:
+        until(cluster.files.uploads_under_way, seconds=60)
+        for api in apis:
+            api.kill()
+        hit = cluster.files.uploads_under_way()
+        for api in apis:
+            api.start()
 
 
 def cut_off_the_bucket(cluster: Cluster) -> None:
