@@ -125,7 +125,7 @@ check_monitoring() { # a fleet under a real Prometheus: every query has data, an
 
 check_release() { # what is made installs with nothing but the hashes that the lock file knows, and starts
     deploy/make-release.sh "$scratch/release" && .venv/bin/python -m venv "$scratch/machine" || return
-    "$scratch/machine/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$scratch/release/requirements.txt" &&
+    "$scratch/machine/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement "$scratch/release/requirements.txt" &&
         "$scratch/machine/bin/pip" install --quiet --disable-pip-version-check --no-deps "$scratch"/release/soundmill-*.whl || return
     (cd / && "$scratch/machine/bin/soundmill" --version)
 }
