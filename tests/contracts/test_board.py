@@ -325,6 +325,14 @@ def test_a_lost_answer_of_a_claim_costs_no_task(database: Database, tmp_path: Pa
     assert assignment.attempt == Attempt(task.id, 1)
 
 
+def test_an_api_of_the_version_before_knows_of_one_source() -> None:
+    told = {"taskId": 7, "attempt": 1, "sourceKey": "a" * 32, "newFormat": "mp3", "options": {}}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=told))
+    assignment = HttpBoard("http://api", WORKER_SECRET, transport=transport).claim("worker")
+    assert assignment is not None
+    assert assignment.sources == (NamedKey("a" * 32, ""),)
+
+
 def test_one_task_can_be_claimed_by_its_number(desk: Desk) -> None:
     first, second = submitted(desk.tasks, desk.owner, "mp3", "ogg")
     assignment = desk.board.claim("worker", second.id)
