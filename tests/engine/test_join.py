@@ -104,6 +104,13 @@ def test_tags_on_which_all_agree_stay_and_the_others_are_told(tmp_path: Path, jo
     assert made.report.not_carried == ("tag: artist (differs between the sources)",)
 
 
+def test_of_each_source_its_length_and_title_are_told(tmp_path: Path, two: list[Path], join: Join) -> None:
+    titled = encoded(tmp_path, "3.flac", "-metadata", "title=Drei", "-metadata", "artist=Ann", samples=music(0.5))
+    made = join([*two, titled], "flac")
+    assert [each.duration for each in made.report.sources] == [1.3, 0.9, 0.5]
+    assert [dict(each.tags) for each in made.report.sources] == [{}, {}, {"title": "Drei"}]
+
+
 def test_one_damaged_source_fails_all_unless_it_is_salvaged(tmp_path: Path, two: list[Path], join: Join) -> None:
     broken = encoded(tmp_path, "broken.flac", samples=music(2.0))
     broken.write_bytes(broken.read_bytes()[:-50_000])

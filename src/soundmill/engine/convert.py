@@ -32,6 +32,7 @@ from soundmill.engine.join import (
     common_about,
     common_facts,
     common_sound,
+    each_ones_facts,
     left_behind,
     named_errors,
 )
@@ -221,7 +222,7 @@ def _joined(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
     verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None)
     lost = (*left_behind(joined), *missing(wanted, verified.about))
     report = _report(job, plan, facts, verified.facts, lost, drawings)
-    return replace(report, sources=tuple(each.facts for each in joined))
+    return replace(report, sources=each_ones_facts(joined))
 
 
 def _heard(job: Job, path: Path, name: str) -> Joined:
