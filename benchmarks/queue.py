@@ -27,7 +27,7 @@ from soundmill.adapters.doorbell import CeleryDoorbell, FifoDoorbell, celery_app
 from soundmill.adapters.storage import DirectoryStorage
 from soundmill.app import App, load_settings
 from soundmill.model.tasks import RetryRule, TaskStatus, TaskView
-from soundmill.service.ports import Doorbell, PageRequest
+from soundmill.service.ports import Doorbell, NamedFile, PageRequest
 from tests.builders import order, stored_file
 from tests.chaos.cluster import running_cluster
 from tests.chaos.hosts import Loopback
@@ -95,7 +95,9 @@ def _by_size(database: Database) -> Series:
         waiting = size
         found["submit"].append(
             _median(
-                lambda number: store.submit(accounts[number % _ACCOUNTS], stored_file(), "song.wav", (order("mp3"),))
+                lambda number: store.submit(
+                    accounts[number % _ACCOUNTS], [NamedFile("song.wav", stored_file())], (order("mp3"),)
+                )
             )
         )
         # As many are claimed as were submitted: the size stays what it is.
@@ -189,7 +191,7 @@ def _ring_to_claim(database: Database, data: Path, doorbell: Doorbell) -> str:
     for _ in range(ROUNDS):
         incoming = storage.create(len(clip))
         incoming.write(clip)
-        task = store.submit(owner, incoming.commit(), "clip.wav", (order("flac"),))[0]
+        task = store.submit(owner, [NamedFile("clip.wav", incoming.commit())], (order("flac"),))[0]
         rung = time.time()
         doorbell.ring((task.id,))
         seen = until(partial(_ended, store, owner, task.id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseTasks
 from soundmill.model.formats import target_format
@@ -10,7 +11,7 @@ from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport, Hole, Loudness, SoundFacts
 from soundmill.model.tasks import TaskView
 from soundmill.model.waveform import Waveform
-from soundmill.service.ports import Order, StoredFile
+from soundmill.service.ports import NamedFile, Order, StoredFile
 
 _numbers = itertools.count(1)
 
@@ -32,6 +33,9 @@ REPORT = ConversionReport(
 )
 
 
+REPORT_OF_JOINED = replace(REPORT, sources=tuple(replace(FACTS, duration=seconds) for seconds in (0.25, 0.5, 0.75)))
+
+
 def stored_file() -> StoredFile:
     number = next(_numbers)
     return StoredFile(f"{number:032x}", 1000 + number, f"{number:064x}")
@@ -39,6 +43,11 @@ def stored_file() -> StoredFile:
 
 def order(name: str = "mp3", **options: object) -> Order:
     return Order(target_format(name), ConversionOptions(**options))  # type: ignore[arg-type]
+
+
+def album(*names: str) -> list[NamedFile]:
+    """Stored sources to be joined."""
+    return [NamedFile(each, stored_file()) for each in names or ("one.wav", "two.flac", "one.wav")]
 
 
 def account(database: Database) -> int:
@@ -49,4 +58,4 @@ def account(database: Database) -> int:
 
 def submitted(tasks: DatabaseTasks, account_id: int, *formats: str, name: str = "song.wav") -> list[TaskView]:
     orders = tuple(order(each) for each in formats or ("mp3",))
-    return tasks.submit(account_id, stored_file(), name, orders)
+    return tasks.submit(account_id, [NamedFile(name, stored_file())], orders)

@@ -174,7 +174,10 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[float, Field(ge=0, description="Time that running conversions get at a stop.")] = 20
     orphan_age: Annotated[
         float,
-        Field(gt=0, description="Files without a row and broken-off uploads are removed after this."),
+        Field(
+            gt=0,
+            description="Files without a row and broken-off uploads are removed after this; files to be joined must arrive within half of it.",
+        ),
     ] = 3600
     scratch_age: Annotated[
         float,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from soundmill.adapters.storage.bucket.pieces import PIECE_BYTES
 from soundmill.app import App, load_settings
 from soundmill.model.errors import ConfigurationError
 from tests.api.conftest import User
+from tests.api.test_joining import send
 from tests.chaos.proxy import Proxy
 from tests.servers import S3Server
 
@@ -73,6 +75,19 @@ def test_a_range_of_a_large_file_is_what_was_asked_for(ann: User) -> None:
 
 def test_a_deleted_task_s_files_are_gone_from_the_bucket(ann: User, app: App) -> None:
     task = ann.upload(os.urandom(PIECE_BYTES + 1)).get_json()
+    assert ann.call("DELETE", f"/api/tasks/{task['id']}").status_code == 204
+    assert list(app.storage.keys(timedelta(0))) == []
+
+
+def test_joined_sources_are_read_from_the_bucket_and_leave_with_their_task(ann: User, app: App) -> None:
+    contents = [b"small", os.urandom(PIECE_BYTES + 1), b"last"]
+    task = send(ann, [(f"{number}.wav", each) for number, each in enumerate(contents)], join="true").get_json()
+    assignment = app.board.claim("worker")
+    assert assignment is not None
+    with ExitStack() as bench:
+        paths = [bench.enter_context(app.workbench.source(each.key)) for each in assignment.sources]
+        assert [each.read_bytes() for each in paths] == contents
+    assert send(ann, [("a.wav", os.urandom(PIECE_BYTES + 1)), ("b.wav", b"")], join="true").status_code == 400
     assert ann.call("DELETE", f"/api/tasks/{task['id']}").status_code == 204
     assert list(app.storage.keys(timedelta(0))) == []
 

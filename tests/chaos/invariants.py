@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import engines
-from tests.chaos.load import FINAL, Heard, Load
+from tests.chaos.load import FINAL, Acknowledged, Heard, Load
 from tests.waiting import until
 
 INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8")
@@ -54,7 +54,7 @@ def check(cluster: Cluster, load: Load, tasks: dict[int, dict[str, Any]]) -> lis
     cluster.wait_until_ready()
     for upload in load.acknowledged:
         for task_id in upload.task_ids:
-            found += _check_task(load, tasks.get(task_id), task_id, upload.sha256, upload.seconds)
+            found += _check_task(load, tasks.get(task_id), task_id, upload)
     expected = {task_id for upload in load.acknowledged for task_id in upload.task_ids}
     if extra := tasks.keys() - expected:
         found.append(f"I1: tasks that nobody was told of: {sorted(extra)}")
@@ -86,19 +86,19 @@ def _check_judge(cluster: Cluster) -> list[str]:
     return [f"?? engines that I6 can't see: {unseen}"] if unseen else []
 
 
-def _check_task(load: Load, task: dict[str, Any] | None, task_id: int, sha256: str, seconds: float | None) -> list[str]:
+def _check_task(load: Load, task: dict[str, Any] | None, task_id: int, upload: Acknowledged) -> list[str]:
     if task is None:
         return [f"I1: task {task_id} was acknowledged and isn't there"]
     found = []
-    source = load.download(task["fileName"])
-    if hashlib.sha256(source.content).hexdigest() != sha256:
+    names = [each["fileName"] for each in task["sources"] or [task]]
+    if [hashlib.sha256(load.download(each).content).hexdigest() for each in names] != upload.sha256s:
         found.append(f"I1: task {task_id}: the source isn't what was acknowledged")
     if task["status"] == "processed":
-        if seconds is None:
+        if upload.seconds is None:
             found.append(f"I4: task {task_id}: a result of no sound")
         else:
-            found += _check_result(load, task, seconds)
-    elif seconds is not None and (task["error"] or {}).get("code") not in ("worker_lost", "crashed", "storage"):
+            found += _check_result(load, task, upload.seconds)
+    elif upload.seconds is not None and (task["error"] or {}).get("code") not in ("worker_lost", "crashed", "storage"):
         found.append(f"I2: task {task_id} is {task['status']}: {task['error']}")
     return found
 

@@ -52,8 +52,22 @@ class Acknowledged:
     """An upload that was answered with 202."""
 
     task_ids: list[int]
-    sha256: str
+    sha256s: list[str]
     seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What one request sends: a file, or several to be joined, and the formats that are wanted."""
+
+    samples: tuple[Sample, ...]
+    targets: list[str]
+
+    def acknowledged(self, task_ids: list[int]) -> Acknowledged:
+        """Once the tasks are known."""
+        sha256s = [hashlib.sha256(each.content).hexdigest() for each in self.samples]
+        lengths = [each.seconds for each in self.samples if each.seconds is not None]
+        return Acknowledged(task_ids, sha256s, sum(lengths) if len(lengths) == len(self.samples) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +109,14 @@ class Load:
         with signed_in(self.cluster.api_urls[0], f"user{self.seed}") as user:
             self.headers = {"Authorization": user.headers["Authorization"]}
         chosen = samples(self.cluster.directory)
-        # Each kind at least once, the rest by chance.
-        plan = [*chosen, *self._random.choices(chosen, k=max(0, self.uploads - len(chosen)))]
-        orders = [
-            (each, self._random.sample(_TARGETS, self._random.choice((1, 1, 2)))) for each in plan[: self.uploads]
+        # Each kind at least once, then some that are joined, the rest by chance.
+        kinds = [*((each,) for each in chosen), chosen[2:5]]
+        plan = [*kinds, *((each,) for each in self._random.choices(chosen, k=max(0, self.uploads - len(kinds))))]
+        uploads = [
+            Upload(each, self._random.sample(_TARGETS, self._random.choice((1, 1, 2)))) for each in plan[: self.uploads]
         ]
         self._threads = [
-            threading.Thread(target=self._upload_all, args=(orders,), name="uploads"),
+            threading.Thread(target=self._upload_all, args=(uploads,), name="uploads"),
             threading.Thread(target=self._look_on, name="downloads"),
             threading.Thread(target=self._listen, name="events"),
         ]
@@ -151,33 +166,34 @@ class Load:
         url = self._random.choice(self.cluster.api_urls)
         return httpx.get(url + path, params=query or None, headers=self.headers, timeout=30)
 
-    def _upload_all(self, orders: list[tuple[Sample, list[str]]]) -> None:
-        for number, (sample, targets) in enumerate(orders):
-            while not self._stop.is_set() and not self._upload(f"upload {number}", sample, targets):
+    def _upload_all(self, uploads: list[Upload]) -> None:
+        for number, upload in enumerate(uploads):
+            while not self._stop.is_set() and not self._upload(f"upload {number}", upload):
                 self.refused += 1
                 time.sleep(0.2)
             time.sleep(0.1)
 
-    def _upload(self, key: str, sample: Sample, targets: list[str]) -> bool:
+    def _upload(self, key: str, upload: Upload) -> bool:
         urls = self.cluster.api_urls
         chosen = urls if self.twice else [self._random.choice(urls)]
         with ThreadPoolExecutor(len(chosen)) as pool:
-            answers = list(pool.map(lambda url: self._upload_to(url, key, sample, targets), chosen))
+            answers = list(pool.map(lambda url: self._upload_to(url, key, upload), chosen))
         accepted = [ids for ids in answers if ids]
         if not accepted:
             return False
         if any(ids != accepted[0] for ids in accepted):
             self.violations.append(f"I1: one key made {accepted}")
-        self.acknowledged.append(Acknowledged(accepted[0], hashlib.sha256(sample.content).hexdigest(), sample.seconds))
+        self.acknowledged.append(upload.acknowledged(accepted[0]))
         return True
 
-    def _upload_to(self, url: str, key: str, sample: Sample, targets: list[str]) -> list[int]:
+    def _upload_to(self, url: str, key: str, upload: Upload) -> list[int]:
+        data = {"newFormat": upload.targets, "join": ["true"] if len(upload.samples) > 1 else []}
         try:
             answer = httpx.post(
                 f"{url}/api/tasks",
                 headers={**self.headers, "Idempotency-Key": key},
-                files={"fileName": (sample.name, sample.content)},
-                data={"newFormat": targets},
+                files=[("fileName", (each.name, each.content)) for each in upload.samples],
+                data=data,
                 timeout=40,
             )
         except httpx.HTTPError:

@@ -21,10 +21,10 @@ from soundmill.api import create_application
 from soundmill.app import App
 from soundmill.model.conversion import Failure, FailureCode
 from soundmill.model.errors import StaleAttempt
-from soundmill.model.tasks import Attempt, RetryRule, TaskStatus, TaskView
-from soundmill.service.ports import Board, QueueState
+from soundmill.model.tasks import Attempt, NamedKey, RetryRule, TaskStatus, TaskView
+from soundmill.service.ports import Board, NamedFile, QueueState
 from soundmill.settings import Settings
-from tests.builders import REPORT, account, order, stored_file, submitted
+from tests.builders import REPORT, REPORT_OF_JOINED, account, album, order, stored_file, submitted
 
 DAMAGED = Failure(FailureCode.DAMAGED_INPUT, "The file is damaged after 0:01.")
 CRASHED = Failure(FailureCode.CRASHED, "The conversion crashed.", retryable=True)
@@ -94,13 +94,31 @@ def test_nothing_is_claimed_from_an_empty_board(desk: Desk) -> None:
 
 def test_a_claim_gives_all_that_a_worker_needs(desk: Desk) -> None:
     upload = stored_file()
-    task = desk.tasks.submit(desk.owner, upload, "a.wav", (order("mp3", bit_rate=128_000),))[0]
+    task = desk.tasks.submit(desk.owner, [NamedFile("a.wav", upload)], (order("mp3", bit_rate=128_000),))[0]
     assignment = desk.board.claim("worker")
     assert assignment is not None
     assert assignment.attempt == Attempt(task.id, 1)
-    assert (assignment.source_key, assignment.source_format, assignment.new_format) == (upload.key, "wav", "mp3")
+    assert (assignment.sources, assignment.source_format) == ((NamedKey(upload.key, "a.wav"),), "wav")
+    assert assignment.new_format == "mp3"
     assert assignment.options.bit_rate == 128_000
     assert desk.see(task.id).status is TaskStatus.PROCESSING
+
+
+def test_a_claim_of_joined_sources_gives_them_in_order_by_the_names_that_they_had(desk: Desk) -> None:
+    sources = album("one.wav", "two.flac", "one.wav")
+    desk.tasks.submit(desk.owner, sources, (order("mp3", join=True),))
+    assignment = desk.board.claim("worker")
+    assert assignment is not None
+    assert assignment.sources == tuple(NamedKey(each.stored.key, each.name) for each in sources)
+    assert assignment.options.join
+
+
+def test_a_processed_task_of_joined_sources_shows_each_ones_sound(desk: Desk) -> None:
+    task = desk.tasks.submit(desk.owner, album(), (order("mp3", join=True),))[0]
+    desk.board.processed(desk.claim(), stored_file(), REPORT_OF_JOINED)
+    seen = desk.see(task.id)
+    assert [each.sound and each.sound["duration"] for each in seen.joined] == [0.25, 0.5, 0.75]
+    assert seen.source_sound == seen.joined[0].sound
 
 
 def test_a_task_is_claimed_once_however_many_ask(desk: Desk) -> None:
@@ -305,6 +323,14 @@ def test_a_lost_answer_of_a_claim_costs_no_task(database: Database, tmp_path: Pa
     assignment = board.claim("worker")
     assert assignment is not None
     assert assignment.attempt == Attempt(task.id, 1)
+
+
+def test_an_api_of_the_version_before_knows_of_one_source() -> None:
+    told = {"taskId": 7, "attempt": 1, "sourceKey": "a" * 32, "newFormat": "mp3", "options": {}}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=told))
+    assignment = HttpBoard("http://api", WORKER_SECRET, transport=transport).claim("worker")
+    assert assignment is not None
+    assert assignment.sources == (NamedKey("a" * 32, ""),)
 
 
 def test_one_task_can_be_claimed_by_its_number(desk: Desk) -> None:

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
-from soundmill.model.errors import KeyReused, NotFound, QueueFull, WrongState
+from soundmill.model.errors import InvalidOptions, KeyReused, NotFound, QueueFull, WrongState
 from soundmill.model.tasks import RetryRule, TaskStatus, TaskView
-from soundmill.service.ports import Once, PageRequest
-from tests.builders import REPORT, account, order, stored_file, submitted
+from soundmill.service.ports import NamedFile, Once, PageRequest
+from tests.builders import REPORT, account, album, order, stored_file, submitted
 
 
 @pytest.fixture
@@ -41,8 +41,7 @@ def test_several_formats_share_one_source(tasks: DatabaseTasks, owner: int) -> N
     upload = stored_file()
     made = tasks.submit(
         owner,
-        upload,
-        "song.wav",
+        [NamedFile("song.wav", upload)],
         (order("mp3"), order("flac"), order("alac"), order("m4a")),
     )
     assert {task.source.key for task in made} == {upload.key}
@@ -211,33 +210,33 @@ def test_a_task_reads_the_same_wherever_it_is_read(tasks: DatabaseTasks, owner: 
 
 def test_a_key_is_forgotten_after_a_while(tasks: DatabaseTasks, owner: int) -> None:
     once = Once("key", "f" * 64)
-    first = tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once)
-    assert tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once) == first
+    first = tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once)
+    assert tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once) == first
     tasks.forget_keys(timedelta(hours=1))
-    assert tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once) == first
+    assert tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once) == first
     tasks.forget_keys(timedelta(hours=-1))
-    assert tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once) != first
+    assert tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once) != first
 
 
 def test_a_key_with_another_request_is_refused(tasks: DatabaseTasks, owner: int) -> None:
-    tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), Once("key", "f" * 64))
+    tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), Once("key", "f" * 64))
     with pytest.raises(KeyReused):
-        tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), Once("key", "e" * 64))
+        tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), Once("key", "e" * 64))
 
 
 def test_a_key_whose_tasks_were_deleted_says_so(tasks: DatabaseTasks, owner: int) -> None:
     once = Once("key", "f" * 64)
-    made = tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once)[0]
+    made = tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once)[0]
     tasks.remove(owner, made.id)
     with pytest.raises(NotFound, match="deleted since"):
-        tasks.submit(owner, stored_file(), "a.wav", (order("mp3"),), once)
+        tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once)
 
 
 def test_a_key_gives_what_is_left_of_its_tasks(tasks: DatabaseTasks, owner: int) -> None:
     once, wanted = Once("key", "f" * 64), (order("mp3"), order("ogg"))
-    first, second = tasks.submit(owner, stored_file(), "a.wav", wanted, once)
+    first, second = tasks.submit(owner, [NamedFile("a.wav", stored_file())], wanted, once)
     tasks.remove(owner, first.id)
-    assert tasks.submit(owner, stored_file(), "a.wav", wanted, once) == [second]
+    assert tasks.submit(owner, [NamedFile("a.wav", stored_file())], wanted, once) == [second]
 
 
 def test_a_source_goes_with_the_last_of_its_tasks_also_when_all_go_at_once(tasks: DatabaseTasks, owner: int) -> None:
@@ -260,3 +259,80 @@ def test_changes_and_retries_at_once_do_not_wait_for_each_other_for_ever(tasks: 
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(change, range(60)))
+
+
+def test_joined_sources_are_all_of_one_task_and_each_has_a_name_of_its_own(tasks: DatabaseTasks, owner: int) -> None:
+    sources = album("one.wav", "two.flac", "one.wav")
+    task = tasks.submit(owner, sources, (order("mp3", join=True),))[0]
+    assert [each.file.name for each in task.joined] == ["one.wav", "two.flac", "one (2).wav"]
+    assert [each.file.key for each in task.joined] == [each.stored.key for each in sources]
+    assert [each.sha256 for each in task.source_files] == [each.stored.sha256 for each in sources]
+    assert (task.file_name, task.source, task.result_name) == ("one.wav", task.joined[0].file, "one (joined).mp3")
+    assert tasks.get(owner, task.id) == task == tasks.page(owner, PageRequest(1))[0]
+    for each in task.joined:
+        assert tasks.find(owner, each.file.name) == each.file
+    assert tasks.unknown(["lost", *(each.stored.key for each in sources)]) == ["lost"]
+
+
+def test_joined_sources_of_several_formats_go_with_the_last_task(
+    tasks: DatabaseTasks, board: DatabaseBoard, owner: int
+) -> None:
+    sources = album()
+    first, second = tasks.submit(owner, sources, (order("mp3", join=True), order("flac", join=True)))
+    assert first.joined == second.joined
+    result_key = process(board)
+    assert tasks.remove(owner, first.id) == [result_key]
+    left = tasks.get(owner, second.id)
+    assert [each.file for each in left.joined] == [each.file for each in second.joined]
+    assert set(tasks.remove(owner, second.id)) == {each.stored.key for each in sources}
+    for name in ("one.wav", "two.flac", "one (2).wav"):
+        with pytest.raises(NotFound):
+            tasks.find(owner, name)
+
+
+def test_joined_sources_stay_joined_in_another_format_and_at_another_try(
+    tasks: DatabaseTasks, board: DatabaseBoard, owner: int
+) -> None:
+    task = tasks.submit(owner, album(), (order("mp3", join=True),))[0]
+    process(board)
+    changed, _ = tasks.restart(owner, task.id, order("flac", bit_depth=16))
+    assert (changed.result_name, changed.joined) == ("one (joined).flac", tasks.get(owner, task.id).joined)
+    assert changed.options == {"bitDepth": 16, "join": True}
+    with pytest.raises(InvalidOptions, match="one source"):
+        tasks.restart(owner, task.id, order("flac", gain=1.0))
+    tasks.cancel(owner, task.id)
+    again, _ = tasks.restart(owner, task.id, None)
+    assert again.options == {"bitDepth": 16, "join": True}
+    assert [each.file for each in again.joined] == [each.file for each in task.joined]
+
+
+def test_one_source_can_not_be_joined_later(tasks: DatabaseTasks, owner: int) -> None:
+    task = submitted(tasks, owner)[0]
+    with pytest.raises(WrongState, match="nothing to join"):
+        tasks.restart(owner, task.id, order("flac", join=True))
+    assert tasks.get(owner, task.id) == task
+    assert task.joined == ()
+
+
+def test_joined_sources_are_given_again_for_a_key_and_added_once(tasks: DatabaseTasks, owner: int) -> None:
+    once = Once("key", "f" * 64)
+    made = tasks.submit(owner, album(), (order("mp3", join=True),), once)
+    assert tasks.submit(owner, album(), (order("mp3", join=True),), once) == made
+    with pytest.raises(NotFound):
+        tasks.find(owner, "two (2).flac")
+
+
+def test_a_page_of_joined_tasks_and_others_shows_each_with_its_own(tasks: DatabaseTasks, owner: int) -> None:
+    made = [
+        *tasks.submit(owner, album("a.wav", "b.wav"), (order("mp3", join=True), order("ogg", join=True))),
+        *submitted(tasks, owner),
+        *tasks.submit(owner, album("c.wav", "d.wav"), (order("mp3", join=True),)),
+    ]
+    shown = tasks.page(owner, PageRequest(10))
+    assert shown == made
+    assert [[each.file.name for each in task.joined] for task in shown] == [
+        ["a.wav", "b.wav"],
+        ["a.wav", "b.wav"],
+        [],
+        ["c.wav", "d.wav"],
+    ]

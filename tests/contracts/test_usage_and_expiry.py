@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from soundmill.adapters.database import (
     Database,
@@ -16,12 +16,12 @@ from soundmill.adapters.database import (
     DatabaseTasks,
     DatabaseUsage,
 )
-from soundmill.adapters.database.schema import accounts, files
+from soundmill.adapters.database.schema import accounts, files, tasks
 from soundmill.model.errors import NotFound, OverQuota, StaleAttempt
 from soundmill.model.quota import Quota
 from soundmill.model.tasks import RetryRule, TaskStatus
-from soundmill.service.ports import Once, PageRequest, StoredFile
-from tests.builders import REPORT, account, order, stored_file, submitted
+from soundmill.service.ports import NamedFile, Once, PageRequest, StoredFile
+from tests.builders import REPORT, account, album, order, stored_file, submitted
 
 PAST, LONG = timedelta(hours=-1), timedelta(hours=1)
 
@@ -81,7 +81,7 @@ def test_the_figure_is_the_sum_of_the_files_at_every_step(house: House) -> None:
 def test_the_figure_stays_right_when_much_happens_at_once(house: House) -> None:
     def live(number: int) -> None:
         once = Once(f"key {number % 6}", "f" * 64)
-        made = house.tasks.submit(house.owner, stored_file(), "a.wav", (order("mp3"), order("ogg")), once)
+        made = house.tasks.submit(house.owner, [NamedFile("a.wav", stored_file())], (order("mp3"), order("ogg")), once)
         assignment = house.board.claim(f"worker {number}")
         if assignment is not None:
             house.board.processed(assignment.attempt, stored_file(), REPORT)
@@ -99,12 +99,14 @@ def test_the_figure_stays_right_when_much_happens_at_once(house: House) -> None:
 def test_an_upload_past_the_quota_is_refused_and_keeps_nothing(database: Database) -> None:
     house = House(database, limit_bytes=10_000)
     upload = StoredFile("a" * 32, 6000, "a" * 64)
-    house.tasks.submit(house.owner, upload, "a.wav", (order("mp3"),))
+    house.tasks.submit(house.owner, [NamedFile("a.wav", upload)], (order("mp3"),))
     with pytest.raises(OverQuota):
-        house.tasks.submit(house.owner, StoredFile("b" * 32, 4001, "b" * 64), "b.wav", (order("mp3"),))
+        house.tasks.submit(house.owner, [NamedFile("b.wav", StoredFile("b" * 32, 4001, "b" * 64))], (order("mp3"),))
     assert len(house.tasks.page(house.owner, PageRequest(10))) == 1
     assert house.used == 6000
-    exactly = house.tasks.submit(house.owner, StoredFile("c" * 32, 4000, "c" * 64), "c.wav", (order("mp3"),))
+    exactly = house.tasks.submit(
+        house.owner, [NamedFile("c.wav", StoredFile("c" * 32, 4000, "c" * 64))], (order("mp3"),)
+    )
     house.process()
     house.tasks.remove(house.owner, exactly[0].id)
     assert house.used == house.counted
@@ -113,13 +115,13 @@ def test_an_upload_past_the_quota_is_refused_and_keeps_nothing(database: Databas
 def test_an_upload_that_was_accepted_is_given_again_though_the_quota_is_used_up(database: Database) -> None:
     house = House(database, limit_bytes=6000)
     upload, once = StoredFile("a" * 32, 6000, "a" * 64), Once("key", "f" * 64)
-    made = house.tasks.submit(house.owner, upload, "a.wav", (order("mp3"),), once)
-    assert house.tasks.submit(house.owner, upload, "a.wav", (order("mp3"),), once) == made
+    made = house.tasks.submit(house.owner, [NamedFile("a.wav", upload)], (order("mp3"),), once)
+    assert house.tasks.submit(house.owner, [NamedFile("a.wav", upload)], (order("mp3"),), once) == made
 
 
 def test_a_result_is_kept_though_it_ends_above_the_quota(database: Database) -> None:
     house = House(database, limit_bytes=1000)
-    house.tasks.submit(house.owner, StoredFile("a" * 32, 1000, "a" * 64), "a.wav", (order("wav"),))
+    house.tasks.submit(house.owner, [NamedFile("a.wav", StoredFile("a" * 32, 1000, "a" * 64))], (order("wav"),))
     result = house.process()
     assert house.used == 1000 + result.size
 
@@ -166,3 +168,33 @@ def test_many_that_expire_at_once_go_once(house: House) -> None:
         gone = [key for keys in pool.map(expire, range(4)) for key in keys]
     assert sorted(gone) == sorted(task.source.key for task in made)
     assert house.used == 0
+
+
+def test_all_joined_sources_count_and_go_when_their_task_expires(house: House) -> None:
+    sources = album()
+    task = house.tasks.submit(house.owner, sources, (order("mp3", join=True),))[0]
+    assert house.used == house.counted == sum(each.stored.size for each in sources)
+    house.tasks.cancel(house.owner, task.id)
+    assert set(house.expiry.expire(PAST) or ()) == {each.stored.key for each in sources}
+    assert house.used == house.counted == 0
+
+
+def test_joined_sources_are_refused_together_past_the_quota(database: Database) -> None:
+    house = House(database, limit_bytes=10_000)
+    sources = [NamedFile(f"{each}.wav", StoredFile(each * 32, 4000, each * 64)) for each in "abc"]
+    with pytest.raises(OverQuota):
+        house.tasks.submit(house.owner, sources, (order("mp3", join=True),))
+    assert house.used == house.counted == 0
+
+
+def test_what_an_api_of_the_version_before_deletes_takes_all_joined_sources_along(house: House) -> None:
+    """It knows of the first alone, whose row it deletes; the janitor sweeps the bytes and mends the figure."""
+    sources = album()
+    task = house.tasks.submit(house.owner, sources, (order("mp3", join=True),))[0]
+    with house.database.writing() as connection:
+        connection.execute(delete(tasks).where(tasks.c.id == task.id))
+        connection.execute(delete(files).where(files.c.key == task.source.key))
+    keys = [each.stored.key for each in sources]
+    assert house.tasks.unknown(keys) == keys
+    assert DatabaseUsage(house.database).recount() == 1
+    assert house.used == house.counted == 0

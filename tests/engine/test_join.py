@@ -14,9 +14,8 @@ from soundmill.engine import Converted, Job, Limits, Mill
 from soundmill.engine.join import common_sound
 from soundmill.engine.plan import Sound
 from soundmill.model.conversion import ConversionError, FailureCode
-from soundmill.model.errors import InvalidOptions
 from soundmill.model.formats import FORMATS
-from soundmill.model.options import ConversionOptions, check_joinable
+from soundmill.model.options import ConversionOptions
 from tests.engine.test_options import shown_chapters
 from tests.sounds import RATE, decoded, encoded, music, probed, write
 
@@ -39,7 +38,7 @@ def join(mill: Mill, tmp_path: Path) -> Join:
             ConversionOptions(**options),  # type: ignore[arg-type]
             limits or Limits(),
             following=tuple(sources[1:]),
-            names=tuple(each.stem for each in sources),
+            names=tuple(each.name for each in sources),
         )
         return mill.convert(job, lambda fraction: True)
 
@@ -105,14 +104,21 @@ def test_tags_on_which_all_agree_stay_and_the_others_are_told(tmp_path: Path, jo
     assert made.report.not_carried == ("tag: artist (differs between the sources)",)
 
 
+def test_of_each_source_its_length_and_title_are_told(tmp_path: Path, two: list[Path], join: Join) -> None:
+    titled = encoded(tmp_path, "3.flac", "-metadata", "title=Drei", "-metadata", "artist=Ann", samples=music(0.5))
+    made = join([*two, titled], "flac")
+    assert [each.duration for each in made.report.sources] == [1.3, 0.9, 0.5]
+    assert [dict(each.tags) for each in made.report.sources] == [{}, {}, {"title": "Drei"}]
+
+
 def test_one_damaged_source_fails_all_unless_it_is_salvaged(tmp_path: Path, two: list[Path], join: Join) -> None:
     broken = encoded(tmp_path, "broken.flac", samples=music(2.0))
     broken.write_bytes(broken.read_bytes()[:-50_000])
-    with pytest.raises(ConversionError) as refused:
+    with pytest.raises(ConversionError, match=r"^“broken\.flac”: .* damaged") as refused:
         join([two[0], broken], "flac")
     assert refused.value.failure.code is FailureCode.DAMAGED_INPUT
     made = join([two[0], broken, two[1]], "mka", on_damage="salvage")
-    assert made.report.not_carried[0].startswith("broken: sound after 0:01")
+    assert made.report.not_carried[0].startswith("broken.flac: sound after 0:01")
     assert np.array_equal(decoded(made.path)[-len(decoded(two[1])) :], decoded(two[1]))
 
 
@@ -120,15 +126,6 @@ def test_together_they_are_no_longer_than_one_may_be(two: list[Path], join: Join
     with pytest.raises(ConversionError, match="Together the files hold more than the 0:02") as refused:
         join(two, "wav", Limits(decoded=timedelta(seconds=2)))
     assert refused.value.failure.code is FailureCode.TOO_LONG
-
-
-@pytest.mark.parametrize(
-    "options", [{"gain": 1.0}, {"trim_start": 1.0}, {"split": "chapters"}, {"audio_stream": 1}, {"trim_silence": True}]
-)
-def test_options_about_one_source_are_refused(options: dict[str, object]) -> None:
-    with pytest.raises(InvalidOptions, match="Joined sources can't have these options"):
-        check_joinable(ConversionOptions(**options))  # type: ignore[arg-type]
-    check_joinable(ConversionOptions(bit_rate=128_000, channels=1, on_damage="salvage", strip_tags=True))
 
 
 def test_the_common_form_is_the_greatest_of_each() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from soundmill.model.errors import FieldError, InvalidOptions, UnknownFormat
 from soundmill.model.formats import FORMATS, target_format
-from soundmill.model.options import OPTION_NAMES, ConversionOptions, parse_options
+from soundmill.model.options import OPTION_NAMES, ConversionOptions, as_joined, parse_options
 
 
 @pytest.mark.parametrize("name", ["mp3", "MP3", " .Mp3 ", ".mp3"])
@@ -46,6 +46,7 @@ def test_an_unknown_format_is_refused_with_the_known_ones(name: str) -> None:
         ),
         ("ogg", {"split": "silence", "shortestSilence": 2}, ConversionOptions(split="silence", shortest_silence=2)),
         ("ogg", {"onDamage": " Salvage"}, ConversionOptions(on_damage="salvage")),
+        ("ogg", {"join": "true", "channels": 1, "split": "no"}, ConversionOptions(join=True, channels=1, split="no")),
     ],
 )
 def test_good_options(format_name: str, options: dict[str, Any], parsed: ConversionOptions) -> None:
@@ -94,6 +95,13 @@ def test_good_options(format_name: str, options: dict[str, Any], parsed: Convers
         ("flac", {"sampleRate": -1}, ["sampleRate"]),
         ("ogg", {"bitRate": 128_000}, ["bitRate"]),
         ("opus", {"sampleRate": 44_100}, ["sampleRate"]),
+        ("mp3", {"join": "perhaps"}, ["join"]),
+        (
+            "mp3",
+            {"join": True, "trimStart": 1, "audioStream": 0, "split": "cue"},
+            ["trimStart", "audioStream", "split"],
+        ),
+        ("mp3", {"join": True, "trimSilence": True, "measureLoudness": True}, ["trimSilence", "measureLoudness"]),
     ],
 )
 def test_bad_options_name_their_fields(format_name: str, options: dict[str, Any], fields: list[str]) -> None:
@@ -101,6 +109,14 @@ def test_bad_options_name_their_fields(format_name: str, options: dict[str, Any]
         parse_options(FORMATS[format_name], options)
     assert [each.field for each in refused.value.fields] == fields
     assert all(each.message for each in refused.value.fields)
+
+
+def test_what_is_joined_stays_joined_or_says_why_it_can_not() -> None:
+    assert as_joined(FORMATS["mp3"], ConversionOptions(bit_rate=128_000)) == ConversionOptions(
+        bit_rate=128_000, join=True
+    )
+    with pytest.raises(InvalidOptions, match="gain: It is about one source"):
+        as_joined(FORMATS["mp3"], ConversionOptions(gain=1.0))
 
 
 @given(

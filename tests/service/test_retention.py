@@ -7,7 +7,7 @@ from pathlib import Path
 
 from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseEvents, DatabaseExpiry, DatabaseTasks
 from soundmill.adapters.storage import DirectoryStorage
-from soundmill.service.ports import StoredFile
+from soundmill.service.ports import NamedFile, StoredFile
 from soundmill.service.retention import Retention
 from tests.builders import account, order
 
@@ -31,7 +31,7 @@ class Archive:
         return incoming.commit()
 
     def submit(self, *, ended: bool) -> str:
-        task = self.tasks.submit(self.owner, self.stored(), "a.wav", (order("mp3"),))[0]
+        task = self.tasks.submit(self.owner, [NamedFile("a.wav", self.stored())], (order("mp3"),))[0]
         if ended:
             self.tasks.cancel(self.owner, task.id)
         return task.source.key

@@ -15,7 +15,7 @@ from soundmill.adapters.storage import DirectoryMark, DirectoryStorage, Director
 from soundmill.model.errors import ConfigurationError, Unreachable
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus
 from soundmill.service.belonging import Belonging
-from soundmill.service.ports import StoredFile
+from soundmill.service.ports import NamedFile, StoredFile
 from soundmill.service.sweep import Janitor, JanitorRule
 from tests.builders import account, order
 
@@ -61,7 +61,7 @@ class Place:
         return incoming.commit()
 
     def submit(self) -> int:
-        return self.tasks.submit(self.owner, self.stored(), "a.wav", (order("mp3"),))[0].id
+        return self.tasks.submit(self.owner, [NamedFile("a.wav", self.stored())], (order("mp3"),))[0].id
 
     def claim(self) -> Attempt:
         assignment = self.board.claim("worker")
@@ -129,6 +129,13 @@ def test_files_without_a_row_go_and_those_with_one_stay(hasty: Place) -> None:
     assert orphan.key not in kept
     assert not any((hasty.root / "incoming").iterdir())
     assert hasty.tasks.get(hasty.owner, task_id).source.key in kept
+
+
+def test_every_joined_source_has_a_row_and_stays(hasty: Place) -> None:
+    sources = [NamedFile(each, hasty.stored()) for each in ("a.wav", "b.wav", "c.wav")]
+    hasty.tasks.submit(hasty.owner, sources, (order("mp3", join=True),))
+    assert hasty.janitor.sweep_files() == 0
+    assert hasty.files() == {each.stored.key for each in sources}
 
 
 def test_a_janitor_of_another_database_touches_nothing(hasty: Place, tmp_path: Path) -> None:

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 from soundmill.adapters.converter import MillConverter
-from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
+from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks, DatabaseWaveforms
 from soundmill.adapters.storage import DirectoryStorage, DirectoryWorkbench
 from soundmill.engine import Limits, Mill
 from soundmill.model.errors import NoRoom
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus, TaskView
-from soundmill.service.ports import StoredFile
+from soundmill.service.ports import NamedFile, StoredFile
 from soundmill.service.work import Worker
 from tests.builders import account, order
+from tests.engine.test_options import shown_chapters
 from tests.sounds import music, probed, write
 from tests.waiting import until
 
@@ -57,7 +58,7 @@ class Mine:
         return incoming.commit()
 
     def submit(self, content: bytes, to: str = "mp3") -> TaskView:
-        return self.tasks.submit(self.owner, self.stored(content), "song.wav", (order(to),))[0]
+        return self.tasks.submit(self.owner, [NamedFile("song.wav", self.stored(content))], (order(to),))[0]
 
     def see(self, task: TaskView) -> TaskView:
         return self.tasks.get(self.owner, task.id)
@@ -115,6 +116,35 @@ def test_a_file_without_sound_fails_with_a_reason_and_the_next_is_served(mine: M
     assert mine.see(bad).attempts == 1
     assert (mine.see(bad).error_message or "").endswith(".")
     assert mine.see(good).status is TaskStatus.PROCESSED
+
+
+def test_joined_sources_become_one_file_with_a_chapter_named_after_each(
+    mine: Mine, short: bytes, tmp_path: Path
+) -> None:
+    sources = [NamedFile(each, mine.stored(short)) for each in ("one.wav", "Part 2.wav", "one.wav")]
+    task = mine.tasks.submit(mine.owner, sources, (order("flac", join=True),))[0]
+    assert mine.worker.work()
+    seen = mine.see(task)
+    assert (seen.status, seen.error_message) == (TaskStatus.PROCESSED, None)
+    assert seen.result_sound is not None
+    assert seen.result_sound["duration"] == 1.5
+    assert [each.sound and each.sound["duration"] for each in seen.joined] == [0.5] * 3
+    result = tmp_path / "result.flac"
+    with mine.storage.open(mine.tasks.find(mine.owner, "one (joined).flac").key) as stream:
+        result.write_bytes(stream.read())
+    assert [title for _, title in shown_chapters(result)] == ["one", "Part 2", "one"]
+    waveforms = DatabaseWaveforms(mine.database).of_task(mine.owner, task.id)
+    assert waveforms.source is None
+    assert waveforms.result is not None
+
+
+def test_a_joined_source_that_is_no_sound_is_named_in_the_reason(mine: Mine, short: bytes) -> None:
+    sources = [NamedFile("good.wav", mine.stored(short)), NamedFile("bad.mp3", mine.stored(b"no sound at all " * 100))]
+    task = mine.tasks.submit(mine.owner, sources, (order("mp3", join=True),))[0]
+    assert mine.worker.work()
+    seen = mine.see(task)
+    assert (seen.status, seen.error_code, seen.attempts) == (TaskStatus.FAILED, "unsupported_input", 1)
+    assert (seen.error_message or "").startswith("“bad.mp3”: ")
 
 
 @pytest.mark.parametrize("interruption", ["cancel", "change", "delete"])

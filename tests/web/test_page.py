@@ -74,6 +74,60 @@ def test_several_files_become_several_formats(ann: Visitor) -> None:
     expect(ann.page.locator("#uploads > li")).to_have_count(0)
 
 
+def test_several_files_are_joined_in_the_order_that_was_chosen(ann: Visitor, site: Site) -> None:
+    ann.choose(("one.wav", b"RIFF 1"), ("two.wav", b"RIFF 2"), ("three.wav", b"RIFF 3"))
+    ann.page.get_by_label("Join into one").check()
+    order = ann.page.get_by_role("list", name="Order of the files").get_by_role("listitem").locator(".name")
+    expect(order).to_have_text(["one.wav", "two.wav", "three.wav"])
+    ann.page.get_by_role("button", name="Move three.wav up").click()
+    ann.page.get_by_role("button", name="Move one.wav down").click()
+    expect(order).to_have_text(["three.wav", "one.wav", "two.wav"])
+    ann.start()
+    ann.sees("three.wav and 2 more", "waiting")
+    expect(ann.page.locator("#tasks > li")).to_have_count(1)
+    expect(ann.page.locator("#joining")).to_be_hidden()
+    assignment = site.app.board.claim("test")
+    assert assignment is not None
+    assert [each.name for each in assignment.sources] == ["three.wav", "one.wav", "two.wav"]
+    assert assignment.options.as_dict() == {"join": True}
+
+
+def test_files_are_joined_by_keyboard(ann: Visitor) -> None:
+    page = ann.page
+    ann.choose(("one.wav", b"RIFF 1"), ("two.wav", b"RIFF 2"), ("three.wav", b"RIFF 3"))
+    page.locator("#files").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Join into one")).to_be_focused()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Move one.wav down")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("one.wav: 2 of 3")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Move one.wav up")).to_be_focused()
+    expect(page.locator("#joining li .name")).to_have_text(["two.wav", "three.wav", "one.wav"])
+
+
+def test_one_file_is_not_offered_to_be_joined_and_others_are_not_joined_unasked(ann: Visitor) -> None:
+    ann.choose(SONG)
+    expect(ann.page.locator("#joining")).to_be_hidden()
+    ann.choose(SONG, ("speech.wav", b"RIFF of a speech"))
+    ann.page.get_by_label("Join into one").check()
+    ann.choose(SONG, ("speech.wav", b"RIFF of a speech"))
+    expect(ann.page.get_by_label("Join into one")).not_to_be_checked()
+    ann.start()
+    expect(ann.page.locator("#tasks > li")).to_have_count(2)
+
+
+def test_what_can_not_be_joined_is_told_beside_its_field(ann: Visitor) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Begin at second").fill("5")
+    ann.choose(SONG, ("speech.wav", b"RIFF of a speech"))
+    ann.page.get_by_label("Join into one").check()
+    ann.start()
+    expect(ann.page.locator("#convert-trimStart-complaint")).to_contain_text("It is about one source")
+
+
 def test_dropped_files_are_chosen(ann: Visitor) -> None:
     transfer = ann.page.evaluate_handle(
         "() => { const t = new DataTransfer(); t.items.add(new File(['RIFF'], 'dropped.wav')); return t; }"

@@ -37,8 +37,14 @@ class Visitor:
     def convert(self, *files: File, to: tuple[str, ...] = ("mp3",)) -> None:
         for chip in self.page.locator("#formats input").all():
             chip.set_checked(chip.get_attribute("value") in to, force=True)
+        self.choose(*files)
+        self.start()
+
+    def choose(self, *files: File) -> None:
         payload = [FilePayload(name=name, mimeType="audio/wav", buffer=content) for name, content in files]
         self.page.locator("#files").set_input_files(payload)
+
+    def start(self) -> None:
         self.page.get_by_role("button", name="Convert", exact=True).click()
 
     def row(self, name: str, number: int = 0) -> Locator:

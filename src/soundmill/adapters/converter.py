@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from soundmill.engine import Job, Limits, Mill, idle_cores
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport
+from soundmill.service.ports import LocalSource
 
 
 class MillConverter:
@@ -20,7 +21,7 @@ class MillConverter:
 
     def convert(
         self,
-        source: Path,
+        sources: Sequence[LocalSource],
         directory: Path,
         target: TargetFormat,
         options: ConversionOptions,
@@ -28,6 +29,17 @@ class MillConverter:
     ) -> tuple[Path, ConversionReport]:
         """See the port."""
         # Pieces buy latency and not throughput: only cores that would stay idle take part.
-        job = Job(source, directory, target, options, self._limits, encoders=idle_cores(), draws=True)
+        first, *following = (each.path for each in sources)
+        job = Job(
+            first,
+            directory,
+            target,
+            options,
+            self._limits,
+            encoders=idle_cores(),
+            draws=True,
+            following=tuple(following),
+            names=tuple(each.name for each in sources),
+        )
         made = self._mill.convert(job, on_tick)
         return made.path, made.report

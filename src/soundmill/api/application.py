@@ -25,6 +25,7 @@ from soundmill.api.tasks import tasks
 from soundmill.api.waveforms import waveforms
 from soundmill.app import App
 from soundmill.model.options import OPTION_NAMES
+from soundmill.service.delivery import MOST_SOURCES
 
 
 def create_application(wired: App, *pages: Blueprint) -> APIFlask:
@@ -68,12 +69,15 @@ class _Id(IntegerConverter):
 
 def _describe_upload(spec: Any) -> Any:
     """The upload's body is read as a stream, so no schema of APIFlask's describes it."""
-    option = {"type": "string"}
+    option, file = {"type": "string"}, {"type": "string", "format": "binary"}
     form = {
         "type": "object",
         "required": ["fileName", "newFormat"],
         "properties": {
-            "fileName": {"type": "string", "format": "binary"},
+            "fileName": {
+                "oneOf": [file, {"type": "array", "items": file, "minItems": 2, "maxItems": MOST_SOURCES}],
+                "description": "One file, or with `join` several.",
+            },
             "newFormat": {"type": "array", "items": {"type": "string"}},
             **dict.fromkeys(OPTION_NAMES, option),
         },

@@ -168,7 +168,8 @@ def _assignment(assignment: Assignment) -> dict[str, Any]:
     return {
         "taskId": assignment.attempt.task_id,
         "attempt": assignment.attempt.number,
-        "sourceKey": assignment.source_key,
+        "sources": [{"key": each.key, "name": each.name} for each in assignment.sources],
+        "sourceKey": assignment.sources[0].key,  # all that a worker of the version before knows of: it refuses “join”
         "sourceFormat": assignment.source_format,
         "newFormat": assignment.new_format,
         "options": assignment.options.as_dict(),

@@ -1,10 +1,9 @@
-"""Receive a multipart form (RFC 7578): the file goes to the storage in chunks, never whole into memory."""
+"""Receive a multipart form (RFC 7578): files go to the storage in chunks, never whole into memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from flask import request
 from werkzeug.datastructures import MultiDict
@@ -15,7 +14,7 @@ from werkzeug.wsgi import get_input_stream
 
 from soundmill.api.form_data import FormDecoder
 from soundmill.model.errors import InvalidRequest, TooLarge
-from soundmill.service.ports import Incoming, Storage
+from soundmill.service.delivery import Delivery
 
 # Each chunk is read, hashed and written without the interpreter's lock: with small ones many uploads at a time spend more on
 # handing it round than on the bytes.
@@ -24,20 +23,11 @@ _FIELDS_LIMIT_BYTES = 64 * 1024
 _MOST_PARTS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedForm:
-    """The text fields, and the file under the asked name."""
-
-    fields: MultiDict[str, str]
-    file_name: str
-    upload: Incoming
-
-
 @contextmanager
-def received_form(storage: Storage, file_field: str, size_limit: int) -> Iterator[ReceivedForm]:
-    """Read the current request's form. What wasn't committed by the end leaves no trace.
+def received_form(delivery: Delivery, file_field: str, size_limit: int) -> Iterator[MultiDict[str, str]]:
+    """Read the current request's form: gives its text fields, and puts its files into ``delivery``. What nobody has taken over by the end leaves no trace.
 
-    Raises ``InvalidRequest`` for anything but one file under ``file_field``, ``TooLarge``, ``NoRoom``.
+    Raises ``InvalidRequest`` for anything but files under ``file_field``, ``TooLarge``, ``NoRoom``.
     """
     length = request.content_length
     boundary = request.mimetype_params.get("boundary", "").encode()
@@ -45,7 +35,7 @@ def received_form(storage: Storage, file_field: str, size_limit: int) -> Iterato
         raise InvalidRequest("Send the file as multipart/form-data.")
     if length is not None and length > size_limit + _FIELDS_LIMIT_BYTES:
         raise TooLarge(f"The file is larger than the {size_limit:,} bytes that this service takes.")
-    receiving = _Receiving(storage, size_limit, length or 0)
+    receiving = _Receiving(delivery, file_field)
     try:
         try:
             receiving.read(FormDecoder(boundary, fields_limit=_FIELDS_LIMIT_BYTES, most_parts=_MOST_PARTS))
@@ -53,25 +43,20 @@ def received_form(storage: Storage, file_field: str, size_limit: int) -> Iterato
             raise InvalidRequest("The multipart form is malformed.") from error
         except RequestEntityTooLarge as error:
             raise InvalidRequest("The form has too many or too large text fields.") from error
-        if receiving.file is None or receiving.upload is None or receiving.file.name != file_field:
+        if not delivery.count:
             raise InvalidRequest(f"There is no file: send one in the field “{file_field}”.")
-        if not receiving.file.filename:
-            raise InvalidRequest(f"The file in the field “{file_field}” has no name.")
-        yield ReceivedForm(receiving.fields(), receiving.file.filename, receiving.upload)
+        yield receiving.fields()
     finally:
-        receiving.abort()
+        delivery.abort()
 
 
 class _Receiving:
-    """A form on its way: one file a request."""
+    """A form on its way."""
 
-    def __init__(self, storage: Storage, size_limit: int, expected_size: int) -> None:
-        self._storage = storage
-        self._size_limit = size_limit
-        self._expected_size = expected_size
+    def __init__(self, delivery: Delivery, file_field: str) -> None:
+        self._delivery = delivery
+        self._file_field = file_field
         self._texts: list[tuple[Field, bytearray]] = []
-        self.file: File | None = None
-        self.upload: Incoming | None = None
 
     def read(self, decoder: FormDecoder) -> None:
         """All of the request's body. Raises ``ValueError``, ``RequestEntityTooLarge``, and what the storage raises."""
@@ -94,22 +79,21 @@ class _Receiving:
         charset_of = MultiPartParser().get_part_charset
         return MultiDict((field.name, text.decode(charset_of(field.headers), "replace")) for field, text in self._texts)
 
-    def abort(self) -> None:
-        if self.upload is not None:
-            self.upload.abort()
-
     def _begin(self, part: Field | File) -> None:
         if isinstance(part, Field):
             self._texts.append((part, bytearray()))
             return
-        if self.upload is not None:
-            raise InvalidRequest("Send one file a request; for several formats repeat newFormat.")
-        self.file = part
-        self.upload = self._storage.create(self._size_limit, self._expected_size)
+        if part.name != self._file_field:
+            raise InvalidRequest(
+                f"There is a file in the field “{part.name}”: send files in the field “{self._file_field}”."
+            )
+        if not part.filename:
+            raise InvalidRequest(f"The file in the field “{self._file_field}” has no name.")
+        self._delivery.begin(part.filename)
 
     def _add(self, part: Field | File | None, data: bytes) -> None:
-        if isinstance(part, File) and self.upload is not None:
-            self.upload.write(data)
+        if isinstance(part, File):
+            self._delivery.write(data)
             return
         _, text = self._texts[-1]
         if len(text) + len(data) > _FIELDS_LIMIT_BYTES:

@@ -79,6 +79,12 @@ class ResultOut(SoundOut):
     url: str
 
 
+class JoinedOut(SoundOut):
+    """One of several joined sources; ``fileName`` is where it can be downloaded, below ``/api/files/``."""
+
+    file_name: str
+
+
 class ErrorOut(Shape):
     """Why a task failed: a stable code, and a sentence."""
 
@@ -87,7 +93,10 @@ class ErrorOut(Shape):
 
 
 class TaskOut(Shape):
-    """A task: ``progress`` from 0 to 1, ``attempts`` so far, ``notCarried`` what the new format can't hold."""
+    """A task: ``progress`` from 0 to 1, ``attempts`` so far, ``notCarried`` what the new format can't hold.
+
+    Where several sources were joined ``sources`` are all of them, in their order, and ``source`` is the first; else it is ``null``.
+    """
 
     id: int
     file_name: str
@@ -99,6 +108,7 @@ class TaskOut(Shape):
     progress: float
     options: dict[str, Any]
     source: SoundOut
+    sources: list[JoinedOut] | None
     result: ResultOut | None
     not_carried: list[str]
     attempts: int
@@ -192,6 +202,7 @@ def task_out(task: TaskView, keep: timedelta | None) -> TaskOut:
         progress=round(task.progress, 4),
         options=task.options,
         source=SoundOut(**_sound(task.source, task.source_sound)),
+        sources=[JoinedOut(**_sound(each.file, each.sound), file_name=each.file.name) for each in task.joined] or None,
         result=result,
         not_carried=list(task.not_carried),
         attempts=task.attempts,

@@ -19,6 +19,7 @@ from soundmill.model.errors import InvalidRequest, TooLarge
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
 from soundmill.model.tasks import TaskStatus, TaskView
+from soundmill.service.delivery import MOST_SOURCES
 from soundmill.service.ports import Account, Order, PageRequest
 
 tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="Tasks")
@@ -60,7 +61,8 @@ class WaitIn(Shape):
 @tasks.doc(
     summary="Upload a file and have it converted",
     description="multipart/form-data: `fileName` is the file; `newFormat`, once or several times; options as further fields. "
-    "With several formats the answer is `{tasks: […]}`. With an `Idempotency-Key` header it may be sent again safely.",
+    "With several formats the answer is `{tasks: […]}`. With an `Idempotency-Key` header it may be sent again safely. "
+    f"With `join=true`, `fileName` comes 2 to {MOST_SOURCES} times: the files become one result, in the order sent, with a chapter for each.",
     responses=[400, 401, 413, 422, 429, 503, 507],
 )
 @signed_in
@@ -83,11 +85,12 @@ def submit(account: Account) -> Response:
 
 def _submitted(account: Account, key: str | None, size_limit: int) -> Response:
     needed = services()
-    with received_form(needed.storage, _FILE_FIELD, size_limit) as form:
-        options = {name: value for name, value in form.fields.items() if name != _FORMAT_FIELD}
-        orders = _orders(form.fields.getlist(_FORMAT_FIELD), options)
-        accepted = needed.tasks.submit(account.id, form.upload, form.file_name, orders, key)
-    needed.traffic.uploaded(accepted[0].source.size)
+    delivery = needed.tasks.receive(size_limit, request.content_length or 0)
+    with received_form(delivery, _FILE_FIELD, size_limit) as fields:
+        options = {name: value for name, value in fields.items() if name != _FORMAT_FIELD}
+        orders = _orders(fields.getlist(_FORMAT_FIELD), options)
+        accepted = needed.tasks.submit(account.id, delivery, orders, key)
+    needed.traffic.uploaded(sum(each.size for each in accepted[0].source_files))
     return _accepted(accepted, several=len(orders) > 1)
 
 

@@ -247,7 +247,8 @@ class App:
     @cached_property
     def tasks(self) -> Tasks:
         """The use cases of tasks."""
-        return Tasks(self._task_rows, self._task_rows, self.storage, self.doorbell)
+        patience = timedelta(seconds=self.settings.orphan_age / 2)
+        return Tasks(self._task_rows, self._task_rows, self.storage, self.doorbell, patience)
 
     @cached_property
     def waveforms(self) -> WaveformIndex:

@@ -71,7 +71,7 @@ def convert(
         from soundmill.app import conversion_limits, load_settings, open_mill
         from soundmill.engine import cores, gaps
         from soundmill.model.formats import target_format
-        from soundmill.model.options import check_joinable, parse_options
+        from soundmill.model.options import parse_options
 
         settings = load_settings()
         target = target_format(to)
@@ -98,10 +98,9 @@ def convert(
             "onDamage": on_damage,
             "split": split,
             "cueSheet": _text_of(cue) if cue else None,
+            "join": join,
         }
         order = Order(target, parse_options(target, given), conversion_limits(settings), output, overwrite)
-        if join:
-            check_joinable(order.options)
         if gaps():
             open_mill(settings).close()  # refuses here, once, if it must
     if join:

@@ -8,6 +8,7 @@ from pathlib import Path
 from soundmill.cli.batch import Done, Order, publish, work_directory
 from soundmill.engine import Job, Mill
 from soundmill.model.errors import SoundmillError
+from soundmill.model.names import joined
 
 
 def join_files(
@@ -20,7 +21,7 @@ def join_files(
         return Done(missing, trouble="There is no such file.")
     if len(files) == 1:
         return Done(first, trouble="This is the only file: there is nothing to join it with.")
-    result = order.result_of(first.with_name(f"{first.stem} (joined){first.suffix}"))
+    result = order.result_of(first.with_name(joined(first.name)))
     if result.exists() and not order.overwrite:
         return Done(first, trouble=f"{result} exists. To replace it, say --overwrite.")
 
@@ -38,7 +39,7 @@ def join_files(
                 order.options,
                 order.limits,
                 following=tuple(following),
-                names=tuple(each.stem for each in files),
+                names=tuple(each.name for each in files),
             )
             made = mill.convert(job, tick)
             publish(made.path, result, overwrite=order.overwrite)

@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +26,16 @@ from soundmill.engine.edit import Editor, Edits, make_edits
 from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.facts import codec_name, sound_facts
 from soundmill.engine.job import Job
-from soundmill.engine.join import Joined, check_length, common_about, common_facts, common_sound, left_behind
+from soundmill.engine.join import (
+    Joined,
+    check_length,
+    common_about,
+    common_facts,
+    common_sound,
+    each_ones_facts,
+    left_behind,
+    named_errors,
+)
 from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.pauses import pieces_between_pauses
 from soundmill.engine.peaks import Drawings
@@ -99,7 +110,7 @@ def _copied(
     decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source)
     wanted = edited_about(about, job.options)
     try:
-        copy_sound(job.result_path, source, decoding, plan, wanted, _progress(source, on_progress))
+        copy_sound(job.result_path, source, decoding, plan, wanted, _progress(source.expected_seconds, on_progress))
     except NotCopyable:
         return None
     except ConversionError as error:
@@ -132,7 +143,7 @@ def _encoded(
 ) -> ConversionReport:
     drawings = Drawings(is_wanted=job.draws, is_edited=job.options.edits_sound)
     decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source, salvages=job.options.salvages)
-    frames = decoding.frames(_progress(source, on_progress))
+    frames = decoding.frames(_progress(source.expected_seconds, on_progress))
     first = next(frames)
     plan = make_plan(_sound(source, first), job.target, job.options)
     expected_seconds = source.expected_seconds or 0
@@ -186,7 +197,7 @@ def _decoded_side_by_side(
         decoding = SideBySide(source, plan, crew, job.limits.decoded.total_seconds())
         with _encoding_errors():
             encoder = open_encoder(job.result_path, plan, wanted)
-            frames = drawings.seen_by_source(decoding.frames(_progress(source, on_progress)))
+            frames = drawings.seen_by_source(decoding.frames(_progress(source.expected_seconds, on_progress)))
             encoded_samples = _encode(encoder, plan, frames)
         source_facts = sound_facts(job.source, source, decoding, about)
     verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None)
@@ -201,18 +212,21 @@ def _joined(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
     about = common_about(joined, plan.sample_rate)
     wanted = edited_about(about, job.options)
     facts = common_facts(joined, about)
+    drawings = Drawings(is_wanted=job.draws, is_edited=True)  # the result alone is one sound
     with _encoding_errors():
         encoder = open_encoder(job.result_path, plan, wanted)
-        encoded_samples = _encode(encoder, plan, _one_by_one(job, facts.duration, on_progress))
+        frames = drawings.seen(_one_by_one(job, facts.duration, on_progress))
+        encoded_samples = _encode(encoder, plan, frames)
     if all(each.facts.sample_rate == plan.sample_rate for each in joined):
         check_edited(facts.sample_count, encoded_samples - plan.silent_tail)
     verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None)
     lost = (*left_behind(joined), *missing(wanted, verified.about))
-    return _report(job, plan, facts, verified.facts, lost, Drawings(is_wanted=False))
+    report = _report(job, plan, facts, verified.facts, lost, drawings)
+    return replace(report, sources=each_ones_facts(joined))
 
 
 def _heard(job: Job, path: Path, name: str) -> Joined:
-    with open_source(path, although_damaged=job.options.salvages) as source:
+    with named_errors(name), open_source(path, although_damaged=job.options.salvages) as source:
         about = read_about(path, source.container, source.stream)
         decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
         frames = decoding.frames()
@@ -223,13 +237,17 @@ def _heard(job: Job, path: Path, name: str) -> Joined:
 
 
 def _one_by_one(job: Job, total_seconds: float, on_progress: Callable[[float], None]) -> Iterator[AudioFrame]:
+    on_position = _progress(total_seconds, on_progress)
     done = 0.0
-    for path in job.sources:
-        with open_source(path, although_damaged=job.options.salvages) as source:
+    for path, name in zip(job.sources, job.names, strict=True):
+        with named_errors(name), open_source(path, although_damaged=job.options.salvages) as source:
             decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
-            yield from decoding.frames()
+            yield from decoding.frames(partial(_behind, on_position, done))
         done += decoding.seconds
-        on_progress(_ENCODING_SHARE * min(1.0, done / total_seconds))
+
+
+def _behind(on_position: Callable[[float], None], before: float, seconds: float) -> None:
+    on_position(before + seconds)
 
 
 def _parts(job: Job, plan: Plan, about: About, wanted: About, edits: Edits | None, rate: int) -> tuple[Part, ...]:
@@ -327,8 +345,7 @@ def _declared_sound(source: Source) -> Sound:
     )
 
 
-def _progress(source: Source, on_progress: Callable[[float], None]) -> Callable[[float], None]:
-    expected = source.expected_seconds
+def _progress(expected: float | None, on_progress: Callable[[float], None]) -> Callable[[float], None]:
     said_at = time.monotonic()
 
     def on_position(seconds: float) -> None:

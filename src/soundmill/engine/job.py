@@ -41,7 +41,7 @@ class Job:
     following: tuple[Path, ...] = ()
     """Sources that are joined: their sounds follow on that of ``source``."""
     names: tuple[str, ...] = ()
-    """What all joined sources are called where they have no title."""
+    """What all joined sources are called, with their extensions."""
 
     @property
     def sources(self) -> tuple[Path, ...]:

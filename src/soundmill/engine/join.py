@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
@@ -15,6 +16,7 @@ from soundmill.engine.salvage import told
 from soundmill.engine.tags import About
 from soundmill.engine.text import clock
 from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.names import split_extension
 from soundmill.model.sound import SoundFacts
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _OF_ONE = frozenset({"title", "track", "cuesheet"})
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """One of the sources, known after a first pass over it. ``name`` is what it is called where it has no title."""
+    """One of the sources, known after a first pass over it. ``name`` is that of its file."""
 
     sound: Sound
     facts: SoundFacts
@@ -95,6 +97,14 @@ def common_facts(joined: Sequence[Joined], about: About) -> SoundFacts:
     )
 
 
+def each_ones_facts(joined: Sequence[Joined]) -> tuple[SoundFacts, ...]:
+    """Facts of each source, of whose tags only the title: a hundred sources' tags may be megabytes, in every list of tasks."""
+    return tuple(
+        replace(each.facts, tags={name: text for name, text in each.facts.tags.items() if name == "title"})
+        for each in joined
+    )
+
+
 def check_length(joined: Sequence[Joined], longest: timedelta) -> None:
     """Raises ``ConversionError`` with ``TOO_LONG`` where all together are longer than one may be."""
     if sum(each.seconds for each in joined) > longest.total_seconds():
@@ -104,12 +114,27 @@ def check_length(joined: Sequence[Joined], longest: timedelta) -> None:
         )
 
 
+@contextmanager
+def named_errors(name: str) -> Iterator[None]:
+    """Say in which of the sources it went wrong."""
+    try:
+        yield
+    except ConversionError as error:
+        failure = error.failure
+        raise ConversionError(
+            failure.code,
+            f"“{name}”: {failure.message}",
+            retryable=failure.retryable,
+            detail_for_log=error.detail_for_log,
+        ) from error
+
+
 def _chapters(joined: Sequence[Joined], rate: int) -> list[Chapter]:
     chapters: list[Chapter] = []
     begin = Fraction(0)
     for number, each in enumerate(joined):
         end = begin + each.seconds
-        title = each.about.tags.get("title", "").strip() or each.name
+        title = each.about.tags.get("title", "").strip() or split_extension(each.name)[0]
         chapters.append(
             {
                 "id": number,

@@ -43,6 +43,12 @@ def with_extension(name: str, extension: str) -> str:
     return f"{split_extension(name)[0]}.{extension}"
 
 
+def joined(name: str) -> str:
+    """``song (joined).mp3`` for ``song.mp3``, the first of several joined sources."""
+    stem, extension = split_extension(name)
+    return f"{stem} (joined){extension}"
+
+
 def numbered(name: str, number: int) -> str:
     """``song (2).mp3`` for ``song.mp3`` and 2."""
     stem, extension = split_extension(name)

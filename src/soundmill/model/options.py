@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from soundmill.model.edits import CHOICES, EDIT_RANGES, parse_flag, parse_number, parse_sheet, parse_tags
@@ -17,7 +17,8 @@ class ConversionOptions:
 
     ``bit_rate`` in bits per second, ``quality`` on the format's own scale, ``sample_rate`` in hertz, ``bit_depth`` in bits.
     Those behind are the same for every target; :data:`soundmill.model.edits.EDIT_RANGES` says their units. ``tags`` maps lower-case
-    names to texts, of which an empty one removes; ``strip_tags`` takes away all that the source says of itself first.
+    names to texts, of which an empty one removes; ``strip_tags`` takes away all that the source says of itself first. ``join`` is about
+    several sources, which become one result.
     """
 
     bit_rate: int | None = None
@@ -43,6 +44,7 @@ class ConversionOptions:
     on_damage: str | None = None
     split: str | None = None
     cue_sheet: str | None = None
+    join: bool | None = None
 
     @property
     def changes_samples(self) -> bool:
@@ -106,6 +108,7 @@ OPTION_NAMES: Mapping[str, str] = {
     "onDamage": "on_damage",
     "split": "split",
     "cueSheet": "cue_sheet",
+    "join": "join",
 }
 
 
@@ -132,29 +135,23 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
             values[name] = _parsed(json, raw)
         except (TypeError, ValueError, OverflowError) as error:
             errors.append(FieldError(json, _misunderstood(json, raw, error)))
-    if not errors:
-        options = ConversionOptions(**values)
-        errors = _complaints(target, options)
-        if not errors:
-            return options
-    complaints = " ".join(f"{each.field}: {each.message}" for each in errors)
-    raise InvalidOptions(f"These options don't fit {target.title}. {complaints}", tuple(errors))
+    _refuse(target, errors)
+    options = ConversionOptions(**values)
+    _refuse(target, _complaints(target, options))
+    return options
 
 
-def check_joinable(options: ConversionOptions) -> None:
-    """Raises ``InvalidOptions`` for what is about one source, where several are joined."""
-    about_one = [
-        json
-        for json, name in OPTION_NAMES.items()
-        if getattr(options, name) is not None
-        and (json in EDIT_RANGES or json in ("trimSilence", "split", "cueSheet", "measureLoudness"))
-    ]
-    if about_one:
-        errors = tuple(
-            FieldError(each, "It is about one source. Join first, then convert the result with it.")
-            for each in about_one
-        )
-        raise InvalidOptions(f"Joined sources can't have these options: {', '.join(about_one)}.", errors)
+def as_joined(target: TargetFormat, options: ConversionOptions) -> ConversionOptions:
+    """The same for several sources that are joined. Raises ``InvalidOptions`` for what is about one source."""
+    joined = replace(options, join=True)
+    _refuse(target, _joining_complaints(joined))
+    return joined
+
+
+def _refuse(target: TargetFormat, errors: Sequence[FieldError]) -> None:
+    if errors:
+        complaints = " ".join(f"{each.field}: {each.message}" for each in errors)
+        raise InvalidOptions(f"These options don't fit {target.title}. {complaints}", tuple(errors))
 
 
 def _parsed(json: str, raw: object) -> object:
@@ -179,7 +176,7 @@ def _misunderstood(json: str, raw: object, error: Exception) -> str:
     return f"“{str(raw)[:40]}” is {'neither true nor false' if json in _FLAGS else 'not a number'}."
 
 
-_FLAGS = frozenset({"stripTags", "measureLoudness", "trimSilence"})
+_FLAGS = frozenset({"stripTags", "measureLoudness", "trimSilence", "join"})
 
 
 def _whole_number(raw: object) -> int:
@@ -213,7 +210,7 @@ def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldE
                 "Give either bitRate (constant) or quality (variable), not both.",
             )
         )
-    return found + _edit_complaints(options)
+    return found + _edit_complaints(options) + _joining_complaints(options)
 
 
 def _edit_complaints(options: ConversionOptions) -> list[FieldError]:
@@ -237,6 +234,23 @@ def _edit_complaints(options: ConversionOptions) -> list[FieldError]:
     if options.cue_sheet is not None and options.split != "cue":
         found.append(FieldError("cueSheet", "It belongs to split=cue: give that too."))
     return found
+
+
+_OF_ONE_SOURCE = (*EDIT_RANGES, "trimSilence", "cueSheet", "measureLoudness")
+
+
+def _joining_complaints(options: ConversionOptions) -> list[FieldError]:
+    if not options.join:
+        return []
+    about_one = [each for each in _OF_ONE_SOURCE if getattr(options, OPTION_NAMES[each]) is not None]
+    if options.is_split:
+        about_one.append("split")
+    return [
+        FieldError(
+            each, "It is about one source, and joined ones are several: join first, then convert the result with it."
+        )
+        for each in about_one
+    ]
 
 
 def _bit_rate_complaint(target: TargetFormat, value: float) -> str | None:

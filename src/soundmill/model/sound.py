@@ -74,6 +74,7 @@ class ConversionReport:
 
     ``not_carried`` names what the target format could not hold, e.g. ``"cover"`` or ``"tag: composer"``;
     ``versions`` holds the engine's and FFmpeg's versions. Where the sound wasn't edited, its waveform is that of the source.
+    Where several sources were joined, ``source`` is what they are together, and ``sources`` what each is.
     """
 
     source: SoundFacts
@@ -82,6 +83,7 @@ class ConversionReport:
     versions: Mapping[str, str] = field(default_factory=dict)
     source_waveform: Waveform | None = None
     result_waveform: Waveform | None = None
+    sources: tuple[SoundFacts, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -92,6 +94,7 @@ class ConversionReport:
             "versions": dict(self.versions),
             "source_waveform": None if self.source_waveform is None else self.source_waveform.as_dict(),
             "result_waveform": None if self.result_waveform is None else self.result_waveform.as_dict(),
+            "sources": [each.as_dict() for each in self.sources],
         }
 
     @classmethod
@@ -104,6 +107,7 @@ class ConversionReport:
             versions=dict(values["versions"]),
             source_waveform=_waveform(values.get("source_waveform")),
             result_waveform=_waveform(values.get("result_waveform")),
+            sources=tuple(SoundFacts.from_dict(each) for each in values.get("sources", ())),
         )
 
 

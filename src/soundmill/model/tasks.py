@@ -40,11 +40,20 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedKey:
+    """A source: its key in the storage, and what people call it."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """What a worker gets with a claim: all that it needs to convert, and the attempt that it speaks for."""
 
     attempt: Attempt
-    source_key: str
+    sources: tuple[NamedKey, ...]
+    """One, or all that are joined, in their order."""
     new_format: str
     options: ConversionOptions
     source_format: str = ""
@@ -104,8 +113,16 @@ class FileFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceView:
+    """One of several joined sources, and its sound once it was decoded."""
+
+    file: FileFacts
+    sound: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskView:
-    """A task as its owner sees it, read in one go."""
+    """A task as its owner sees it. Where several sources are joined, ``joined`` are all of them in their order, and ``source`` is the first."""
 
     id: int
     file_name: str
@@ -126,3 +143,9 @@ class TaskView:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    joined: tuple[SourceView, ...] = ()
+
+    @property
+    def source_files(self) -> tuple[FileFacts, ...]:
+        """One, or all that are joined."""
+        return tuple(each.file for each in self.joined) or (self.source,)

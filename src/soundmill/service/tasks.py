@@ -6,16 +6,16 @@ import hashlib
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from typing import BinaryIO
 
 from soundmill.failpoints import failpoint
 from soundmill.model.errors import InvalidRequest, SoundmillError, StorageError, Unreachable
-from soundmill.model.names import clean_file_name
 from soundmill.model.tasks import FileFacts, TaskView
+from soundmill.service.delivery import Delivery
 from soundmill.service.ports import (
     Doorbell,
     FileIndex,
-    Incoming,
     Once,
     Order,
     PageRequest,
@@ -27,48 +27,55 @@ MOST_ORDERS = 50
 
 
 class Tasks:
-    """The use cases of tasks. Every method takes the account on whose behalf it acts."""
+    """The use cases of tasks. Most methods take the account on whose behalf they act.
 
-    def __init__(self, store: TaskStore, index: FileIndex, storage: Storage, doorbell: Doorbell) -> None:
+    ``patience`` is how long the first of several files may wait for its row: less than the janitor waits before it sweeps it.
+    """
+
+    def __init__(
+        self, store: TaskStore, index: FileIndex, storage: Storage, doorbell: Doorbell, patience: timedelta
+    ) -> None:
         self._store = store
         self._index = index
         self._storage = storage
         self._doorbell = doorbell
+        self._patience = patience
+
+    def receive(self, size_limit: int, expected_size: int) -> Delivery:
+        """Begin to receive what is to be submitted: of at most ``size_limit`` bytes, of which ``expected_size`` are announced (0: nobody knows)."""
+        return Delivery(self._storage, size_limit, expected_size, self._patience)
 
     def submit(
         self,
         account_id: int,
-        upload: Incoming,
-        file_name: str,
+        delivery: Delivery,
         orders: tuple[Order, ...],
         key: str | None = None,
     ) -> list[TaskView]:
-        """Accept an upload: safe bytes first, then the rows, then the bell. One task an order.
+        """Accept an upload: safe bytes first, then the rows, then the bell. One task an order, of all files together.
 
         ``key`` is the client's idempotency key: the same upload with it gives the first one's tasks again.
-        Raises ``InvalidRequest``, ``NoRoom``, ``TryLater``, ``KeyReused``; the upload is gone then.
+        Raises ``InvalidRequest``, ``NoRoom``, ``TryLater``, ``KeyReused``; what was handed over is gone then, and the rest is ``delivery``'s.
         """
         if not 1 <= len(orders) <= MOST_ORDERS:
             raise InvalidRequest(f"Ask for 1 to {MOST_ORDERS} formats at a time.")
-        stored = upload.commit()
-        if stored.size == 0:
-            self._storage.delete(stored.key)
-            raise InvalidRequest("The file is empty.")
+        _check_joining(delivery.count, orders)
+        sources = delivery.commit()
         failpoint("after_store")
-        # A crash here leaves a file without a row: the client got no answer, the janitor sweeps it.
+        # A crash here leaves files without a row: the client got no answer, the janitor sweeps them.
         try:
-            name = clean_file_name(file_name)
             wanted = [[each.target.name, each.options.as_dict()] for each in orders]
-            once = _once(key, "submit", name, stored.sha256, wanted) if key else None
-            accepted = self._store.submit(account_id, stored, name, orders, once)
+            sent = [word for each in sources for word in (each.name, each.stored.sha256)]
+            once = _once(key, "submit", *sent, wanted) if key else None
+            accepted = self._store.submit(account_id, sources, orders, once)
         except Unreachable:
             raise  # the commit's answer may be what was lost: the bytes must stay, as with any error that isn't ours
         except SoundmillError:
             # A clear refusal.
-            self._storage.delete(stored.key)
+            self._drop(each.stored.key for each in sources)
             raise
-        if accepted[0].source.key != stored.key:  # it was accepted before
-            self._storage.delete(stored.key)
+        if accepted[0].source.key != sources[0].stored.key:  # it was accepted before
+            self._drop(each.stored.key for each in sources)
             return accepted
         # A crash here leaves due rows without a ring: workers look for due rows by themselves, or the janitor rings.
         self._doorbell.ring(tuple(task.id for task in accepted))
@@ -115,6 +122,16 @@ class Tasks:
         for key in keys:
             with suppress(StorageError):
                 self._storage.delete(key)
+
+
+def _check_joining(count: int, orders: tuple[Order, ...]) -> None:
+    joins = any(each.options.join for each in orders)
+    if joins and count == 1:
+        raise InvalidRequest("There is one file, and nothing to join it with: send several, or leave out “join”.")
+    if count > 1 and not joins:
+        raise InvalidRequest(
+            "Send one file a request, or several with join=true to make one result of them; for several formats repeat newFormat."
+        )
 
 
 def _once(key: str, *asked: object) -> Once:

@@ -20,7 +20,7 @@ from soundmill.model.conversion import (
 from soundmill.model.errors import NoRoom, NotFound, Refused, StaleAttempt, StorageError
 from soundmill.model.formats import target_format
 from soundmill.model.tasks import Assignment, Attempt
-from soundmill.service.ports import Board, Converter, Workbench
+from soundmill.service.ports import Board, Converter, LocalSource, Workbench
 
 _REPORT_SECONDS = 0.4
 _RENEW_SECONDS = 1.0
@@ -95,10 +95,13 @@ class Worker:
         report_progress = _Reporter(self._board, attempt, self._is_out_of_time)
         with ExitStack() as bench:
             with _kept_alive(self._board, attempt, 0.0):
-                source = bench.enter_context(self._workbench.source(assignment.source_key))
+                sources = [
+                    LocalSource(bench.enter_context(self._workbench.source(each.key)), each.name)
+                    for each in assignment.sources
+                ]
             directory = bench.enter_context(self._workbench.scratch(attempt))
             result, report = self._converter.convert(
-                source,
+                sources,
                 directory,
                 target_format(assignment.new_format),
                 assignment.options,

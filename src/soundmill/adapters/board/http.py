@@ -17,7 +17,7 @@ from soundmill.model.errors import ConfigurationError, Refused, StaleAttempt, Un
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
 from soundmill.model.sound import ConversionReport
-from soundmill.model.tasks import Assignment, Attempt
+from soundmill.model.tasks import Assignment, Attempt, NamedKey
 from soundmill.service.ports import StoredFile
 
 PATIENCE = timedelta(minutes=5)
@@ -74,7 +74,7 @@ class HttpBoard:
         target = target_format(given["newFormat"])
         return Assignment(
             Attempt(given["taskId"], given["attempt"]),
-            given["sourceKey"],
+            _sources(given),
             target.name,
             parse_options(target, given["options"]),
             given.get("sourceFormat", ""),  # an API of the version before doesn't say
@@ -144,6 +144,13 @@ class HttpBoard:
         if answer.is_client_error and answer.status_code not in _PASSING:
             raise Refused("The API refuses this.", detail_for_log=detail)
         raise _unreachable(detail)
+
+
+def _sources(given: dict[str, Any]) -> tuple[NamedKey, ...]:
+    told = given.get("sources") or [
+        {"key": given["sourceKey"], "name": ""}
+    ]  # an API of the version before knows of one
+    return tuple(NamedKey(each["key"], each["name"]) for each in told)
 
 
 def _unreachable(detail: str) -> Unreachable:

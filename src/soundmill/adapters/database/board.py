@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, select, true, update
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.events import note_final
+from soundmill.adapters.database.joining import assigned_sources, is_joined, note_sounds
 from soundmill.adapters.database.schema import files, tasks
 from soundmill.adapters.database.usage import charge, lock_account, lock_owner
 from soundmill.failpoints import failpoint
@@ -22,6 +23,7 @@ from soundmill.model.sound import ConversionReport, SoundFacts
 from soundmill.model.tasks import (
     Assignment,
     Attempt,
+    NamedKey,
     RetryRule,
     TaskStatus,
     lost_worker,
@@ -38,6 +40,7 @@ _of_the_source = {
 _assigned = (
     tasks.c.id,
     tasks.c.attempt,
+    tasks.c.source_id,
     tasks.c.new_format,
     tasks.c.options,
     _of_the_source["key"].label("source_key"),
@@ -84,10 +87,13 @@ class DatabaseBoard:
             )
             if task is None:
                 return None
+            sources: tuple[NamedKey, ...] = (NamedKey(task.source_key, task.source_name),)
+            if is_joined(task.options):
+                sources = assigned_sources(connection, task.source_id)
         target = target_format(task.new_format)
         return Assignment(
             Attempt(task.id, task.attempt),
-            task.source_key,
+            sources,
             target.name,
             parse_options(target, task.options),
             named_format(task.source_name),
@@ -124,11 +130,14 @@ class DatabaseBoard:
             charge(connection, account_id, result.size)
             note_final(connection, account_id, attempt.task_id, attempt.number, TaskStatus.PROCESSED)
             stored = {"key": result.key, "size": result.size, "sha256": result.sha256}
+            first, *others = report.sources or (report.source,)
             for file_id, values in (
                 (task.result_id, {**stored, **_known(report.result, report.result_waveform)}),
-                (task.source_id, _known(report.source, report.source_waveform)),
+                (task.source_id, _known(first, report.source_waveform)),
             ):
                 connection.execute(update(files).where(files.c.id == file_id).values(values))
+            if others:
+                note_sounds(connection, task.source_id, [each.as_dict() for each in others])
             failpoint("before_processed_commit")
         failpoint("after_processed_commit")
 

@@ -65,7 +65,7 @@ class Database:
 
     @contextmanager
     def looking(self) -> Iterator[Connection]:
-        """For one SELECT, which sees one state of the database by itself: beginning and ending a transaction costs as much again."""
+        """For SELECTs each of which sees one state of the database by itself: beginning and ending a transaction costs as much again."""
         with _our_errors(), self._looking.connect() as connection:
             yield connection
 

@@ -9,20 +9,28 @@ from sqlalchemy import Connection, Row, delete, exists, or_, select
 
 from soundmill.adapters.database.clock import from_now
 from soundmill.adapters.database.connection import Database
+from soundmill.adapters.database.joining import is_joined
 from soundmill.adapters.database.schema import files, tasks
 from soundmill.adapters.database.usage import charge, lock_account
 from soundmill.model.tasks import FINAL
 
 
 def remove_task(connection: Connection, task: Row[Any]) -> list[str]:
-    """Delete a task's row (its account is locked), its result, and its source when no other task uses it. Gives their keys.
+    """Delete a task's row (its account is locked), its result, and its sources when no other task uses them. Gives their keys.
 
     The bytes are deleted after the commit: a crash between leaves files that the janitor sweeps.
     """
     connection.execute(delete(tasks).where(tasks.c.id == task.id))
-    unused = ~exists().where(tasks.c.source_id == files.c.id)
-    gone = delete(files).where(or_(files.c.id == task.result_id, (files.c.id == task.source_id) & unused))
-    stored = [row for row in connection.execute(gone.returning(files.c.key, files.c.size)) if row.key is not None]
+    unused = ~exists().where(tasks.c.source_id == task.source_id)
+    # Those that follow the first would go with it, but untold: they go before.
+    following = (files.c.joined_to == task.source_id) & unused
+    own = or_(files.c.id == task.result_id, (files.c.id == task.source_id) & unused)
+    gone = [
+        row
+        for which in ((following, own) if is_joined(task.options) else (own,))
+        for row in connection.execute(delete(files).where(which).returning(files.c.key, files.c.size))
+    ]
+    stored = [row for row in gone if row.key is not None]
     charge(connection, task.account_id, -sum(row.size for row in stored))
     return [row.key for row in stored]
 

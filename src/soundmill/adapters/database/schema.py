@@ -83,6 +83,12 @@ files = Table(
     Column("sound", JSON(none_as_null=True), doc="SoundFacts, once decoded"),
     Column("waveform", JSON(none_as_null=True), doc="Waveform; never read with lists: it is kilobytes"),
     Column("created_at", Instant, nullable=False),
+    Column(
+        "joined_to",
+        ForeignKey("files.id", ondelete="CASCADE"),
+        doc="the first of the sources that are joined, which the others follow by rising id; NULL for all else",
+    ),
+    Column("given_name", String(512), doc="what one of several joined sources was called; its name may have a number"),
     UniqueConstraint("account_id", "name"),
     sqlite_autoincrement=True,
 )
@@ -156,6 +162,10 @@ events = Table(
     Index(None, "account_id", "id"),
     sqlite_autoincrement=True,
 )
+
+# Partial: most files are joined to none, and cost it nothing.
+_JOINED = files.c.joined_to.is_not(None)
+Index(None, files.c.joined_to, sqlite_where=_JOINED, postgresql_where=_JOINED)
 
 _WAITING = text("status = 'uploaded'")
 _RUNNING = text("status = 'processing'")

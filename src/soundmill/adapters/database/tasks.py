@@ -22,16 +22,17 @@ from sqlalchemy import (
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.events import note_final
+from soundmill.adapters.database.joining import add_sources, fitting
 from soundmill.adapters.database.names import add_file, free_name
 from soundmill.adapters.database.once import remember, remembered
 from soundmill.adapters.database.pages import page_query
 from soundmill.adapters.database.removal import remove_task
 from soundmill.adapters.database.schema import files, idempotency_keys, tasks
 from soundmill.adapters.database.usage import charge, lock_account
-from soundmill.adapters.database.views import select_views, view
+from soundmill.adapters.database.views import select_views, views
 from soundmill.failpoints import failpoint
 from soundmill.model.errors import NotFound, QueueFull, WrongState
-from soundmill.model.names import split_extension, with_extension
+from soundmill.model.names import joined, split_extension, with_extension
 from soundmill.model.quota import UNLIMITED, Quota
 from soundmill.model.tasks import (
     CANCELLABLE,
@@ -41,7 +42,7 @@ from soundmill.model.tasks import (
     TaskStatus,
     TaskView,
 )
-from soundmill.service.ports import Once, Order, PageRequest, StoredFile
+from soundmill.service.ports import NamedFile, Once, Order, PageRequest
 
 _UNKNOWN_BATCH = 500
 _COUNT_SECONDS = 1.0
@@ -64,21 +65,20 @@ class DatabaseTasks:
     def submit(
         self,
         account_id: int,
-        upload: StoredFile,
-        name: str,
+        sources: Sequence[NamedFile],
         orders: tuple[Order, ...],
         once: Once | None = None,
     ) -> list[TaskView]:
-        """See the port. A crash before the commit leaves only an unnamed file in the storage, which the janitor sweeps."""
+        """See the port. A crash before the commit leaves only unnamed files in the storage, which the janitor sweeps."""
+        size = sum(each.stored.size for each in sources)
         with self._database.writing() as connection:
             used = lock_account(connection, account_id)
             if once and (before := remembered(connection, account_id, once)):
                 return _left(connection, before)
-            self._quota.refuse_overflow(used, upload.size)
+            self._quota.refuse_overflow(used, size)
             self._refuse_overflow(connection, len(orders))
-            charge(connection, account_id, upload.size)
-            stored = {"key": upload.key, "size": upload.size, "sha256": upload.sha256}
-            source_id, unique_name = add_file(connection, account_id, name, stored)
+            charge(connection, account_id, size)
+            source_id, unique_name = add_sources(connection, account_id, sources)
             rank = _next_rank(connection, account_id)
             added = [
                 _add_task(connection, account_id, source_id, unique_name, order, rank + place)
@@ -100,7 +100,7 @@ class DatabaseTasks:
         """See the port."""
         query, given = page_query(account_id, request, is_sqlite=self._database.is_sqlite)
         with self._database.looking() as connection:
-            return [view(row) for row in connection.execute(query, given)]
+            return views(connection, connection.execute(query, given).all())
 
     def restart(
         self, account_id: int, task_id: int, order: Order | None, once: Once | None = None
@@ -116,6 +116,7 @@ class DatabaseTasks:
             dropped = _unpublish(connection, task)
             changes: dict[str, Any] = {}
             if order is not None:
+                order = fitting(task, order)
                 changes = {
                     "new_format": order.target.name,
                     "options": order.options.as_dict(),
@@ -239,9 +240,7 @@ def _add_task(
     order: Order,
     rank: int,
 ) -> int:
-    result_id, _ = add_file(
-        connection, account_id, with_extension(source_name, order.options.extension_for(order.target)), {}
-    )
+    result_id, _ = add_file(connection, account_id, _result_name(source_name, order), {})
     row = {
         **_FRESH,
         "account_id": account_id,
@@ -253,6 +252,11 @@ def _add_task(
         "rank": rank,
     }
     return int(connection.execute(_ADD_TASK, row).scalar_one())
+
+
+def _result_name(source_name: str, order: Order) -> str:
+    called = joined(source_name) if order.options.join else source_name
+    return with_extension(called, order.options.extension_for(order.target))
 
 
 def _next_rank(connection: Connection, account_id: int) -> int:
@@ -286,11 +290,11 @@ def _view(connection: Connection, account_id: int, task_id: int) -> TaskView:
     row = connection.execute(_ONE, {"of_account": account_id, "asked": task_id}).first()
     if row is None:
         raise _no_such_task()
-    return view(row)
+    return views(connection, [row])[0]
 
 
 def _views(connection: Connection, task_ids: list[int]) -> list[TaskView]:
-    return [view(row) for row in connection.execute(_THESE, {"these": task_ids})]
+    return views(connection, connection.execute(_THESE, {"these": task_ids}).all())
 
 
 def _left(connection: Connection, task_ids: list[int]) -> list[TaskView]:
@@ -317,7 +321,7 @@ def _unpublish(connection: Connection, task: Row[Any]) -> list[str]:
 def _rename_result(connection: Connection, account_id: int, task: Row[Any], order: Order) -> None:
     names = select(files.c.id, files.c.name).where(files.c.id.in_((task.source_id, task.result_id)))
     name_of = {row.id: row.name for row in connection.execute(names)}
-    wanted = with_extension(name_of[task.source_id], order.options.extension_for(order.target))
+    wanted = _result_name(name_of[task.source_id], order)
     if split_extension(name_of[task.result_id])[1] == split_extension(wanted)[1]:
         return  # M4A and ALAC share an extension
     name = free_name(connection, account_id, wanted)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Connection, Row, Select, select
 
+from soundmill.adapters.database.joining import followers, is_joined
 from soundmill.adapters.database.schema import files, tasks
 from soundmill.model.names import named_format
-from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
+from soundmill.model.tasks import FileFacts, SourceView, TaskStatus, TaskView
 
 _sources = files.alias("sources")
 _results = files.alias("results")
@@ -27,12 +30,25 @@ def select_views() -> Select[Any]:
     )
 
 
-_SKIPPED = frozenset({"id", "account_id", "created_at", "waveform"})
+_SKIPPED = frozenset({"id", "account_id", "created_at", "waveform", "joined_to", "given_name"})
 _NAMES = tuple(select_views().selected_columns.keys())
 
 
-def view(row: Row[Any]) -> TaskView:
-    """One row of :func:`select_views`."""
+def views(connection: Connection, rows: Sequence[Row[Any]]) -> list[TaskView]:
+    """Rows of :func:`select_views`. What follows joined sources takes a second query, which only they cost."""
+    seen = [_view(row) for row in rows]
+    firsts = {task.id: row.source_id for row, task in zip(rows, seen, strict=True) if is_joined(task.options)}
+    if not firsts:
+        return seen
+    following = followers(connection, set(firsts.values()))
+    return [_with_followers(task, following[firsts[task.id]]) if task.id in firsts else task for task in seen]
+
+
+def _with_followers(task: TaskView, following: Sequence[SourceView]) -> TaskView:
+    return replace(task, joined=(SourceView(task.source, task.source_sound), *following))
+
+
+def _view(row: Row[Any]) -> TaskView:
     of = dict(zip(_NAMES, row, strict=True))  # asking the row itself for each name costs ten times as much
     source = FileFacts(of["source_name"], of["source_key"], of["source_size"], of["source_sha256"])
     result = None

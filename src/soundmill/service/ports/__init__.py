@@ -12,12 +12,13 @@ from soundmill.service.ports.accounts import (
     TokenMint,
 )
 from soundmill.service.ports.board import Board, Doorbell, QueueGauge, QueueState, Upkeep, Wake
-from soundmill.service.ports.conversion import Converter
+from soundmill.service.ports.conversion import Converter, LocalSource
 from soundmill.service.ports.events import EventLog, Expiry, TaskEvent, TaskProgress, UsageLedger
 from soundmill.service.ports.storage import Incoming, Room, Storage, StorageMark, StorageRecord, StoredFile, Workbench
 from soundmill.service.ports.tasks import (
     FileIndex,
     FilesWaveforms,
+    NamedFile,
     Once,
     OnceMemory,
     Order,
@@ -38,6 +39,8 @@ __all__ = [
     "FileIndex",
     "FilesWaveforms",
     "Incoming",
+    "LocalSource",
+    "NamedFile",
     "Once",
     "OnceMemory",
     "Order",

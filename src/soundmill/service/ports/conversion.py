@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,18 +12,26 @@ from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport
 
 
+@dataclass(frozen=True, slots=True)
+class LocalSource:
+    """A file of this machine, and what people call it."""
+
+    path: Path
+    name: str
+
+
 class Converter(Protocol):
-    """Converts one file at a time, confined and verified."""
+    """Converts one file at a time, or several into one, confined and verified."""
 
     def convert(
         self,
-        source: Path,
+        sources: Sequence[LocalSource],
         directory: Path,
         target: TargetFormat,
         options: ConversionOptions,
         on_tick: Callable[[float], bool],
     ) -> tuple[Path, ConversionReport]:
-        """The verified result, a file inside ``directory``, and what was found.
+        """The verified result, a file inside ``directory``, and what was found. Several sources are joined, in their order.
 
         ``on_tick`` gets the progress (0 to 1) several times a second, also while there is none; when it gives False, the
         conversion is killed and ``ConversionStopped`` raised. Raises ``ConversionError`` when there is no result.

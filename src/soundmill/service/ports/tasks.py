@@ -15,8 +15,16 @@ from soundmill.service.ports.storage import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A source that was stored, under the name that it is to have."""
+
+    name: str
+    stored: StoredFile
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """One result that is wanted of a source."""
+    """One result that is wanted of a source, or of several that are joined."""
 
     target: TargetFormat
     options: ConversionOptions
@@ -46,12 +54,11 @@ class TaskStore(Protocol):
     def submit(
         self,
         account_id: int,
-        upload: StoredFile,
-        name: str,
+        sources: Sequence[NamedFile],
         orders: tuple[Order, ...],
         once: Once | None = None,
     ) -> list[TaskView]:
-        """Accept: the source's row and one due task an order, with unique names. All or nothing.
+        """Accept: the sources' rows and one due task an order, with unique names. All or nothing. Several sources are joined, in their order.
 
         When ``once`` was carried out before, those of its tasks that are still there are given again and nothing is added. Raises
         ``QueueFull`` when the queue is at its cap, ``KeyReused`` when the key came with another request before, ``NotFound`` when all
@@ -73,7 +80,8 @@ class TaskStore(Protocol):
         """Due again with a fresh attempt; a running one is fenced off.
 
         With an ``order`` (PUT) from any state; without (retry) only from failed or cancelled, else ``WrongState``. Also gives
-        the storage keys that no row names any more. ``once`` as for :meth:`submit`.
+        the storage keys that no row names any more. ``once`` as for :meth:`submit`. Joined sources stay joined: raises ``InvalidOptions``
+        when the order doesn't fit them, ``WrongState`` when it would join a single one.
         """
         ...
 

@@ -47,7 +47,7 @@ byId("log-out").addEventListener("click", async () => {
   showWelcome();
 });
 showFormats(byId("formats"), formats, (chosen) => showOptions(byId("options"), chosen));
-wireUploads(byId("convert"), (tasks) => list?.put(...tasks));
+wireUploads(byId("convert"), (tasks) => list?.put(...tasks), say);
 whenLoggedOut(showWelcome);
 
 const account = await session().catch(() => null);

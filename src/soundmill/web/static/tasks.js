@@ -140,7 +140,9 @@ function fill(row, task) {
   const part = (name) => row.querySelector(`.${name}`);
   const underWay = UNDER_WAY.has(task.status);
   row.dataset.status = task.status;
-  part("name").textContent = task.fileName;
+  const names = task.sources?.map((source) => source.fileName) ?? [task.fileName];
+  part("name").textContent = together(names);
+  part("name").title = names.join("\n");
   part("format").textContent = task.newFormat;
   const percent = Math.floor(task.progress * 100);
   part("state").textContent = task.status === "processing" ? `${SAID.processing} ${percent} %` : SAID[task.status];
@@ -188,6 +190,11 @@ function facts(result) {
   if (result.channels) parts.push({ 1: "mono", 2: "stereo" }[result.channels] ?? `${result.channels} channels`);
   if (result.bitRate) parts.push(`${Math.round(result.bitRate / 1000)} kbit/s`);
   return parts.join(" · ");
+}
+
+/** What files that belong together are called. */
+export function together([first, ...others]) {
+  return others.length ? `${first} and ${others.length} more` : first;
 }
 
 /** Bytes for people. */

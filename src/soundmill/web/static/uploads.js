@@ -2,22 +2,23 @@
 
 import { upload } from "./api.js";
 import { clear, complain } from "./forms.js";
-import { size } from "./tasks.js";
+import { Joining } from "./joining.js";
+import { size, together } from "./tasks.js";
 
-/** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted file. */
-export function wireUploads(form, onAccepted) {
+/** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted upload, `say` tells what can't be seen. */
+export function wireUploads(form, onAccepted, say) {
   const input = form.querySelector("#files");
   const drop = form.querySelector("#drop");
   const start = form.querySelector("#start");
-  let files = [];
+  const joining = new Joining(form, say);
   let queue = Promise.resolve();
 
   const ready = () => {
-    start.disabled = !files.length || !form.querySelector("[name=newFormat]:checked");
+    start.disabled = !joining.files.length || !form.querySelector("[name=newFormat]:checked");
   };
   const choose = (chosen) => {
-    files = [...chosen];
-    form.querySelector("#chosen").textContent = files.length ? told(files) : "Any audio, or the sound of a video";
+    joining.show(chosen);
+    form.querySelector("#chosen").textContent = chosen.length ? told([...chosen]) : "Any audio, or the sound of a video";
     ready();
   };
 
@@ -29,9 +30,10 @@ export function wireUploads(form, onAccepted) {
     event.preventDefault();
     clear(form);
     const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && value !== "");
-    for (const file of files) {
-      const row = addRow(file);
-      queue = queue.then(() => send(form, row, file, fields, onAccepted));
+    const uploads = joining.isWanted ? [joining.files] : joining.files.map((file) => [file]);
+    for (const files of uploads) {
+      const row = addRow(together(files.map((file) => file.name)));
+      queue = queue.then(() => send(form, row, files, fields, onAccepted));
     }
     input.value = "";
     choose([]);
@@ -48,10 +50,10 @@ function wireDrop(drop, choose) {
   });
 }
 
-function addRow(file) {
+function addRow(name) {
   const row = document.getElementById("upload-row").content.firstElementChild.cloneNode(true);
-  row.querySelector(".name").textContent = file.name;
-  row.querySelector("progress").setAttribute("aria-label", `Uploading ${file.name}`);
+  row.querySelector(".name").textContent = name;
+  row.querySelector("progress").setAttribute("aria-label", `Uploading ${name}`);
   row.stopping = new AbortController();
   row.querySelector(".stop").onclick = () => {
     row.stopping.abort();
@@ -61,12 +63,12 @@ function addRow(file) {
   return row;
 }
 
-async function send(form, row, file, fields, onAccepted) {
+async function send(form, row, files, fields, onAccepted) {
   const { signal } = row.stopping;
   if (signal.aborted) return;
   const body = new FormData();
   fields.forEach(([name, value]) => body.append(name, value));
-  body.append("fileName", file, file.name);
+  for (const file of files) body.append("fileName", file, file.name);
   const state = row.querySelector(".state");
   const progress = (fraction) => {
     row.querySelector("progress").value = fraction;
