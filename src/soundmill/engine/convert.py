@@ -17,6 +17,7 @@ from av.audio.frame import AudioFrame
 
 from soundmill import __version__
 from soundmill.engine.bundle import PartsEncoder, bundle, without_tail
+from soundmill.engine.chain import link_losses
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
 from soundmill.engine.divide import Part, check_all_written, parts, places
@@ -63,7 +64,7 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
     with _open(job) as source:
         about = read_about(job.source, source.container, source.stream)
         copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
-        if source.damage is not None or job.options.is_split:
+        if source.damage is not None or source.is_chained or job.options.is_split:
             copying = None
         report = None
         if copying is not None:
@@ -165,6 +166,7 @@ def _encoded(
         listeners = Listeners(crew, prints) if crew is not None and is_long else None
         verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
         facts, lost = verified.facts, missing(wanted, verified.about)
+    lost = (*link_losses(decoding.links, plan, job.options), *lost)
     return _report(job, plan, source_facts, facts, lost, drawings)
 
 
