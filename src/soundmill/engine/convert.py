@@ -19,6 +19,7 @@ from av.audio.frame import AudioFrame
 
 from soundmill import __version__
 from soundmill.engine.bundle import PartsEncoder, bundle, without_tail
+from soundmill.engine.chain import link_losses
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
 from soundmill.engine.divide import Part, check_all_written, parts, places
@@ -38,14 +39,14 @@ from soundmill.engine.join import (
 )
 from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.pauses import pieces_between_pauses
-from soundmill.engine.peaks import Drawings
+from soundmill.engine.peaks import Drawings, PeakMeter
 from soundmill.engine.plan import Plan, Sound, copy_plan, make_plan
 from soundmill.engine.remux import NotCopyable, copy_sound
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.retag import edited_about
 from soundmill.engine.salvage import told
 from soundmill.engine.seams import Unstitchable
-from soundmill.engine.side_by_side import SideBySide, can_decode
+from soundmill.engine.side_by_side import SideBySide, can_decode, is_by_sample
 from soundmill.engine.silent_ends import without_silent_ends
 from soundmill.engine.source import Source, open_source
 from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
@@ -74,7 +75,7 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
     with _open(job) as source:
         about = read_about(job.source, source.container, source.stream)
         copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
-        if source.damage is not None or job.options.is_split:
+        if source.damage is not None or source.is_chained or job.options.is_split:
             copying = None
         report = None
         if copying is not None:
@@ -142,7 +143,7 @@ def _encoded(
     job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None = None
 ) -> ConversionReport:
     drawings = Drawings(is_wanted=job.draws, is_edited=job.options.edits_sound)
-    decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source, salvages=job.options.salvages)
+    decoding = Decoding(source, job.limits.decoded, _meter(job), salvages=job.options.salvages)
     frames = decoding.frames(_progress(source.expected_seconds, on_progress))
     first = next(frames)
     plan = make_plan(_sound(source, first), job.target, job.options)
@@ -150,7 +151,10 @@ def _encoded(
     is_long = expected_seconds >= SHORTEST_SPLIT_SECONDS
     if crew is not None and is_long and _is_as_it_stands(job, source, plan) and can_decode(source, plan):
         return _decoded_side_by_side(job, about, plan, on_progress, crew)
+    is_drawn_late = _is_drawn_alike(source, plan) and is_by_sample(source, plan) and not job.options.edits_sound
     sound: Iterator[AudioFrame] = chain([first], frames)
+    if not is_drawn_late:
+        sound = drawings.seen_by_source(sound)
     edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
     wanted = edited_about(about, job.options, edits)
     divided = _parts(job, plan, about, wanted, edits, first.sample_rate) if job.options.is_split else ()
@@ -164,7 +168,8 @@ def _encoded(
             encoder = open_encoder(job.result_path, plan, wanted)
         if editor is not None:
             sound = drawings.seen(editor.edited(sound))
-        encoded_samples = _encode(encoder, without_tail(plan) if divided else plan, sound)
+        late_meter = drawings.source if is_drawn_late else None
+        encoded_samples = _encode(encoder, without_tail(plan) if divided else plan, sound, late_meter)
     if edits is not None and editor is not None:
         check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
@@ -176,6 +181,7 @@ def _encoded(
         listeners = Listeners(crew, prints) if crew is not None and is_long else None
         verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
         facts, lost = verified.facts, missing(wanted, verified.about)
+    lost = (*link_losses(decoding.links, plan, job.options), *lost)
     return _report(job, plan, source_facts, facts, lost, drawings)
 
 
@@ -184,8 +190,12 @@ def _is_as_it_stands(job: Job, source: Source, plan: Plan) -> bool:
     options = job.options
     is_left_alone = not (options.edits_sound or options.wants_loudness or options.is_split)
     is_whole = source.damage is None
-    is_drawn_alike = not job.draws or plan.channels == source.stream.codec_context.channels
-    return is_left_alone and is_whole and is_drawn_alike
+    return is_left_alone and is_whole and (not job.draws or _is_drawn_alike(source, plan))
+
+
+def _is_drawn_alike(source: Source, plan: Plan) -> bool:
+    """True where what goes into the encoder looks as the source does: a mix of channels is lower."""
+    return plan.channels == source.stream.codec_context.channels
 
 
 def _decoded_side_by_side(
@@ -304,15 +314,18 @@ def _report(
     )
 
 
-def _encode(encoder: Encoder, plan: Plan, frames: Iterator[AudioFrame]) -> int:
-    """Gives how many samples a channel went into the encoder."""
+def _encode(encoder: Encoder, plan: Plan, frames: Iterator[AudioFrame], peaks: PeakMeter | None = None) -> int:
+    """Gives how many samples a channel went into the encoder.
+
+    ``peaks`` sees these, where it is given: half the cost of seeing the decoder's, which are floats in small frames.
+    """
     try:
         reshaper = Reshaper(plan, encoder.frame_samples)
-        for frame in frames:
-            for ready in reshaper.feed(frame):
-                encoder.encode(ready)
-        for ready in reshaper.flush():
-            encoder.encode(ready)
+        ready = chain(chain.from_iterable(map(reshaper.feed, frames)), reshaper.flush())
+        for frame in ready:
+            if peaks is not None:
+                peaks.add(frame)
+            encoder.encode(frame)
         encoder.finish()
     except BaseException:
         # Closed now, and not when it is forgotten: another try may be writing to the same path by then.

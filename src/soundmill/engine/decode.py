@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import av
@@ -10,6 +10,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
+from soundmill.engine.chain import LinkBegin, SoundLink, sound_links
 from soundmill.engine.judge import Heard, Judge, is_counted_block
 from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.peaks import PeakMeter
@@ -41,6 +42,8 @@ class Decoding:
         self._heard = Heard()
         self._judge: Judge = (Salvaging if salvages else Refusing)(source, self._heard)
         self.loudness: Loudness | None = None
+        self.links: list[LinkBegin] = []
+        """Those that were reached."""
 
     @property
     def seconds(self) -> float:
@@ -95,23 +98,36 @@ class Decoding:
         self, on_position: Callable[[float], None], on_packet: Callable[[Packet[AudioStream], int], None]
     ) -> Iterator[AudioFrame]:
         try:
-            for packet in self._source.container.demux(self._source.stream):
-                self._judge.packet(packet)
-                try:
-                    decoded = packet.decode()
-                except av.InvalidDataError:
-                    self._judge.broken(packet)
-                    continue
-                if packet.is_corrupt and not is_counted_block(self._source.kind):
-                    self._judge.broken(packet)
-                on_position(self._heard.seconds)
-                if packet.size:  # the last one only tells the decoder that no more will come
-                    on_packet(packet, sum(each.samples for each in decoded))
-                yield from decoded
+            for link in sound_links(self._source):
+                begins_at = self._heard.seconds
+                self.links.append(link.begin(begins_at))
+                for packet in link.packets():
+                    decoded = self._frames_of(packet, link)
+                    if decoded is None:
+                        continue
+                    on_position(self._heard.seconds)
+                    if packet.size:  # the last one only tells the decoder that no more will come
+                        on_packet(packet, sum(each.samples for each in decoded))
+                    for frame in decoded:
+                        if begins_at and frame.pts is not None:
+                            frame.pts += round(begins_at / frame.time_base)
+                        yield frame
         except MemoryError:
             raise
         except av.FFmpegError as error:
             self._judge.stopped(error)
+
+    def _frames_of(self, packet: Packet[AudioStream], link: SoundLink) -> Sequence[AudioFrame] | None:
+        """Nothing for a packet that the decoder didn't take."""
+        self._judge.packet(packet)
+        try:
+            decoded = link.decode(packet)
+        except av.InvalidDataError:
+            self._judge.broken(packet)
+            return None
+        if packet.is_corrupt and not is_counted_block(self._source.kind):
+            self._judge.broken(packet)
+        return decoded
 
     def _counted(self, frame: AudioFrame) -> AudioFrame:
         heard = self._heard

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from soundmill.engine.damage import Damage
+from soundmill.engine.vorbis_ends import Mark, Marks
 
 _HEADER_BYTES = 27
 _CAPTURE = b"OggS"
 _CHECKSUM = slice(22, 26)
-_BEGIN = 2
+_BEGIN, _END = 2, 4
+_VORBIS = b"\x01vorbis"
+_VORBIS_HEADERS = 3
 _NO_GRANULE = 0xFFFF_FFFF_FFFF_FFFF
 _MOST_STREAMS = 10_000
 # A byte's bits the other way round: Ogg's CRC takes the highest bit first, zlib's the lowest; else they are the same.
@@ -25,13 +29,26 @@ class _Logical:
     rate: int
     next_page: int
     granule: int = 0
+    packets: int = 1 - _VORBIS_HEADERS  # the first has the page of the begin
+    marks: Marks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One of the files that stand one behind the other (RFC 3533, section 4).
+
+    It begins with the byte ``begin``; ``marks`` are those of its streams, in their order, where these are Vorbis.
+    """
+
+    begin: int
+    marks: list[Marks | None]
 
 
 @dataclass(slots=True)
 class _Walk:
     streams: dict[int, _Logical] = field(default_factory=dict)
     ended_seconds: float = 0.0
-    is_chained: bool = False
+    links: list[Link] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -42,10 +59,11 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What is wrong with a file, if anything is, and whether it is several, one behind the other (RFC 3533, section 4)."""
+    """What is wrong with a file, if anything is; the links that it is made of, and how many seconds they tell of, until then."""
 
     damage: Damage | None
-    is_chained: bool
+    links: Sequence[Link] = ()
+    seconds: float = 0.0
 
 
 def examine(file: BinaryIO) -> Examined:
@@ -54,7 +72,8 @@ def examine(file: BinaryIO) -> Examined:
     An end without an end-of-stream page is no damage: recordings of live streams are like that.
     """
     walk = _Walk()
-    return Examined(_find_damage(file, walk), walk.is_chained)
+    damage = _find_damage(file, walk)
+    return Examined(damage, walk.links, walk.seconds)
 
 
 def _find_damage(file: BinaryIO, walk: _Walk) -> Damage | None:
@@ -69,7 +88,7 @@ def _find_damage(file: BinaryIO, walk: _Walk) -> Damage | None:
             return Damage(walk.seconds, at, True, "the page there is cut off")
         if _checksum(head, table, body) != int.from_bytes(head[_CHECKSUM], "little"):
             return Damage(walk.seconds, at, False, "the page there was changed")
-        if not _follows(walk, head, body):
+        if not _follows(walk, at, head, table, body):
             return Damage(walk.seconds, at, False, "before the page there another is missing")
     return None
 
@@ -88,11 +107,11 @@ def _checksum(head: bytes, table: bytes, body: bytes) -> int:
     return int(f"{zlib.crc32(mirrored, 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)
 
 
-def _follows(walk: _Walk, head: bytes, body: bytes) -> bool:
-    """Take note of a page; False when one of the same stream is missing before it."""
+def _follows(walk: _Walk, at: int, head: bytes, table: bytes, body: bytes) -> bool:
+    """Take note of a page at the byte ``at``; False when one of the same stream is missing before it."""
     granule, serial, number = (int.from_bytes(head[a:b], "little") for a, b in ((6, 14), (14, 18), (18, 22)))
     if head[5] & _BEGIN:
-        _begin(walk, serial, number, _rate(body))
+        _begin(walk, at, serial, _Logical(_rate(body), number + 1, marks=Marks() if body.startswith(_VORBIS) else None))
         return True
     stream = walk.streams.get(serial)
     if stream is None or number != stream.next_page:
@@ -100,22 +119,33 @@ def _follows(walk: _Walk, head: bytes, body: bytes) -> bool:
     stream.next_page = number + 1
     if granule != _NO_GRANULE:
         stream.granule = granule
+    if stream.marks is not None:
+        _mark(stream, stream.marks, len(table) - table.count(255), granule, is_end=bool(head[5] & _END))
     return True
 
 
-def _begin(walk: _Walk, serial: int, number: int, rate: int) -> None:
+def _begin(walk: _Walk, at: int, serial: int, stream: _Logical) -> None:
     if serial in walk.streams or any(each.granule for each in walk.streams.values()):
         # A chained file: the next piece begins where the last one ended.
         walk.ended_seconds = walk.seconds
-        walk.is_chained = True
         walk.streams.clear()
+    if not walk.streams:
+        walk.links.append(Link(at, []))
     if len(walk.streams) < _MOST_STREAMS:
-        walk.streams[serial] = _Logical(rate, number + 1)
+        walk.streams[serial] = stream
+        walk.links[-1].marks.append(stream.marks)
+
+
+def _mark(stream: _Logical, marks: Marks, ended_packets: int, granule: int, *, is_end: bool) -> None:
+    """``granule`` is that of the last packet which ends on the page (RFC 3533, section 6); signed, for Vorbis may begin before its 0."""
+    stream.packets += ended_packets
+    if ended_packets and stream.packets > 0 and granule != _NO_GRANULE:
+        marks.add(Mark(stream.packets, granule - (granule >> 63 << 64), is_end))
 
 
 def _rate(first_packet: bytes) -> int:
     """What granules count in, per second; 0 where the stream isn't sound that we know."""
-    if first_packet.startswith(b"\x01vorbis"):
+    if first_packet.startswith(_VORBIS):
         return int.from_bytes(first_packet[12:16], "little")
     if first_packet.startswith(b"OpusHead"):
         return 48_000

@@ -49,7 +49,6 @@ def copy_sound(
     def add(packet: _SoundPacket, samples: int) -> None:
         nonlocal last_pts
         retime(packet, samples)
-        # A chained file begins anew midway, maybe with other parameters.
         if packet.pts is None or (last_pts is not None and packet.pts < last_pts):
             raise NotCopyable(f"a packet at {packet.pts} follows on one at {last_pts}")
         last_pts = packet.pts

@@ -29,9 +29,16 @@ _FRAME_SAMPLES = 8192
 
 def can_decode(source: Source, plan: Plan) -> bool:
     """True where pieces of PCM, each brought into the form of ``plan`` by itself, are those of the whole."""
-    context = source.stream.codec_context
-    is_by_sample = plan.encoder.startswith("pcm_") and not plan.dither and plan.sample_rate == context.sample_rate
-    return context.name in _EXACT and is_by_sample and not source.is_chained
+    return source.stream.codec_context.name in _EXACT and is_by_sample(source, plan) and not source.is_chained
+
+
+def is_by_sample(source: Source, plan: Plan) -> bool:
+    """True where each sample of the result is made of those of the same moment."""
+    return (
+        plan.encoder.startswith("pcm_")
+        and not plan.dither
+        and plan.sample_rate == source.stream.codec_context.sample_rate
+    )
 
 
 class SideBySide:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +52,14 @@ _CHECKED = {"err_detect": "crccheck+explode"}
 _DECODERS = frozenset(_DECODER_NAMES.split())
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a file: from the byte ``begin`` to that before ``end``; 0 for the file's end."""
+
+    begin: int
+    end: int
+
+
 @dataclass(slots=True)
 class Source:
     """An open file. Close it, or use it as a context."""
@@ -59,10 +69,19 @@ class Source:
     container: InputContainer
     stream: AudioStream
     declared_samples: int | None
-    is_chained: bool
-    """Several files of Ogg in one: each begins with headers of its own."""
     damage: Damage | None = None
     """What the structure of the file tells, where it was opened although it is damaged."""
+    audio_stream: int | None = None
+    """Which of several sounds was asked for."""
+    links: Sequence[ogg.Link] = ()
+    """The files of Ogg that it is made of: ``container`` and ``stream`` are the first one's."""
+    linked_seconds: float = 0.0
+    """How long all of these are by their own account."""
+
+    @property
+    def is_chained(self) -> bool:
+        """True for several files of Ogg in one: each begins with headers of its own."""
+        return len(self.links) > 1
 
     def close(self) -> None:
         """Give the file back."""
@@ -79,6 +98,8 @@ class Source:
     @property
     def expected_seconds(self) -> float | None:
         """How long the sound seems to be: good enough for a progress bar, not for a verdict."""
+        if self.is_chained:
+            return self.linked_seconds
         if self.declared_samples:
             return self.declared_samples / self.stream.codec_context.sample_rate
         if self.stream.duration and self.stream.duration > 0:
@@ -102,26 +123,13 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
         if damage is not None and not although_damaged:
             raise damage.error()
         junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
-    options = {
-        "protocol_whitelist": "file",
-        "format_whitelist": kind,
-        "codec_whitelist": ",".join(_DECODERS),
-        **({"skip_initial_bytes": str(junk_bytes)} if junk_bytes else {}),
-        **(_SMALL_PROBE if kind in _SAID_BY_HEADER else {}),
-    }
-    try:
-        with dying_after(_OPENING):
-            container = av.open(f"file:{path}", "r", format=kind.partition(",")[0], options=options)
-    except MemoryError:
-        raise
-    except av.FFmpegError as error:
-        raise ConversionError(
-            FailureCode.DAMAGED_INPUT, "The file is damaged: its beginning can't be read.", detail_for_log=str(error)
-        ) from error
+    links = examined.links
+    section = Section(links[0].begin, links[1].begin) if len(links) > 1 else None
+    container = _opened(path, kind, section, junk_bytes)
     try:
         sound = _sound_of(container, audio_stream)
         declared = declared_sample_count(path, kind, container, sound)
-        return Source(path, kind, container, sound, declared, examined.is_chained, damage)
+        return Source(path, kind, container, sound, declared, damage, audio_stream, links, examined.seconds)
     except BaseException as error:
         container.close()
         if damage is not None and isinstance(error, ConversionError):
@@ -129,10 +137,40 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
         raise
 
 
+@contextmanager
+def opened_section(source: Source, section: Section) -> Iterator[tuple[InputContainer, AudioStream | None]]:
+    """A part of the file that is a file of the same kind by itself, and its sound if it has one. Raises as :func:`open_source`."""
+    with _opened(source.path, source.kind, section) as container:
+        yield container, _sound_of(container, source.audio_stream) if container.streams.audio else None
+
+
+def _opened(path: Path, kind: str, section: Section | None, junk_bytes: int = 0) -> InputContainer:
+    url = f"file:{path}"
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": kind,
+        "codec_whitelist": ",".join(_DECODERS),
+        **({"skip_initial_bytes": str(junk_bytes)} if junk_bytes else {}),
+        **(_SMALL_PROBE if kind in _SAID_BY_HEADER else {}),
+    }
+    if section is not None:
+        url = f"subfile,,start,{section.begin},end,{section.end},,:{url}"
+        options["protocol_whitelist"] = "file,subfile"
+    try:
+        with dying_after(_OPENING):
+            return av.open(url, "r", format=kind.partition(",")[0], options=options)
+    except MemoryError:
+        raise
+    except av.FFmpegError as error:
+        raise ConversionError(
+            FailureCode.DAMAGED_INPUT, "The file is damaged: its beginning can't be read.", detail_for_log=str(error)
+        ) from error
+
+
 def _examined(file: BinaryIO, kind: str) -> ogg.Examined:
     """What FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
     file.seek(sound_start(file))
-    examined = ogg.examine(file) if kind == "ogg" else ogg.Examined(None, is_chained=False)
+    examined = ogg.examine(file) if kind == "ogg" else ogg.Examined(None)
     damage = matroska.find_damage(file) if kind == "matroska,webm" else examined.damage
     if damage is None:
         file.seek(sound_start(file))

@@ -26,11 +26,6 @@ _BY_FORMAT = {
     "mp3": Tolerance(
         0, 0, "LAME's header counts samples, but a frame is the least: 1,152 without its delay of 1,105", 47
     ),
-    "ogg": Tolerance(
-        2048,
-        2048,
-        "FFmpeg misreads begin and end of a stream that fits one page; the granules are checked to the sample",
-    ),
     "aac": Tolerance(
         0, 1024 + 1024 + 1023, "ADTS can't say the encoder's delay of 1,024 samples nor the padding of the end"
     ),

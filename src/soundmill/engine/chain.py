@@ -1,0 +1,81 @@
+"""A source link by link: of several Ogg files one behind the other, each is decoded as the file that it is (RFC 3533, section 4).
+
+Decoding across a seam, FFmpeg joins the end of one sound to the begin of the other, and refuses those whose forms differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+
+from soundmill.engine.plan import Plan
+from soundmill.engine.source import Section, Source, check_sound, opened_section
+from soundmill.engine.text import exact_clock
+from soundmill.engine.vorbis_ends import Trimmed
+from soundmill.model.options import ConversionOptions
+
+type _SoundPacket = Packet[AudioStream]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBegin:
+    """Where in the whole a link begins, and its form in hertz and channels."""
+
+    seconds: float
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoundLink:
+    """A sound with the packets of one link, and what decodes them one after the other; that raises ``av.FFmpegError``."""
+
+    container: InputContainer
+    stream: AudioStream
+    decode: Callable[[_SoundPacket], Sequence[AudioFrame]]
+
+    def packets(self) -> Iterator[_SoundPacket]:
+        """To the end, which is a packet without data. Raises ``av.FFmpegError``."""
+        return self.container.demux(self.stream)
+
+    def begin(self, seconds: float) -> LinkBegin:
+        """What it is, with the place where it begins."""
+        context = self.stream.codec_context
+        return LinkBegin(seconds, context.sample_rate, context.channels)
+
+
+def sound_links(source: Source) -> Iterator[SoundLink]:
+    """Each is closed when the next one is asked for. What isn't chained is one.
+
+    Raises ``ConversionError`` as :func:`~soundmill.engine.source.open_source` does.
+    """
+    yield _link(source, 0, source.container, source.stream)
+    places = [*(each.begin for each in source.links[1:]), 0]
+    for number, (begin, end) in enumerate(pairwise(places), 1):
+        with opened_section(source, Section(begin, end)) as (container, stream):
+            if stream is not None:
+                check_sound(stream.codec_context.sample_rate, stream.codec_context.channels)
+                yield _link(source, number, container, stream)
+
+
+def link_losses(links: Sequence[LinkBegin], plan: Plan, options: ConversionOptions) -> Iterator[str]:
+    """What later links have more of than the whole gets, named for people: a file has one form, and it is planned for the first one."""
+    for link in links[1:]:
+        begin = exact_clock(link.seconds)
+        if options.sample_rate is None and link.sample_rate > plan.sample_rate:
+            yield f"sample rate {link.sample_rate} Hz from {begin} on (all of it gets {plan.sample_rate} Hz)"
+        if options.channels is None and link.channels > plan.channels:
+            yield f"{link.channels} channels from {begin} on (all of it gets {plan.channels})"
+
+
+def _link(source: Source, number: int, container: InputContainer, stream: AudioStream) -> SoundLink:
+    marks = source.links[number].marks[stream.index :] if source.links else ()
+    if not marks or marks[0] is None:
+        return SoundLink(container, stream, Packet.decode)
+    return SoundLink(container, stream, Trimmed(stream, marks[0]).decode)

@@ -1,0 +1,115 @@
+"""Ogg files are heard to the sample: chains of several, streams that were cut, and such as fit one page.
+
+The judges are libvorbis and libopus inside libsndfile, which read a link by itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.engine.conftest import Convert
+from tests.sounds import decoded, encoded, ffmpeg, music
+
+
+@pytest.mark.parametrize("to", ["wav", "opus", pytest.param("ogg", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus", "flac"])
+def test_chained_ogg_files_convert_to_the_sample(tmp_path: Path, convert: Convert, codec: str, to: str) -> None:
+    links = [
+        encoded(tmp_path, f"{number}.ogg", "-c:a", codec, samples=music(seconds, 48_000, seed=number), rate=48_000)
+        for number, seconds in enumerate((2.0, 0.01, 1.3))
+    ]
+    made = convert(chained(tmp_path / "a.ogg", links), to)
+    assert made.report.source.sample_count == round(3.31 * 48_000)
+    assert soundfile.info(made.path).frames == round(3.31 * 48_000)
+    if to == "wav":
+        wanted = np.concatenate(
+            [decoded(each, 2, 48_000) if codec == "flac" else soundfile.read(each)[0] for each in links]
+        )
+        # Two versions of Opus' decoder differ by some of the last bits.
+        assert np.max(np.abs(soundfile.read(made.path)[0] - wanted)) < (16 if codec == "libopus" else 1.5) / 2**15
+
+
+def chained(path: Path, links: list[Path]) -> Path:
+    path.write_bytes(b"".join(each.read_bytes() for each in links))
+    return path
+
+
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus"])
+def test_all_of_a_chain_gets_the_form_of_its_beginning(tmp_path: Path, convert: Convert, codec: str) -> None:
+    forms = [(44_100, 1), (48_000, 2), (22_050, 1)]
+    links = [
+        encoded(tmp_path, f"{number}.ogg", "-c:a", codec, "-ar", "48000" if codec == "libopus" else str(rate),
+                samples=music(1.0, rate, channels), rate=rate)
+        for number, (rate, channels) in enumerate(forms)
+    ]  # fmt: skip
+    made = convert(chained(tmp_path / "a.ogg", links), "wav")
+    rate = 48_000 if codec == "libopus" else 44_100
+    found = soundfile.info(made.path)
+    assert (found.samplerate, found.channels, found.frames) == (rate, 1, 3 * rate)
+    more_hertz = ("sample rate 48000 Hz from 0:01.000 on (all of it gets 44100 Hz)",) if rate < 48_000 else ()
+    assert made.report.not_carried == (*more_hertz, "2 channels from 0:01.000 on (all of it gets 1)")
+
+
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus"])
+def test_a_chain_of_different_codecs_and_of_silent_links_is_heard_whole(
+    tmp_path: Path, convert: Convert, codec: str
+) -> None:
+    others = {"libvorbis": "libopus", "libopus": "flac"}
+    sound = music(0.5, 48_000)
+    links = [
+        encoded(tmp_path, f"{each}.ogg", "-c:a", each, samples=sound, rate=48_000) for each in (codec, others[codec])
+    ]
+    film = tmp_path / "film.ogv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64:r=25:d=1", "-c:v", "libtheora", film)
+    made = convert(chained(tmp_path / "a.ogg", [links[0], film, links[1]]), "wav")
+    assert soundfile.info(made.path).frames == 48_000
+
+
+def test_vorbis_begins_and_ends_where_its_granules_say(tmp_path: Path, convert: Convert) -> None:
+    """A first page that tells of fewer samples than it holds begins inside them (Vorbis I, appendix A.2)."""
+    source = encoded(tmp_path, "a.ogg", "-c:a", "libvorbis", samples=music(2.5))
+    whole = soundfile.read(source)[0]
+    shifted = tmp_path / "b.ogg"
+    for shift, wanted in ((-500, whole[500:]), (5000, whole)):
+        shifted.write_bytes(with_granules(source.read_bytes(), shift))
+        found = soundfile.read(convert(shifted, "wav").path)[0]
+        assert len(found) == len(wanted)
+        assert np.max(np.abs(found - wanted)) < 1.5 / 2**15
+
+
+def with_granules(data: bytes, shift: int) -> bytes:
+    """An Ogg file whose pages of sound tell of ``shift`` samples more, with their checksums (RFC 3533, section 6)."""
+    made, at = bytearray(), 0
+    while at < len(data):
+        page = bytearray(data[at : at + 27 + data[at + 26] + sum(data[at + 27 : at + 27 + data[at + 26]])])
+        at += len(page)
+        granule = int.from_bytes(page[6:14], "little")
+        if granule:
+            page[6:14] = (granule + shift).to_bytes(8, "little")
+        page[22:26] = bytes(4)
+        page[22:26] = ogg_checksum(page).to_bytes(4, "little")
+        made += page
+    return bytes(made)
+
+
+def ogg_checksum(page: bytes | bytearray) -> int:
+    value = 0
+    for byte in page:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1 ^ 0x04C11DB7 * (value >> 31)) & 0xFFFFFFFF
+    return value
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.01, 0.1])
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus"])
+def test_a_sound_of_one_page_has_its_length(tmp_path: Path, convert: Convert, codec: str, seconds: float) -> None:
+    source = encoded(tmp_path, "a.ogg", "-c:a", codec, samples=music(seconds, 48_000), rate=48_000)
+    found = soundfile.read(convert(source, "wav").path)[0]
+    wanted = soundfile.read(source)[0]
+    assert len(found) == len(wanted) == round(seconds * 48_000)
+    assert np.max(np.abs(found - wanted)) < 1.5 / 2**15
