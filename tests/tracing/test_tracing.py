@@ -48,7 +48,8 @@ def below(span: Seen, spans: list[Seen]) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_in_a_fleet_a_request_its_message_and_its_conversion_are_one_trace(received: Collector, tmp_path: Path) -> None:
-    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": received.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    # So late that what arrives was sent when a process ended.
+    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": received.url, "OTEL_BSP_SCHEDULE_DELAY": "600000"}
     sound = sound_file(tmp_path, 1)
     with running_cluster(Loopback(is_proxied=False), settings=settings) as cluster:
         client = Client.signed_up(cluster.api_urls[0])
