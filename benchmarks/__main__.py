@@ -28,9 +28,9 @@ _PARTS = ("service", *_ALONE, "workers")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write, or measure and compare. Gives the exit status: 1 when something got slower by more than noise."""
     given = _parser().parse_args(arguments)
-    baseline = read_record(given.baseline) if given.compare else None
+    baseline = _read(given.baseline) if given.compare else None
     if baseline and given.figures:
-        return _compared(baseline, read_record(given.figures))
+        return _compared(baseline, _read(given.figures))
     load = os.getloadavg()
     parts = list(_measured(given.parts or _PARTS, Scope(given.rounds, given.long)))
     record = describe(parts, load)
@@ -40,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = " ".join(["python -m benchmarks", *(sys.argv[1:] if arguments is None else arguments)])
         write_report(directory, parts, record, command)
     return _compared(baseline, record) if baseline else 0
+
+
+def _read(figures: Path) -> Record:
+    try:
+        return read_record(figures)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"benchmarks: {figures} can't be read: {error}. `make bench` writes a baseline.") from error
 
 
 def _parser() -> argparse.ArgumentParser:

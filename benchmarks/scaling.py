@@ -26,7 +26,7 @@ from benchmarks.service import Round
 from soundmill.engine import cores
 
 WORKERS = tuple(range(1, 17))
-_FILES = 1500
+_FILES = 3000
 _CLIENTS_A_WORKER = 3
 _SATURATED = 0.9
 _SEED = 1
@@ -179,7 +179,7 @@ def _first_limit(shared: Sequence[Station], conversion: float, courses: Sequence
     enough = narrowest.files_a_second * conversion
     for workers, course in zip(WORKERS, courses, strict=True):
         if course.busy[narrowest.name] >= _SATURATED:
-            return f"The {narrowest.name} saturates first: {course.busy[narrowest.name]:.0%} busy with {workers} workers; more bring nothing."
+            return f"The {narrowest.name} saturates first: {course.busy[narrowest.name]:.0%} busy with {workers} workers; more bring little."
     return (
         f"Nothing saturates: with {WORKERS[-1]} workers the {narrowest.name}, which is the first to, is {courses[-1].busy[narrowest.name]:.0%} busy; it would feed "
         f"some {enough:.0f} workers."

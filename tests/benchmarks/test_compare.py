@@ -65,6 +65,11 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_record(tmp_path / "figures.json") == kept
 
 
+def test_without_a_baseline_the_command_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="make bench"):
+        main(["--compare", "--baseline", str(tmp_path / "none.json")])
+
+
 @pytest.mark.parametrize(("now", "status"), [((1.0, 1.0, 1.0), 0), ((0.5, 0.5, 0.5), 1)])
 def test_the_command_fails_exactly_when_something_got_slower(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], now: tuple[float, ...], status: int
