@@ -34,7 +34,7 @@ def listing(scope: Scope, sizes: tuple[int, ...] = SIZES) -> Part:
     """Tasks of which 99 in 100 are done, nearly all of one account; each round asks every database the same."""
     part = Part("Claims and lists by rows")
     rows = []
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(9, 5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (name, opened) in zip(panels, (("SQLite", _sqlite), ("PostgreSQL", _postgresql)), strict=True):
         with opened() as open_database:
@@ -46,10 +46,10 @@ def listing(scope: Scope, sizes: tuple[int, ...] = SIZES) -> Part:
             ratio = part.ratio(f"{name}, {call}", quotients, more_is_better=False)
             rows.append((name, call, *(f"{each:.2f}" for each in medians), ratio))
             axes.plot(sizes, medians, marker="o", label=call)
-        axes.set(title=name, xscale="log", xlabel="tasks", ylim=(0, None))
+        axes.set(title=name, xscale="log", xlabel="tasks")
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("median ms")
-    panels[0].legend(fontsize="small")
+    panels[0].set(ylabel="median ms", ylim=(0, None))  # once all is drawn: the panels share it
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
     part.say(
         f"Of the tasks {1 - _WAITING_SHARE:.0%} are processed and all but {_PAGE} are one account's. Milliseconds, medians of {_CALLS} calls in each of "
         f"{scope.rounds} rounds, in which the databases are asked in turns; a list's page has {_PAGE} tasks."
