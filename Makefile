@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup deps run test test-slow chaos bench-queue bench-engine bench-long bench-transfer fidelity seams loadtest lint format check-deploy clean
+.PHONY: help setup deps run test test-slow chaos bench bench-compare bench-queue bench-engine bench-long bench-transfer fidelity seams loadtest lint format check-deploy clean
 
 BIN := .venv/bin
 
@@ -24,6 +24,14 @@ test-slow: deps setup ## Check the large matrices of formats and files
 
 chaos: deps setup ## Break a whole fleet in every way and check that nothing is lost (ARGS="Redis")
 	$(BIN)/python -W ignore -m tests.chaos $(ARGS)
+
+bench: setup ## Measure everything side by side in 15 minutes and write docs/reports (ARGS="--long", ARGS="service rows")
+	@scripts/deps.sh ab nginx
+	$(BIN)/python -W ignore -m benchmarks $(ARGS)
+
+bench-compare: setup ## Measure everything and say what got slower than docs/reports by more than noise (ARGS="rows")
+	@scripts/deps.sh ab nginx
+	$(BIN)/python -W ignore -m benchmarks --compare $(ARGS)
 
 bench-queue: deps setup ## Measure what the queue costs, up to 100,000 waiting tasks
 	$(BIN)/python -W ignore -m benchmarks.queue

@@ -1,1 +1,1 @@
-"""Speed, measured: ratios of things run side by side, never asserted. Each module is a command: ``python -m benchmarks.queue``."""
+"""Speed, measured: ratios of things run side by side, never asserted. ``python -m benchmarks`` runs all; each module is a command for one part in detail."""

@@ -23,6 +23,7 @@ import av
 import numpy as np
 import soundfile
 
+from benchmarks.part import Part, Scope
 from soundmill.engine import Job, Mill, cores
 from soundmill.model.formats import FORMATS
 from tests.sounds import RATE, music
@@ -59,7 +60,8 @@ _COPY = ("-c:a", "copy")
 _COPIES = (Way("m4a", "aac", _COPY), Way("opus", "webm", _COPY), Way("flac", "mka", _COPY))
 
 
-def _ways(sources: Iterable[str], targets: Iterable[str]) -> tuple[Way, ...]:
+def ways(sources: Iterable[str], targets: Iterable[str]) -> tuple[Way, ...]:
+    """From each source to each other target."""
     pairs = product(sources, targets)
     return tuple(Way(source, target, _MADE_BY[target]) for source, target in pairs if source != target)
 
@@ -74,16 +76,19 @@ class Load:
     rounds: int
     ways: tuple[Way, ...]
 
+    def __str__(self) -> str:
+        return f"{self.files} × {self.seconds:g} s"
+
 
 def loads(minutes: float) -> tuple[Load, ...]:
     """What is measured. Several files keep all cores busy on both sides; the long one is alone."""
     return (
         Load(
-            "clips", 40 * cores(), 3, 3, _ways(["wav"], ["mp3", "flac", "m4a", "opus", "ogg"]) + _ways(["mp3"], ["wav"])
+            "clips", 40 * cores(), 3, 3, ways(["wav"], ["mp3", "flac", "m4a", "opus", "ogg"]) + ways(["mp3"], ["wav"])
         ),
-        Load("songs", cores(), 180, 3, _ways(_MADE_BY, _MADE_BY)),
+        Load("songs", cores(), 180, 3, ways(_MADE_BY, _MADE_BY)),
         Load("copies", 4 * cores(), 180, 5, _COPIES),
-        Load("hour", 1, minutes * 60, 2, _ways(["wav"], ["mp3", "ogg", "opus", "m4a", "flac"])),
+        Load("hour", 1, minutes * 60, 2, ways(["wav"], ["mp3", "ogg", "opus", "m4a", "flac"])),
     )
 
 
@@ -103,12 +108,11 @@ class Compared:
 
     def row(self) -> str:
         """For a table."""
-        files = f"{self.load.files} × {self.load.seconds:g} s"
         figures = " | ".join(
             f"{each:.2f}" for each in (statistics.median(self.ratios), min(self.ratios), max(self.ratios))
         )
         times = f"{statistics.median(self.ours):.2f} s | {statistics.median(self.theirs):.2f} s"
-        return f"| {files} | {self.way} | {figures} | {times} |"
+        return f"| {self.load} | {self.way} | {figures} | {times} |"
 
 
 def main() -> None:
@@ -121,20 +125,43 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="length of the long file (60)")
     given = parser.parse_args()
     began = time.monotonic()
-    compared: list[Compared] = []
+    compared = []
     sys.stdout.write("\n".join(_head()) + "\n")
-    with tempfile.TemporaryDirectory(prefix="soundmill-bench-") as directory, ExitStack() as stack:
-        mills: SimpleQueue[Mill] = SimpleQueue()
-        for _ in range(cores()):
-            mills.put(stack.enter_context(Mill()))
-        for load in loads(given.minutes):
-            if given.only is None or load.name in given.only:
-                compared += _measure(load, Path(directory), mills, given.rounds or load.rounds)
+    wanted = (load for load in loads(given.minutes) if given.only is None or load.name in given.only)
+    for each in measured(wanted, given.rounds):
+        compared.append(each)
+        sys.stdout.write(each.row() + "\n")
+        sys.stdout.flush()
     page = [*_head(), *(each.row() for each in compared), "", *_means(compared), ""]
     sys.stdout.write("\n".join(["", *_means(compared), f"{time.monotonic() - began:.0f} s", ""]))
     if given.only is None:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "engine.md").write_text("\n".join(page))
+
+
+def one_long_file(scope: Scope) -> Part:
+    """In pieces on all cores beside ffmpeg's one process: ten minutes, or an hour."""
+    part = Part("One long file beside ffmpeg")
+    load = loads(60 if scope.is_long else 10)[-1]
+    rows = []
+    for each in measured([load], scope.rounds):
+        ratio = part.ratio(f"{each.way}", each.ratios, more_is_better=True)
+        rows.append((str(each.way), ratio, statistics.median(each.ours), statistics.median(each.theirs)))
+    part.say(
+        f"The engine alone, with all cores and verification, on {load.seconds / 60:g} minutes of music, beside one `ffmpeg`; ffmpeg's wall time by ours."
+    )
+    part.table(("conversion", "ratio", "soundmill s", "ffmpeg s"), rows)
+    return part
+
+
+def measured(loads: Iterable[Load], rounds: int | None = None) -> Iterator[Compared]:
+    """Each way of each load, as often as ``rounds`` says or else the load."""
+    with tempfile.TemporaryDirectory(prefix="soundmill-bench-") as directory, ExitStack() as stack:
+        mills: SimpleQueue[Mill] = SimpleQueue()
+        for _ in range(cores()):
+            mills.put(stack.enter_context(Mill()))
+        for load in loads:
+            yield from _measure(load, Path(directory), mills, rounds or load.rounds)
 
 
 def _head() -> list[str]:
@@ -166,12 +193,9 @@ def _means(compared: list[Compared]) -> list[str]:
 
 
 def _measure(load: Load, directory: Path, mills: SimpleQueue[Mill], rounds: int) -> Iterator[Compared]:
-    wave = _write_music(directory / f"{load.name}.wav", load.seconds)
+    wave = write_music(directory / f"{load.name}.wav", load.seconds)
     for way in load.ways:
-        compared = _compare(load, way, _encoded(wave, way.source), mills, rounds)
-        sys.stdout.write(compared.row() + "\n")
-        sys.stdout.flush()
-        yield compared
+        yield _compare(load, way, encoded(wave, way.source), mills, rounds)
     for made in directory.iterdir():
         made.unlink()
 
@@ -185,7 +209,8 @@ def _compare(load: Load, way: Way, source: Path, mills: SimpleQueue[Mill], round
     return compared
 
 
-def _write_music(path: Path, seconds: float) -> Path:
+def write_music(path: Path, seconds: float) -> Path:
+    """As WAV, of any length: never whole in memory."""
     with soundfile.SoundFile(path, "w", RATE, 2, "PCM_16") as file:
         left, seed = seconds, 0
         while left > 0:
@@ -195,7 +220,8 @@ def _write_music(path: Path, seconds: float) -> Path:
     return path
 
 
-def _encoded(wave: Path, extension: str) -> Path:
+def encoded(wave: Path, extension: str) -> Path:
+    """The same beside it, made by ffmpeg at its first use."""
     path = wave.with_suffix(f".{extension}")
     if not path.exists():
         _ffmpeg(wave, *_MADE_BY[extension], path)

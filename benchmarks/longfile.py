@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import statistics
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ import matplotlib as mpl
 import psutil
 import soundfile
 
+from benchmarks.part import Part, Scope
 from soundmill.engine import Job, Mill, cores
 from soundmill.model.formats import FORMATS
 from tests.engine.mills import conversions
@@ -31,6 +33,7 @@ _HOURS = (0.05, 1.0, 6.0, 24.0)
 _FORMATS = ("mp3", "flac", "opus")
 _BLOCK_SECONDS = 600
 _MIB = 1 << 20
+_SPEECH_RATE = 16_000
 
 
 @dataclass
@@ -65,6 +68,35 @@ def main() -> None:
                 sys.stdout.flush()
                 _write(runs, given.rate, given.channels)  # hours of work: what is measured stays
             source.unlink()
+
+
+def memory_by_length(scope: Scope) -> Part:
+    """What an hour needs by what three minutes need (a day in the long form), in turns."""
+    part = Part("Memory by the file's length")
+    lengths = (_HOURS[0], _HOURS[-1] if scope.is_long else _HOURS[1])
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="soundmill-long-") as name:
+        sources = {}
+        for hours in lengths:
+            (directory := Path(name) / f"{hours:g}").mkdir()
+            sources[hours] = _source(directory, hours, _SPEECH_RATE, 1)
+        for target in _FORMATS:
+            peaks: dict[float, list[float]] = {hours: [] for hours in lengths}
+            for _ in range(scope.rounds):
+                for hours in lengths:
+                    peaks[hours].append(max(_measure(sources[hours], hours, target, Path(name)).proportional))
+            short, long = (peaks[hours] for hours in lengths)
+            quotients = (much / little for much, little in zip(long, short, strict=True))
+            ratio = part.ratio(
+                f"{target}, peak of {lengths[1]:g} h by {lengths[0]:g} h", quotients, more_is_better=False
+            )
+            rows.append((target, statistics.median(short), statistics.median(long), ratio))
+    part.say(
+        f"Most memory (PSS) of all processes of a conversion, in MiB, from {_SPEECH_RATE} Hz mono. What is long enough is encoded in pieces by a process a core, "
+        f"so {lengths[0]:g} h may need less; beyond that length changes nothing."
+    )
+    part.table(("to", f"{lengths[0]:g} h", f"{lengths[1]:g} h", "ratio"), rows)
+    return part
 
 
 def _source(directory: Path, hours: float, rate: int, channels: int) -> Path:

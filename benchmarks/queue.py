@@ -14,15 +14,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
-from sqlalchemy import insert, text
 
+from benchmarks.rows import fill
 from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseBoard, DatabaseTasks, sqlite_url, upgrade
-from soundmill.adapters.database.schema import files, tasks
 from soundmill.adapters.doorbell import CeleryDoorbell, FifoDoorbell, celery_application
 from soundmill.adapters.storage import DirectoryStorage
 from soundmill.app import App, load_settings
@@ -43,8 +42,6 @@ ROUNDS = 200
 PAGE = 100
 RESULTS = Path(__file__).with_name("results")
 _ACCOUNTS = 50
-_BATCH = 5_000
-_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 type Series = dict[str, list[float]]
 
@@ -88,10 +85,10 @@ def _by_size(database: Database) -> Series:
         for number in range(_ACCOUNTS)
     ]
     reader = DatabaseAccounts(database).add("reader", "reader@example.org", "hash").id
-    _fill(database, [reader], PAGE)
+    fill(database, reader, PAGE, TaskStatus.UPLOADED)
     waiting = 0
     for size in SIZES:
-        _fill(database, accounts, size - waiting)
+        fill(database, accounts[0], size - waiting, TaskStatus.UPLOADED, accounts=_ACCOUNTS)
         waiting = size
         found["submit"].append(
             _median(
@@ -115,50 +112,6 @@ def _median(call: Callable[[int], object]) -> float:
         call(number)
         taken.append(time.perf_counter() - began)
     return 1000 * statistics.median(taken)
-
-
-def _fill(database: Database, accounts: list[int], count: int) -> None:
-    """Waiting tasks of many accounts, in bulk."""
-    for start in range(0, count, _BATCH):
-        rows = range(start, min(count, start + _BATCH))
-        with database.writing() as connection:
-            ids = [
-                connection.execute(
-                    insert(files).returning(files.c.id, sort_by_parameter_order=True),
-                    [_file(accounts[row % len(accounts)], f"{kind}-{count}-{row}", kind) for row in rows],
-                ).scalars()
-                for kind in ("source", "result")
-            ]
-            made = [
-                _task(accounts[row % len(accounts)], row // len(accounts), *pair)
-                for row, *pair in zip(rows, *ids, strict=True)
-            ]
-            connection.execute(insert(tasks), made)
-    with database.writing() as connection:
-        connection.execute(text("ANALYZE"))
-
-
-def _file(account: int, name: str, kind: str) -> dict[str, object]:
-    key = stored_file().key if kind == "source" else None
-    return {"account_id": account, "name": name, "key": key, "size": 1, "sha256": "0" * 64, "created_at": _EPOCH}
-
-
-def _task(account: int, rank: int, source: int, result: int) -> dict[str, object]:
-    return {
-        "account_id": account,
-        "source_id": source,
-        "result_id": result,
-        "new_format": "mp3",
-        "options": {},
-        "status": TaskStatus.UPLOADED,
-        "progress": 0.0,
-        "attempt": 0,
-        "tries": 0,
-        "rank": rank,
-        "due_at": _EPOCH,
-        "not_carried": [],
-        "created_at": _EPOCH,
-    }
 
 
 def _latency() -> list[str]:

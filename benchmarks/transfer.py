@@ -21,6 +21,7 @@ from shutil import which
 import httpx
 import psutil
 
+from benchmarks.part import Part, Scope
 from loadtest.apache_benchmark import Measured, get, post, put
 from loadtest.client import Client, multipart, sound_file
 from loadtest.uploads import CONTENT_TYPE
@@ -84,19 +85,56 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200, help="of each turn (200)")
     given = parser.parse_args()
     load = os.getloadavg()[0]
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soundmill-transfer-", dir="/tmp")))
-        sound = sound_file(directory)
-        sides = [stack.enter_context(open_side(directory, sound)) for open_side in (_soundmill, _nginx)]
-        uploads, downloads = [], []
-        for _ in range(given.pairs):
-            uploads.append(_turn(sides, given.requests, lambda side: side.upload))
-            downloads.append(_turn(sides, given.requests, lambda side: side.download))
+    uploads, downloads = _turns(given.pairs, given.requests)
     page = "\n".join(
         [*_head(given.pairs, given.requests, load), _row("upload", uploads), _row("download", downloads), ""]
     )
     (RESULTS / "transfer.md").write_text(page)
     sys.stdout.write(page)
+
+
+def beside_nginx(scope: Scope) -> Part:
+    """Rates and processor time of uploads and downloads."""
+    part = Part("Uploads and downloads beside nginx")
+    requests = 400 if scope.is_long else 100
+    rows = []
+    for name, turns in zip(("uploads", "downloads"), _turns(scope.rounds, requests), strict=True):
+        rates = part.ratio(
+            f"{name} a second", (ours / theirs for ours, theirs in (turn.rates for turn in turns)), more_is_better=True
+        )
+        cpu = part.ratio(
+            f"processor time of {name}",
+            (ours / theirs for ours, theirs in (turn.cpu_milliseconds for turn in turns)),
+            more_is_better=False,
+        )
+        rows.append(
+            (
+                name,
+                *_medians([turn.rates for turn in turns]),
+                rates,
+                *_medians([turn.cpu_milliseconds for turn in turns]),
+                cpu,
+            )
+        )
+    part.say(
+        f"Files of 5 MB, {CONCURRENCY} at a time by `ab`, {requests} a turn. An upload to soundmill is authenticated, parsed, hashed, synced and a row in "
+        f"SQLite; nginx {_nginx_version()} writes the same bytes to a file and renames it."
+    )
+    part.table(("", "soundmill 1/s", "nginx 1/s", "ratio", "soundmill ms of CPU a file", "nginx", "ratio of CPU"), rows)
+    return part
+
+
+def _turns(pairs: int, requests: int) -> tuple[list[Turn], list[Turn]]:
+    """Of uploads and of downloads."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soundmill-transfer-", dir="/tmp")))
+        sound = sound_file(directory)
+        sides = [stack.enter_context(open_side(directory, sound)) for open_side in (_soundmill, _nginx)]
+        uploads, downloads = [], []
+        for _ in range(pairs):
+            uploads.append(_turn(sides, requests, lambda side: side.upload))
+            downloads.append(_turn(sides, requests, lambda side: side.download))
+    return uploads, downloads
 
 
 def _turn(sides: list[Side], requests: int, way: Callable[[Side], Run]) -> Turn:
@@ -137,7 +175,8 @@ def _soundmill(directory: Path, sound: Path) -> Iterator[Side]:
             return get(f"{url}/api/files/{sound.name}", client.token, requests=requests, concurrency=CONCURRENCY)
 
         post(f"{url}/api/tasks", body, CONTENT_TYPE, client.token, requests=1, concurrency=1)
-        yield Side(process, upload, download, lambda: _delete_all_but_the_first(client))
+        first = client.newest()
+        yield Side(process, upload, download, lambda: client.delete_after(first))
 
 
 @contextmanager
@@ -181,22 +220,13 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _delete_all_but_the_first(client: Client) -> None:
-    """The disk isn't ours alone."""
-    with httpx.Client(base_url=client.url, headers={"Authorization": f"Bearer {client.token}"}, timeout=60) as http:
-        for task in http.get("/api/tasks", params={"max": 1000}).raise_for_status().json()[1:]:
-            http.delete(f"/api/tasks/{task['id']}").raise_for_status()
-
-
 def _head(pairs: int, requests: int, load: float) -> list[str]:
-    told = subprocess.run([which("nginx") or "/usr/sbin/nginx", "-v"], check=True, capture_output=True, text=True)
-    nginx = told.stderr.strip().rpartition("/")[2]
     return [
         "# Uploads and downloads beside nginx",
         "",
         (
             f"Files of 5 MB, {CONCURRENCY} at a time by `ab`, {pairs} turns of {requests} requests on each side, {cores()} cores that client and server "
-            f"share, nginx {nginx}, Python {platform.python_version()}. An upload to soundmill is authenticated, parsed, hashed, "
+            f"share, nginx {_nginx_version()}, Python {platform.python_version()}. An upload to soundmill is authenticated, parsed, hashed, "
             f"synced and a row in SQLite; nginx writes the same bytes to a file and renames it. Medians; in brackets the range of the turns' ratios. "
             f"The machine's load before: {load:.1f}; where that isn't near 0, mind the CPU more than the rates."
         ),
@@ -206,6 +236,11 @@ def _head(pairs: int, requests: int, load: float) -> list[str]:
     ]
 
 
+def _nginx_version() -> str:
+    told = subprocess.run([which("nginx") or "/usr/sbin/nginx", "-v"], check=True, capture_output=True, text=True)
+    return told.stderr.strip().rpartition("/")[2]
+
+
 def _row(name: str, turns: list[Turn]) -> str:
     rates = _compared([each.rates for each in turns], ".0f")
     cpu = _compared([each.cpu_milliseconds for each in turns], ".1f")
@@ -213,10 +248,15 @@ def _row(name: str, turns: list[Turn]) -> str:
 
 
 def _compared(pairs: list[tuple[float, float]], shown: str) -> str:
-    ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ours, theirs = _medians(pairs)
     ratios = sorted(mine / other for mine, other in pairs)
     ratio = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
     return f"{ours:{shown}} | {theirs:{shown}} | {ratio}"
+
+
+def _medians(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    ours, theirs = zip(*pairs, strict=True)
+    return statistics.median(ours), statistics.median(theirs)
 
 
 if __name__ == "__main__":

@@ -9,22 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from loadtest.client import Client, sound_file
 from loadtest.conversions import conversions
-from loadtest.monitor import Monitor, Parts
+from loadtest.fleet import parts_of, running_fleet
+from loadtest.monitor import Monitor
 from loadtest.report import write_report
 from loadtest.sections import Section
 from loadtest.soak import soak
 from loadtest.spike import spike
 from loadtest.uploads import lists, uploads
-from soundmill.engine import cores
-from tests.chaos.cluster import Cluster, running_cluster
-from tests.chaos.hosts import Loopback
+from tests.chaos.cluster import Cluster
 
-# As one would run it on machines of their own; those of the chaos tests are for short tempers.
-_SETTINGS = {"SOUNDMILL_API_PROCESSES": str(cores()), "SOUNDMILL_API_THREADS": "64", "SOUNDMILL_LEASE": "30"}
 _REPORTS = Path(__file__).parents[1] / "docs" / "reports"
 _SCENARIOS = ("uploads", "conversions", "soak", "spike")
 
@@ -34,8 +29,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory() as name, _target(given.url) as (url, cluster):
         sections = list(_measured(given, Path(name), url, cluster))
-        if cluster:
-            cluster.stop()
     target = (
         f"at {given.url}"
         if given.url
@@ -83,20 +76,7 @@ def _measured(given: argparse.Namespace, directory: Path, url: str, cluster: Clu
 def _monitor(url: str, cluster: Cluster | None) -> Monitor:
     if cluster is None:
         return Monitor(url)
-
-    def parts() -> Parts:
-        found = {"api": cluster.parts["api-1"].tree(), "worker": cluster.parts["worker-1"].tree()}
-        return {**found, "janitor": cluster.parts["janitor"].tree(), **_servers(cluster)}
-
-    return Monitor(url, parts, cluster.data)
-
-
-def _servers(cluster: Cluster) -> dict[str, list[psutil.Process]]:
-    trees = {}
-    for name, process in (("postgresql", cluster.postgres.process), ("redis", cluster.redis.process)):
-        root = psutil.Process(process.pid) if process else None
-        trees[name] = [root, *root.children(recursive=True)] if root else []
-    return trees
+    return Monitor(url, lambda: parts_of(cluster), cluster.data)
 
 
 @contextmanager
@@ -118,10 +98,7 @@ def _target(url: str | None) -> Iterator[tuple[str, Cluster | None]]:
     if url:
         yield url, None
         return
-    with running_cluster(Loopback(is_proxied=False), settings=_SETTINGS) as cluster:
-        # One of each is enough for the cores that are here.
-        cluster.parts["worker-2"].stop()
-        cluster.parts["api-2"].stop()
+    with running_fleet() as cluster:
         yield cluster.api_urls[0], cluster
 
 

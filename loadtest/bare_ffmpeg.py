@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from soundmill.engine import cores
 
+_MP3 = ("-b:a", "192k")
 
-def seconds_of_ffmpeg(sound: Path, files: int) -> float:
-    """How long it takes to make ``files`` MP3s of 192 kbit/s."""
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What it took: seconds on the wall, and of all processors together."""
+
+    seconds: float
+    processor_seconds: float
+
+
+def run_ffmpeg(sound: Path, files: int, extension: str = "mp3", arguments: Sequence[str] = _MP3) -> Spent:
+    """Make ``files`` results of one sound, MP3s of 192 kbit/s unless said otherwise, and remove them."""
     directory = sound.parent / "by ffmpeg"
     directory.mkdir()
     numbers = "\n".join(map(str, range(files)))
     command = ["xargs", "-P", str(cores()), "-I{}", "ffmpeg", "-v", "error", "-nostdin", "-i", str(sound)]
-    began = time.monotonic()
-    subprocess.run([*command, "-b:a", "192k", str(directory / "{}.mp3")], input=numbers, text=True, check=True)
-    taken = time.monotonic() - began
+    began, before = time.monotonic(), _of_children()
+    subprocess.run([*command, *arguments, str(directory / f"{{}}.{extension}")], input=numbers, text=True, check=True)
+    spent = Spent(time.monotonic() - began, _of_children() - before)
     shutil.rmtree(directory)
-    return taken
+    return spent
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -70,6 +70,13 @@ class Client:
             page = client.get("/api/tasks", params={"max": 1, "order": 1}).raise_for_status().json()
         return int(page[0]["id"]) if page else 0
 
+    def delete_after(self, task_id: int) -> None:
+        """All of its tasks behind that id: the disk isn't ours alone."""
+        doomed = self.tasks(task_id)
+        with self.connection() as client:
+            for task in doomed:
+                client.delete(f"/api/tasks/{task['id']}").raise_for_status()
+
 
 def seconds_to_the_end(task: dict[str, Any]) -> float:
     """From the request to the result, by the service's clock."""

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from loadtest.apache_benchmark import post
-from loadtest.bare_ffmpeg import seconds_of_ffmpeg
+from loadtest.bare_ffmpeg import run_ffmpeg
 from loadtest.client import Client, multipart, seconds_to_the_end
 from loadtest.monitor import Monitor, plot_of
 from loadtest.sections import Section
@@ -31,7 +31,7 @@ def conversions(client: Client, sound: Path, files: int, monitor: Monitor) -> Se
     processed = [
         task for task in tasks if task["status"] == "processed" and seconds_to_the_end(task) <= _LONGEST_SECONDS
     ]
-    by_ffmpeg = seconds_of_ffmpeg(sound, files)
+    by_ffmpeg = run_ffmpeg(sound, files).seconds
     a_minute, of_ffmpeg = 60 * len(processed) / taken, 60 * files / by_ffmpeg
     section = Section("Scenario 2: files of 5 MB, WAV to MP3 192 kbit/s")
     section.say(

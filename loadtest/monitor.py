@@ -6,7 +6,7 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,6 @@ _INTERVAL_SECONDS = 1.0
 # Reading how much memory is whose takes the kernel some milliseconds a process.
 _MEMORY_EVERY = 5
 
-type Parts = Mapping[str, Iterable[psutil.Process]]
 type Processes = Mapping[str, list[psutil.Process]]
 
 
@@ -45,7 +44,7 @@ class Monitor:
     """Looks once a second, from a thread, while :meth:`watching`. ``parts`` gives the processes as they are then; none for a service elsewhere."""
 
     url: str
-    parts: Callable[[], Parts] = dict
+    parts: Callable[[], Processes] = dict
     data: Path | None = None
     samples: list[Sample] = field(default_factory=list)
 
@@ -64,13 +63,13 @@ class Monitor:
     def _watch(self, stop: threading.Event) -> None:
         began = looked = time.monotonic()
         disk = self._disk()
-        spent = _summed(self._parts(), 0.0, _spent)
+        spent = processor_seconds(self.parts())
         for number in itertools.count():
             if stop.wait(_INTERVAL_SECONDS):
                 return
             moment = time.monotonic()
-            parts = self._parts()
-            before, spent = spent, _summed(parts, 0.0, _spent)
+            parts = self.parts()
+            before, spent = spent, processor_seconds(parts)
             cpu = {part: max(0.0, 100 * (spent[part] - before[part]) / (moment - looked)) for part in parts}
             looked = moment
             memory = self.samples[-1].memory if self.samples and number % _MEMORY_EVERY else _summed(parts, 0, _memory)
@@ -81,11 +80,13 @@ class Monitor:
                 descriptors = _summed(parts, 0, psutil.Process.num_fds)
                 self.samples.append(Sample(moment - began, cpu, memory, descriptors, waiting, oldest, used))
 
-    def _parts(self) -> dict[str, list[psutil.Process]]:
-        return {part: list(processes) for part, processes in self.parts().items()}
-
     def _disk(self) -> int:
         return shutil.disk_usage(self.data).used if self.data else 0
+
+
+def processor_seconds(parts: Processes) -> dict[str, float]:
+    """Of each part so far, of its processes and of those that they waited for."""
+    return _summed(parts, 0.0, _spent)
 
 
 def _summed[T: (int, float)](parts: Processes, nothing: T, figure: Callable[[psutil.Process], T]) -> dict[str, T]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from loadtest.machine import machine
-from loadtest.sections import Measure, Section
+from loadtest.sections import Measure, Section, written
 
 _NAME = "loadtest"
 _TELLING = 1.2
@@ -28,10 +28,7 @@ def write_report(directory: Path, target: str, sections: list[Section]) -> Path:
     measures = {each.name: each for section in sections for each in section.measures}
     date = f"{datetime.now(UTC):%Y-%m-%d}"
     lines = ["# Load test", "", f"{date}, {target}, {machine()}. Load and service share the cores.", ""]
-    for section in sections:
-        lines += [f"## {section.title}", "", *section.lines]
-        for name, figure in section.plots.items():
-            figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+    lines += written(sections, directory)
     lines += _comparison(measures, earlier)
     page = directory / f"{_NAME}.md"
     page.write_text("\n".join(lines).rstrip() + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -45,6 +46,16 @@ class Section:
     def measure(self, name: str, value: float, unit: str, *, more_is_better: bool) -> None:
         """A figure to compare."""
         self.measures.append(Measure(name, value, unit, more_is_better))
+
+
+def written(sections: Sequence[Section], directory: Path) -> list[str]:
+    """Writes their plots into ``directory``; gives their lines under their titles."""
+    lines = []
+    for section in sections:
+        lines += [f"## {section.title}", "", *section.lines]
+        for name, figure in section.plots.items():
+            figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+    return lines
 
 
 def shown(value: object) -> str:

@@ -69,7 +69,7 @@ fi
 if is_uv uv; then uv=uv; else uv=$(own_uv); fi
 python=$(first_python 12)
 groups=(--no-dev)
-[ "$wanted" = all ] && groups=(--all-groups)
+[ "$wanted" = all ] && groups=(--all-groups --all-extras)
 say "Setting up .venv with ${python:-a Python that uv gets} …"
 rm -f "$stamp"
 # Compiled once here, or else in every start of every process where bytecode may not be written.

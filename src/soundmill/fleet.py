@@ -11,11 +11,13 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
 import structlog
+from celery import Task
 from celery.signals import (
     worker_init,
     worker_process_init,
@@ -43,17 +45,20 @@ class _Child:
     """What one process converts with, made at its first use: nothing of it crosses a fork."""
 
     def __init__(self) -> None:
+        self._app = App(_settings)
         self._open = ExitStack()
         self._worker: Worker | None = None
         self._is_busy = False
         self._is_draining = False
 
-    def work(self) -> None:
+    def work(self, headers: Mapping[str, str]) -> None:
         if self._is_draining:
             return  # the janitor rings again, for others
         self._is_busy = True
         try:
-            self._ready_worker().work()
+            worker = self._ready_worker()
+            with self._app.tracing.received(BATCH_QUEUE, headers):
+                worker.work()
         except Unreachable as error:
             _log.warning("no task taken: the API doesn't answer", detail=error.detail_for_log)
         except ConfigurationError as error:
@@ -72,7 +77,7 @@ class _Child:
 
     def _ready_worker(self) -> Worker:
         if self._worker is None:
-            self._worker = self._open.enter_context(App(_settings).worker())
+            self._worker = self._open.enter_context(self._app.worker())
         return self._worker
 
     def _drain(self) -> None:
@@ -93,10 +98,10 @@ class _Child:
 _child = _Child()
 
 
-@celery.task(name=START_CONVERSION, ignore_result=True)
-def start_conversion(task_id: int) -> None:
+@celery.task(name=START_CONVERSION, ignore_result=True, bind=True)
+def start_conversion(task: Task[Any, None], task_id: int) -> None:
     """There may be work: take the next due task and convert it. ``task_id`` is the one that was rung for."""
-    _child.work()
+    _child.work(task.request.headers or {})
 
 
 @worker_init.connect

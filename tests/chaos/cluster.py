@@ -40,6 +40,7 @@ SETTINGS = {
     "SOUNDMILL_DRAIN_SECONDS": "5",
     "SOUNDMILL_STORAGE_RESERVE": "0",
     "SOUNDMILL_API_THREADS": "16",
+    "SOUNDMILL_WORKERS": "2",
     "SOUNDMILL_LOGIN_LIMIT": "1000/second",
     "SOUNDMILL_LOGIN_LIMIT_WIDE": "1000/second",
 }
@@ -247,7 +248,7 @@ class Cluster:
             command += ["--host", host, "--port", str(port)]
         if kind == "worker":
             host, port = self.to_api.address if self.to_api else self._api_addresses["api-1"]
-            environment |= {"SOUNDMILL_API_URL": f"http://{host}:{port}", "SOUNDMILL_WORKERS": "2"}
+            environment |= {"SOUNDMILL_API_URL": f"http://{host}:{port}"}
             if self.to_redis:
                 environment["SOUNDMILL_BROKER_URL"] = "redis://{}:{}/0".format(*self.to_redis.address)
         # Away from any .env of the project's.

@@ -22,6 +22,7 @@ from soundmill.api.request_id import name_requests
 from soundmill.api.services import attach
 from soundmill.api.shapes import LARGEST_NUMBER
 from soundmill.api.tasks import tasks
+from soundmill.api.tracing import trace_requests
 from soundmill.api.waveforms import waveforms
 from soundmill.app import App
 from soundmill.model.options import OPTION_NAMES
@@ -56,6 +57,7 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
         app.register_blueprint(page)
     if hops := wired.settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    trace_requests(app, wired)
     app.spec_processor(_describe_upload)
     return app
 

@@ -173,4 +173,5 @@ def _assignment(assignment: Assignment) -> dict[str, Any]:
         "sourceFormat": assignment.source_format,
         "newFormat": assignment.new_format,
         "options": assignment.options.as_dict(),
+        "traceparent": assignment.traceparent,
     }

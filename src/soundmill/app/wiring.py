@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import secrets
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -55,7 +53,8 @@ from soundmill.adapters.storage import (
     DirectoryWorkbench,
     Layout,
 )
-from soundmill.app.converting import conversion_limits, open_mill
+from soundmill.app.converting import conversion_limits, open_mill, worker_name
+from soundmill.app.tracing import Tracing, tracing_by
 from soundmill.lifeline import in_own_process
 from soundmill.model.errors import ConfigurationError, NoRoom, Unreachable
 from soundmill.model.quota import Quota
@@ -107,7 +106,7 @@ class App:
 
     def make_shared_parts(self) -> None:
         """Those that requests share, before several come at a time: making them at their first use isn't safe among threads."""
-        for part in ("tasks", "accounts", "feed", "watcher", "waveforms", "health", "board", "traffic"):
+        for part in ("tasks", "accounts", "feed", "watcher", "waveforms", "health", "board", "traffic", "tracing"):
             getattr(self, part)
 
     def upgrade_database(self) -> None:
@@ -218,7 +217,7 @@ class App:
 
     @cached_property
     def _broker_doorbell(self) -> CeleryDoorbell:
-        return CeleryDoorbell(self.celery)
+        return CeleryDoorbell(self.celery, self.tracing.headers)
 
     @cached_property
     def board(self) -> DatabaseBoard:
@@ -287,6 +286,11 @@ class App:
     def traffic(self) -> TrafficFigures:
         """Counts what the API answers."""
         return TrafficFigures(self._figures.registry)
+
+    @cached_property
+    def tracing(self) -> Tracing:
+        """Follows requests to their conversions, where the environment says so."""
+        return tracing_by(os.environ)
 
     @cached_property
     def janitor_figures(self) -> JanitorFigures:
@@ -361,10 +365,10 @@ class App:
         """A worker with its own warm engine. Raises ``ConfigurationError`` where conversions can't be confined."""
         # The engine's process starts before anything else is open: it inherits nothing of the database.
         with open_mill(self.settings) as mill:
-            # A container that is started again often has the same process id: what an owner holds must not be another's.
-            owner = f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(4)}"
-            board = MeteredBoard(self._workers_board, WorkerFigures(self._figures.registry))
-            yield Worker(owner, board, self.workbench, MillConverter(mill, conversion_limits(self.settings)))
+            metered = MeteredBoard(self._workers_board, WorkerFigures(self._figures.registry))
+            board, converter = self.tracing.follow(metered, MillConverter(mill, conversion_limits(self.settings)))
+            yield Worker(worker_name(), board, self.workbench, converter)
+        self.tracing.flush()
 
     @cached_property
     def _workers_board(self) -> Board:
@@ -376,11 +380,13 @@ class App:
         storage = self._mark.read()
         if storage is None:
             raise ConfigurationError(self._strange_storage)
-        return HttpBoard(self.settings.effective_api_url, secret, storage=storage)
+        return HttpBoard(self.settings.effective_api_url, secret, storage=storage, headers=self.tracing.headers)
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:
-        return DatabaseTasks(self.database, queue_cap=self.settings.queue_cap, quota=self.quota)
+        return DatabaseTasks(
+            self.database, queue_cap=self.settings.queue_cap, quota=self.quota, traceparent=self.tracing.traceparent
+        )
 
     def _derived_key(self, purpose: str) -> bytes:
         return hmac.new(self._secret, purpose.encode(), hashlib.sha256).digest()

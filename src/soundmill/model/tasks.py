@@ -58,6 +58,8 @@ class Assignment:
     options: ConversionOptions
     source_format: str = ""
     """As its file name says, for figures; nothing is decided by it."""
+    traceparent: str | None = None
+    """Of the request that asked for it (W3C Trace Context); nothing is decided by it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from multiprocessing.util import Finalize
 
 from flask import Flask
 from granian import Granian
@@ -41,8 +42,15 @@ def create_site_of_server() -> Flask:
     """The site, in the server's worker process."""
     die_with_supervisor()
     site = create_site()
+    # A child of multiprocessing ends without Python's own exit handlers.
+    Finalize(None, _flush_traces, (site,), exitpriority=0)
     threading.Thread(target=_close_at_a_signal, args=(site, _signals()), name="stop", daemon=True).start()
     return site
+
+
+def _flush_traces(site: Flask) -> None:
+    with site.app_context():
+        services().tracing.flush()
 
 
 def _signals() -> int:

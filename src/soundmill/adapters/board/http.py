@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -37,7 +38,7 @@ class HttpBoard:
 
     ``patience`` is how long a claim and a final word are repeated while the API doesn't answer; then ``Unreachable`` is raised. An
     unanswered progress is given up at once, for another follows: the lease lasts longer than the pause between them.
-    ``storage`` is the identity of the storage that this worker sees.
+    ``storage`` is the identity of the storage that this worker sees; ``headers`` gives those that a request has besides.
     Raises ``ConfigurationError`` when the API refuses the secret or has another storage, ``Refused`` when it will never take what it was told.
     """
 
@@ -47,10 +48,12 @@ class HttpBoard:
         secret: str,
         *,
         storage: str | None = None,
+        headers: Callable[[], dict[str, str]] = dict,
         patience: timedelta = PATIENCE,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._storage = storage
+        self._headers = headers
         self._patience = patience
         self._client = httpx.Client(
             base_url=api_url,
@@ -78,6 +81,7 @@ class HttpBoard:
             target.name,
             parse_options(target, given["options"]),
             given.get("sourceFormat", ""),  # an API of the version before doesn't say
+            given.get("traceparent"),
         )
 
     def progress(self, attempt: Attempt, fraction: float) -> None:
@@ -125,7 +129,7 @@ class HttpBoard:
 
     def _said_once(self, path: str, body: dict[str, Any]) -> Any:
         try:
-            answer = self._client.post(path, json=body)
+            answer = self._client.post(path, json=body, headers=self._headers())
         except httpx.TransportError as error:
             raise _unreachable(f"{type(error).__name__}: {error}") from error
         if answer.is_success:

@@ -43,6 +43,7 @@ _assigned = (
     tasks.c.source_id,
     tasks.c.new_format,
     tasks.c.options,
+    tasks.c.traceparent,
     _of_the_source["key"].label("source_key"),
     _of_the_source["name"].label("source_name"),
 )
@@ -97,6 +98,7 @@ class DatabaseBoard:
             target.name,
             parse_options(target, task.options),
             named_format(task.source_name),
+            task.traceparent,
         )
 
     def progress(self, attempt: Attempt, fraction: float) -> None:

@@ -146,6 +146,7 @@ tasks = Table(
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
+    Column("traceparent", String(55), doc="of the request that asked for it, as W3C Trace Context has it"),
     sqlite_autoincrement=True,
 )
 

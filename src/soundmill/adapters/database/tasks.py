@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -51,13 +51,22 @@ _COUNT_SECONDS = 1.0
 class DatabaseTasks:
     """Implements :class:`~soundmill.service.ports.TaskStore`, ``FileIndex``, ``OnceMemory`` and ``Watch``.
 
-    ``queue_cap`` is how many tasks may wait at a time, in all; ``quota`` how many bytes one account's files may take.
+    ``queue_cap`` is how many tasks may wait at a time, in all; ``quota`` how many bytes one account's files may take;
+    ``traceparent`` gives the trace of the request under way, which is kept with the tasks that it asks for.
     """
 
-    def __init__(self, database: Database, *, queue_cap: int, quota: Quota = UNLIMITED) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        queue_cap: int,
+        quota: Quota = UNLIMITED,
+        traceparent: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._database = database
         self._queue_cap = queue_cap
         self._quota = quota
+        self._traceparent = traceparent
         self._counting = threading.Lock()
         self._counted, self._since = 0, 0
         self._counted_at = -_COUNT_SECONDS
@@ -80,9 +89,9 @@ class DatabaseTasks:
             charge(connection, account_id, size)
             source_id, unique_name = add_sources(connection, account_id, sources)
             rank = _next_rank(connection, account_id)
+            shared = {"account_id": account_id, "source_id": source_id, "traceparent": self._traceparent()}
             added = [
-                _add_task(connection, account_id, source_id, unique_name, order, rank + place)
-                for place, order in enumerate(orders)
+                _add_task(connection, shared, unique_name, order, rank + place) for place, order in enumerate(orders)
             ]
             if once:
                 remember(connection, account_id, once, added)
@@ -133,6 +142,7 @@ class DatabaseTasks:
                     attempt=tasks.c.attempt + 1,
                     rank=_next_rank(connection, account_id),
                     due_at=now(),
+                    traceparent=self._traceparent(),
                 )
             )
             return _view(connection, account_id, task_id), dropped
@@ -234,17 +244,16 @@ _FRESH: dict[str, Any] = {
 
 def _add_task(
     connection: Connection,
-    account_id: int,
-    source_id: int,
+    shared: dict[str, Any],
     source_name: str,
     order: Order,
     rank: int,
 ) -> int:
-    result_id, _ = add_file(connection, account_id, _result_name(source_name, order), {})
+    """``shared`` are the columns in which the tasks of one upload agree."""
+    result_id, _ = add_file(connection, shared["account_id"], _result_name(source_name, order), {})
     row = {
         **_FRESH,
-        "account_id": account_id,
-        "source_id": source_id,
+        **shared,
         "result_id": result_id,
         "new_format": order.target.name,
         "options": order.options.as_dict(),

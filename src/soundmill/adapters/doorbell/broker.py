@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -67,12 +68,14 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
 class CeleryDoorbell:
     """See :class:`soundmill.service.ports.Doorbell`. Sends from a thread of its own: a broker that is gone delays no upload.
 
-    What can't be sent is dropped; the janitor rings again for tasks that wait without a message.
+    What can't be sent is dropped; the janitor rings again for tasks that wait without a message. ``headers`` gives those that the
+    messages have, when it is rung.
     """
 
-    def __init__(self, application: Celery) -> None:
+    def __init__(self, application: Celery, headers: Callable[[], dict[str, str]] = dict) -> None:
         self._application = application
-        self._unsent: queue.Queue[int] = queue.Queue(_MOST_UNSENT)
+        self._headers = headers
+        self._unsent: queue.Queue[tuple[int, dict[str, str]]] = queue.Queue(_MOST_UNSENT)
         self._starting = threading.Lock()
         self._sender: threading.Thread | None = None
         self._complained_at = -_LOG_PAUSE_SECONDS
@@ -80,9 +83,10 @@ class CeleryDoorbell:
     def ring(self, task_ids: tuple[int, ...]) -> None:
         """See the port."""
         self._start()
+        headers = self._headers()
         for task_id in task_ids:
             try:
-                self._unsent.put_nowait(task_id)
+                self._unsent.put_nowait((task_id, headers))
             except queue.Full:
                 self._complain("too many rings wait to be sent")
                 return
@@ -115,9 +119,11 @@ class CeleryDoorbell:
 
     def _send_all(self) -> None:
         while True:
-            task_id = self._unsent.get()
+            task_id, headers = self._unsent.get()
             try:
-                self._application.send_task(START_CONVERSION, args=[task_id], retry=False, ignore_result=True)
+                self._application.send_task(
+                    START_CONVERSION, args=[task_id], headers=headers, retry=False, ignore_result=True
+                )
             except Exception as error:  # noqa: BLE001 - whatever the broker's driver raises, the ring is lost and repeated later
                 self._complain(str(error))
             finally:
