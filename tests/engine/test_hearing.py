@@ -43,6 +43,10 @@ def test_every_sample_is_counted_and_compared(flac: Path, sound: Samples) -> Non
     assert heard(flac, *prints(sound)) == str(len(sound))
 
 
+def test_aac_is_heard_to_the_sample(tmp_path: Path, sound: Samples) -> None:
+    assert heard(encoded(tmp_path, "a.m4a", "-c:a", "aac", samples=sound)) == str(len(sound))
+
+
 def test_other_samples_than_were_encoded_are_noticed(flac: Path, sound: Samples) -> None:
     changed = sound.copy()
     changed[300 * BLOCK, 0] += 1 / 32768

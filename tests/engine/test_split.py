@@ -171,7 +171,7 @@ def test_encoders_share_the_processor_time_of_their_conversion(own_mill: Mill, l
         (10, "ogg", 2, True),
         (10, "wma", 2, False),
         (10, "wav", 2, True),
-        (10, "aac", 2, False),
+        (10, "aac", 2, True),
     ],
 )
 def test_what_is_small_or_can_not_be_split_gets_no_crew(

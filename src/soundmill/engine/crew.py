@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import select
 import signal
@@ -20,6 +21,8 @@ from soundmill.model.conversion import ConversionError, FailureCode
 
 # What hands out the work is one process: more have nothing to do. Each takes two descriptors.
 _MOST_MEMBERS = 16
+# A pipe copies sound twice, into new pages each time. Together they are small beside the memory that a conversion may have.
+_AREAS_BYTES, _LARGEST_AREA_BYTES = 128 << 20, 26 << 20
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class _Member:
     process: int
     work: BinaryIO
     results: BinaryIO
+    area: mmap.mmap
+    """What it gets to read; nobody else reads it."""
     is_busy: bool = False
 
 
@@ -39,22 +44,26 @@ class Crew:
     @classmethod
     def fork(cls, count: int, limits: Limits) -> Self:
         """``count`` members, sixteen at most. The calling process must have one thread, and not be confined yet."""
-        return cls([_fork(limits, count) for _ in range(min(count, _MOST_MEMBERS))])
+        members: list[_Member] = []
+        while len(members) < min(count, _MOST_MEMBERS):
+            members.append(_fork(limits, count, members))
+        return cls(members)
 
     def __len__(self) -> int:
         return len(self._members)
 
     def begin(self, order: Message) -> None:
         """Tell all what they will do from now on. None may be at work."""
+        # Not in its area: nobody answers an order, so the work that follows would overwrite it unread.
         for each in self._members:
-            self._say(each, order)
+            self._say(each, order, None)
 
     def give(self, work: Message, on_result: Callable[[Message], None]) -> None:
         """Have something done by the first that is idle; ``on_result`` gets what becomes ready while waiting for it."""
         while not (idle := [each for each in self._members if not each.is_busy]):
             self.wait(on_result)
         idle[0].is_busy = True
-        self._say(idle[0], work)
+        self._say(idle[0], work, idle[0].area)
 
     def wait(self, on_result: Callable[[Message], None]) -> bool:
         """Wait for results, which may come in any order; False when nobody is at work."""
@@ -81,15 +90,17 @@ class Crew:
         for each in self._members:
             each.work.close()
             each.results.close()
+            each.area.close()
 
-    def _say(self, member: _Member, message: Message) -> None:
+    def _say(self, member: _Member, message: Message, area: mmap.mmap | None) -> None:
         try:
-            send(member.work, message)
+            send(member.work, message, area)
         except BrokenPipeError:
             raise _death(member) from None
 
 
-def _fork(limits: Limits, count: int) -> _Member:
+def _fork(limits: Limits, count: int, others: list[_Member]) -> _Member:
+    area = mmap.mmap(-1, min(_LARGEST_AREA_BYTES, _AREAS_BYTES // count))
     work_readable, work_writable = os.pipe()
     results_readable, results_writable = os.pipe()
     job = os.getpid()
@@ -97,14 +108,16 @@ def _fork(limits: Limits, count: int) -> _Member:
     if process:
         os.close(work_readable)
         os.close(results_writable)
-        return _Member(process, open(work_writable, "wb"), open(results_readable, "rb"))
+        return _Member(process, open(work_writable, "wb"), open(results_readable, "rb"), area)
     status = 1
     try:
         die_with_parent(job)
         _close_all_but(work_readable, results_writable)
+        for each in others:
+            each.area.close()
         confine_encoder(limits, count)
         with open(work_readable, "rb") as work, open(results_writable, "wb") as results:
-            _serve(work, results)
+            _serve(work, results, area)
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may escape into the job's code
         os.write(2, traceback.format_exc().encode())
@@ -120,9 +133,9 @@ def _close_all_but(*kept: int) -> None:
         start = each + 1
 
 
-def _serve(work: BinaryIO, results: BinaryIO) -> None:
+def _serve(work: BinaryIO, results: BinaryIO, area: mmap.mmap) -> None:
     do: Callable[[Message], Message] | None = None
-    while (message := receive(work)) is not None:
+    while (message := receive(work, area)) is not None:
         if "plan" in message.head:
             do = PieceEncoder(Plan(**message.head["plan"]))
         elif "decoder" in message.head:

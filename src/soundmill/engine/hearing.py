@@ -22,7 +22,8 @@ _MOST_STRETCH_SAMPLES = 8 << 20
 
 # Decoders that give a frame for each packet at once, and how many packets bring one to the state that it has midway.
 # Layer III's reservoir reaches back 511 bytes: 11 frames at 8 kbit/s. Opus converges in 80 ms (RFC 7845, section 4.6).
-_PRE_ROLLS = {"flac": 0, "alac": 0, "mp3float": 12, "opus": 4, "libopus": 4, "vorbis": 1}
+# AAC overlaps with the frame before (ISO/IEC 14496-3, section 4.6.11).
+_PRE_ROLLS = {"flac": 0, "alac": 0, "mp3float": 12, "opus": 4, "libopus": 4, "vorbis": 1, "aac": 2}
 
 
 @dataclass(frozen=True, slots=True)

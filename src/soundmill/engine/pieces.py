@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Buffer, Iterator
+from collections.abc import Buffer, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import chain
@@ -11,6 +11,7 @@ from zlib import crc32
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.codec.context import CodecContext
 
 from soundmill.engine.encode import apply_settings
@@ -21,6 +22,9 @@ from soundmill.engine.plan import Plan
 from soundmill.engine.vorbis_packets import vorbis_packets
 
 LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
+
+# PyAV cuts what an encoder gets into its frames anyway, and ends each time with an exception.
+_FRAMES_AT_A_TIME = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +125,32 @@ def planes(frame: AudioFrame) -> Iterator[memoryview]:
 
 
 def _frames(plan: Plan, piece: Piece) -> Iterator[AudioFrame]:
+    """Many of the encoder's frames in each."""
     pcm = memoryview(piece.pcm)
-    block_bytes = AudioFormat(plan.sample_format).bytes * plan.channels
-    for number, at in enumerate(range(0, len(pcm), piece.frame_samples * block_bytes), piece.first):
-        samples = min(piece.frame_samples, (len(pcm) - at) // block_bytes)
-        frame = AudioFrame(plan.sample_format, plan.channel_layout, samples)
+    sample_format, layout, time_base = (
+        AudioFormat(plan.sample_format),
+        AudioLayout(plan.channel_layout),
+        Fraction(1, plan.sample_rate),
+    )
+    block_bytes = sample_format.bytes * plan.channels
+    size = _FRAMES_AT_A_TIME * piece.frame_samples
+    for at in range(0, len(pcm), size * block_bytes):
+        part = pcm[at : at + size * block_bytes]
+        frame = AudioFrame(sample_format, layout, len(part) // block_bytes)
         frame.sample_rate = plan.sample_rate
-        frame.time_base = Fraction(1, plan.sample_rate)
-        frame.pts = number * piece.frame_samples
-        for plane in planes(frame):
-            plane[:] = pcm[at : at + len(plane)]
-            at += len(plane)
+        frame.time_base = time_base
+        frame.pts = piece.first * piece.frame_samples + at // block_bytes
+        _fill(tuple(planes(frame)), part, piece.frame_samples * sample_format.bytes)
         yield frame
+
+
+def _fill(wanted: Sequence[memoryview], pcm: memoryview, plane_bytes: int) -> None:
+    """Put together what stands in frames one behind the other, with ``plane_bytes`` for each plane of them but the last one's."""
+    if len(wanted) == 1:
+        wanted[0][:] = pcm
+        return
+    for at in range(0, len(wanted[0]), plane_bytes):
+        end = min(at + plane_bytes, len(wanted[0]))
+        for number, plane in enumerate(wanted):
+            begin = at * len(wanted) + number * (end - at)
+            plane[at:end] = pcm[begin : begin + end - at]

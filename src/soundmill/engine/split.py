@@ -32,7 +32,8 @@ SHORTEST_SPLIT_SECONDS = 45
 
 # A minute of MP3 at 64 kbit/s, three seconds of a CD. Forking a crew costs some milliseconds, which small files needn't pay.
 _SMALLEST_BYTES = 480_000
-_CODECS = frozenset({"flac", "alac", "mp3", "opus", "vorbis", "pcm"})
+# AAC is only verified by one.
+_CODECS = frozenset({"flac", "alac", "mp3", "opus", "vorbis", "aac", "pcm"})
 
 # A piece costs its pre-roll; few of them leave cores idle at the end.
 _PIECES_A_MEMBER = 8

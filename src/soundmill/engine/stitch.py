@@ -36,6 +36,7 @@ class StitchedFile:
             self.frame_samples = self._muxer.stream.codec_context.frame_size
         self._stream_info = StreamInfo(plan.raw_bits or 16) if plan.encoder == "flac" else None
         self._end_pts = 0
+        self._time_base = Fraction(1, plan.sample_rate)
 
     def add_sound(self, pcm: memoryview, samples: int) -> None:
         """What the packets will hold, in its order, too: some formats say something about the whole of it."""
@@ -72,5 +73,5 @@ class StitchedFile:
 
     def _mux(self, packet: Packet[Stream]) -> None:
         packet.stream = self._muxer.stream
-        packet.time_base = Fraction(1, self._plan.sample_rate)
+        packet.time_base = self._time_base
         self._muxer.add(packet)
