@@ -87,7 +87,7 @@ def test_the_figure_stays_right_when_much_happens_at_once(house: House) -> None:
             house.board.processed(assignment.attempt, stored_file(), REPORT)
         house.tasks.restart(house.owner, made[0].id, order("flac"))
         if number % 3 == 0:
-            house.tasks.remove(house.owner, made[1].id)
+            house.tasks.remove(house.owner, made[-1].id)
 
     with ThreadPoolExecutor(6) as pool:
         ended = [pool.submit(live, number) for number in range(24)]
