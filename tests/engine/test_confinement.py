@@ -79,6 +79,11 @@ def test_the_source_is_read_and_the_directory_written(cell: Cell) -> None:
     assert cell.outcome(work) == "did it"
 
 
+def test_random_numbers_are_read_and_not_written(cell: Cell) -> None:
+    assert cell.outcome(lambda: Path("/dev/urandom").open("rb").read(4)) == "did it"
+    assert cell.outcome(lambda: Path("/dev/urandom").write_bytes(b"mine")) == "PermissionError"
+
+
 @pytest.mark.parametrize(
     "attempt",
     [

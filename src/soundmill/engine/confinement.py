@@ -19,6 +19,8 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 _MOST_DESCRIPTORS = 64
 # Address space, of which libraries take 280 MB; the rest holds a piece of sound in three forms.
 _ENCODER_BYTES = 512 << 20
+# FFmpeg numbers Ogg's streams and Matroska's tracks by it. Without it, it watches the clock for 0.2 s to find some numbers.
+_RANDOMNESS = Path("/dev/urandom")
 
 
 def gaps() -> tuple[str, ...]:
@@ -48,7 +50,7 @@ def adopt_orphans() -> None:
 
 
 def confine(sources: Iterable[Path], directory: Path, limits: Limits) -> None:
-    """Give up everything but reading ``sources`` and working inside ``directory``, within ``limits``. Can't be undone.
+    """Give up everything but reading ``sources`` and random numbers, and working inside ``directory``, within ``limits``. Can't be undone.
 
     Raises ``OSError`` when the system refuses what it said it could.
     """
@@ -59,7 +61,7 @@ def confine(sources: Iterable[Path], directory: Path, limits: Limits) -> None:
     _limit(resource.RLIMIT_AS, limits.memory_bytes)
     # Python ignores this signal; its default tells the server plainly why the process ended.
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    _give_up(sources, directory)
+    _give_up((*sources, _RANDOMNESS), directory)
 
 
 def confine_encoder(limits: Limits, encoders: int) -> None:
