@@ -80,7 +80,11 @@ def test_the_source_is_read_and_the_directory_written(cell: Cell) -> None:
 
 
 def test_random_numbers_are_read_and_not_written(cell: Cell) -> None:
-    assert cell.outcome(lambda: Path("/dev/urandom").open("rb").read(4)) == "did it"
+    def draw() -> None:
+        with Path("/dev/urandom").open("rb") as stream:
+            assert len(stream.read(4)) == 4
+
+    assert cell.outcome(draw) == "did it"
     assert cell.outcome(lambda: Path("/dev/urandom").write_bytes(b"mine")) == "PermissionError"
 
 
