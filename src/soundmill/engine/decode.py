@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import av
@@ -10,7 +10,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from soundmill.engine.chain import LinkBegin, SoundLink, sound_links
+from soundmill.engine.chain import LinkBegin, sound_links
 from soundmill.engine.judge import Heard, Judge, is_counted_block
 from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.peaks import PeakMeter
@@ -86,10 +86,7 @@ class Decoding:
 
         Raises ``ConversionError``: ``DAMAGED_INPUT``, ``NO_AUDIO``, ``TOO_LONG``.
         """
-        for frame in self._decoded(on_position, on_packet):
-            for silent in self._judge.before(frame):
-                yield self._counted(silent)
-            yield self._counted(frame)
+        yield from self._decoded(on_position, on_packet)
         self._judge.end()
         if self._meter is not None:
             self.loudness = self._meter.result()
@@ -97,37 +94,34 @@ class Decoding:
     def _decoded(
         self, on_position: Callable[[float], None], on_packet: Callable[[Packet[AudioStream], int], None]
     ) -> Iterator[AudioFrame]:
+        """Each packet of each file comes by here, some hundred thousand in an hour: one loop, and few calls in it."""
+        judge, heard = self._judge, self._heard
         try:
             for link in sound_links(self._source):
-                begins_at = self._heard.seconds
+                begins_at, decode = heard.seconds, link.decode
                 self.links.append(link.begin(begins_at))
                 for packet in link.packets():
-                    decoded = self._frames_of(packet, link)
-                    if decoded is None:
+                    judge.packet(packet)
+                    try:
+                        decoded = decode(packet)
+                    except av.InvalidDataError:
+                        judge.broken(packet)
                         continue
-                    on_position(self._heard.seconds)
+                    if packet.is_corrupt and not is_counted_block(self._source.kind):
+                        judge.broken(packet)
+                    on_position(heard.seconds)
                     if packet.size:  # the last one only tells the decoder that no more will come
-                        on_packet(packet, sum(each.samples for each in decoded))
+                        on_packet(packet, sum([each.samples for each in decoded]))
                     for frame in decoded:
                         if begins_at and frame.pts is not None:
                             frame.pts += round(begins_at / frame.time_base)
-                        yield frame
+                        for silent in judge.before(frame):
+                            yield self._counted(silent)
+                        yield self._counted(frame)
         except MemoryError:
             raise
         except av.FFmpegError as error:
-            self._judge.stopped(error)
-
-    def _frames_of(self, packet: Packet[AudioStream], link: SoundLink) -> Sequence[AudioFrame] | None:
-        """Nothing for a packet that the decoder didn't take."""
-        self._judge.packet(packet)
-        try:
-            decoded = link.decode(packet)
-        except av.InvalidDataError:
-            self._judge.broken(packet)
-            return None
-        if packet.is_corrupt and not is_counted_block(self._source.kind):
-            self._judge.broken(packet)
-        return decoded
+            judge.stopped(error)
 
     def _counted(self, frame: AudioFrame) -> AudioFrame:
         heard = self._heard

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,7 +59,7 @@ class Judge(Protocol):
         """Nothing more can be read."""
         ...
 
-    def before(self, frame: AudioFrame) -> Iterator[AudioFrame]:
+    def before(self, frame: AudioFrame) -> Iterable[AudioFrame]:
         """What shall be heard before the frame that comes now."""
         ...
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from av import FFmpegError
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
@@ -29,6 +27,7 @@ class Refusing:
         self._errors_since_sound = 0
         self._first_broken_byte: int | None = None
         self._timeline = Timeline(source, heard)
+        self._tells_leaps = source.kind == "flac"
         self._leap: ConversionError | None = None
 
     def packet(self, packet: Packet[AudioStream]) -> None:
@@ -46,16 +45,16 @@ class Refusing:
         """See :class:`~soundmill.engine.judge.Judge`."""
         raise self._damaged(str(error)) from error
 
-    def before(self, frame: AudioFrame) -> Iterator[AudioFrame]:
+    def before(self, frame: AudioFrame) -> tuple[()]:
         """See :class:`~soundmill.engine.judge.Judge`. Sound that follows on errors: harmless only where the stream begins."""
         if self._errors_since_sound:
             at_start = not self._heard.sample_rate and is_bare(self._source.kind)
             if not at_start or self._errors_since_sound > MOST_EDGE_ERRORS:
                 raise self._damaged(f"{self._errors_since_sound} packets", self._first_broken_byte)
             self._errors_since_sound, self._first_broken_byte = 0, None
-        if self._source.kind == "flac" and self._leap is None:
+        if self._tells_leaps and self._leap is None:
             self._note_leap(frame)
-        return iter(())
+        return ()
 
     def end(self) -> None:
         """See :class:`~soundmill.engine.judge.Judge`."""

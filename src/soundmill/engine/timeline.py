@@ -25,6 +25,7 @@ class Timeline:
     def __init__(self, source: Source, heard: Heard) -> None:
         self._source = source
         self._heard = heard
+        self._unit_seconds = float(source.stream.time_base)
         self._starts_at: float | None = None
         self._packets_start_at: float | None = None
 
@@ -56,7 +57,7 @@ class Timeline:
         """ASF's packets have a fixed size: FFmpeg goes on with the next behind a broken one, and says nothing."""
         if self._source.kind != "asf" or packet.pts is None:
             return False
-        at = float(packet.pts * self._source.stream.time_base)
+        at = packet.pts * self._unit_seconds
         if self._packets_start_at is None:
             self._packets_start_at = at
         return at - self._packets_start_at - self._heard.seconds > _LONGEST_ASF_GAP_SECONDS

@@ -64,7 +64,7 @@ class Trimmed:
         if self._packets == 1:
             frames = []  # the first block overlaps with nothing
         self._held += frames
-        self._samples += sum(each.samples for each in frames)
+        self._samples += sum([each.samples for each in frames])
         before = self._marks.before_last
         if before is not None and self._packets == before.packets:
             self._samples_before_last = self._samples
@@ -96,8 +96,8 @@ class Trimmed:
             self._held.append(_cut(frame, 0, left))
 
     def _taken(self, kept: int) -> list[AudioFrame]:
-        ready = self._held[: len(self._held) - kept]
-        del self._held[: len(ready)]
+        ready, self._held = self._held, self._held[len(self._held) - kept :]
+        del ready[len(ready) - kept :]
         return ready
 
 
