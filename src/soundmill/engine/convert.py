@@ -111,7 +111,9 @@ def _copied(
     decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source)
     wanted = edited_about(about, job.options)
     try:
-        copy_sound(job.result_path, source, decoding, plan, wanted, _progress(source.expected_seconds, on_progress))
+        copied = copy_sound(
+            job.result_path, source, decoding, plan, wanted, _progress(source.expected_seconds, on_progress)
+        )
     except NotCopyable:
         return None
     except ConversionError as error:
@@ -121,7 +123,7 @@ def _copied(
     if (decoding.sample_rate, decoding.channels) != (plan.sample_rate, plan.channels):
         return None
     try:
-        verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits, _meter(job))
+        verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits, _meter(job), copied)
     except ConversionError:
         return None
     source_facts = sound_facts(job.source, source, decoding, about)

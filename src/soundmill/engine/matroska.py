@@ -17,6 +17,8 @@ _SKIPPED = frozenset(
     | {0x5854, 0xA7, 0xAB, _SIMPLE_BLOCK, 0xA0, 0xAF, _HEADER, _INFO, _TIMESTAMP}
 )
 _ENTERED = frozenset({_SEGMENT, _CLUSTER})
+_KNOWN = _SKIPPED | _ENTERED
+_HEAD_BYTES = 32  # name and size take 12, the head of a block 10 more
 _LONGEST_INFO = 1 << 16
 _LONGEST_TRACKS = 16 << 20
 
@@ -29,10 +31,10 @@ def find_damage(file: BinaryIO) -> Damage | None:
     tracks: set[int] = set()
     while at < length:
         file.seek(at)
-        head = file.read(12)
+        head = file.read(_HEAD_BYTES)
         name, name_bytes = _number(head, keep_marker=True)
         size, size_bytes = _number(head[name_bytes:], keep_marker=False)
-        if name not in _SKIPPED | _ENTERED or not size_bytes:
+        if name not in _KNOWN or not size_bytes:
             return Damage(seconds, at, cut_off, "no element there")
         start = at + name_bytes + size_bytes
         is_size_known = size != (1 << 7 * size_bytes) - 1
@@ -40,23 +42,27 @@ def find_damage(file: BinaryIO) -> Damage | None:
             cut_off = True
             if name not in _ENTERED:
                 return Damage(seconds, at, cut_off, "the element there is cut off")
-        file.seek(start)
+        head = head[name_bytes + size_bytes :]
         if name == _TIMESTAMP:
-            cluster_ticks = int.from_bytes(file.read(min(size, 8)))
+            cluster_ticks = int.from_bytes(head[: min(size, 8)])
             seconds = cluster_ticks * scale
         elif name == _TRACKS:
-            tracks = _track_numbers(file.read(min(size, _LONGEST_TRACKS)))
+            tracks = _track_numbers(_content(file, start, min(size, _LONGEST_TRACKS)))
         elif name == _SIMPLE_BLOCK:
-            head = file.read(10)
             track, track_bytes = _number(head, keep_marker=False)
             if track not in tracks:
                 return Damage(seconds, at, cut_off, "the block there belongs to no track")
             ticks = int.from_bytes(head[track_bytes : track_bytes + 2], signed=True)
             seconds = max(0, cluster_ticks + ticks) * scale
         elif name == _INFO:
-            scale = _timestamp_scale(file.read(min(size, _LONGEST_INFO)))
+            scale = _timestamp_scale(_content(file, start, min(size, _LONGEST_INFO)))
         at = start if name in _ENTERED else start + size
     return Damage(seconds, length, cut_off, "it ends there") if cut_off else None
+
+
+def _content(file: BinaryIO, start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
 
 
 def _number(data: bytes, *, keep_marker: bool) -> tuple[int, int]:

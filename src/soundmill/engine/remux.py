@@ -13,6 +13,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from soundmill.engine import opus
+from soundmill.engine.copied import Copied
 from soundmill.engine.decode import Decoding
 from soundmill.engine.mux import Muxer
 from soundmill.engine.plan import Plan
@@ -32,10 +33,10 @@ class NotCopyable(Exception):
 
 def copy_sound(
     path: Path, source: Source, decoding: Decoding, plan: Plan, about: About, on_position: Callable[[float], None]
-) -> None:
+) -> Copied:
     """Copy the packets of ``source`` to ``path``, and decode them on the way: what is damaged is found as in a conversion.
 
-    Raises ``ConversionError`` as :meth:`Decoding.frames` does, and ``NotCopyable``.
+    Gives what was copied, for verifying the copy. Raises ``ConversionError`` as :meth:`Decoding.frames` does, and ``NotCopyable``.
     """
 
     def add_sound(container: OutputContainer) -> AudioStream:
@@ -43,11 +44,12 @@ def copy_sound(
 
     with _refusals():
         muxer = Muxer(path, plan, about, add_sound)
-    retime = _clock(source)
+    retime, copied = _clock(source), Copied(source)
     last_pts: int | None = None
 
     def add(packet: _SoundPacket, samples: int) -> None:
         nonlocal last_pts
+        copied.add(packet, samples)
         retime(packet, samples)
         if packet.pts is None or (last_pts is not None and packet.pts < last_pts):
             raise NotCopyable(f"a packet at {packet.pts} follows on one at {last_pts}")
@@ -64,6 +66,7 @@ def copy_sound(
         raise
     with _refusals():
         muxer.finish()
+    return copied
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
@@ -21,12 +22,24 @@ from soundmill.model.formats import TargetFormat
 from soundmill.model.sound import SoundFacts
 
 
+class Listener(Protocol):
+    """Finds out what a result decodes to in less time than decoding it takes."""
+
+    def hear(self, result: Source) -> Decoded | None:
+        """Nothing where only decoding it tells. Raises ``ConversionError`` with ``DAMAGED_INPUT`` or ``NO_AUDIO``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """A crew that decodes, and what it must hear where the format is lossless."""
+    """Implements :class:`Listener` with a crew that decodes, and what it must hear where the format is lossless."""
 
     crew: Crew
     prints: Sequence[Print]
+
+    def hear(self, result: Source) -> Decoded | None:
+        """See :class:`Listener`."""
+        return hear(result, self.crew, self.prints) if can_be_heard_in_stretches(result) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +57,38 @@ def verify(
     encoded_samples: int,
     limits: Limits,
     meter: LoudnessMeter | None,
-    listeners: Listeners | None = None,
+    listener: Listener | None = None,
 ) -> Verified:
-    """Decode the result to its end and compare it with the plan. ``encoded_samples`` went into the encoder, per channel.
+    """Hear the result to its end and compare it with the plan. ``encoded_samples`` went into the encoder, per channel.
 
-    ``meter`` hears it on the way, if there is one; else ``listeners`` may decode it side by side.
+    ``meter`` hears it on the way, if there is one; else ``listener`` may know a shorter way than to decode it.
 
     Raises ``ConversionError`` with ``VERIFICATION_FAILED`` and what was wrong in the log.
     """
     try:
-        with open_source(path) as result:
-            about = read_about(path, result.container, result.stream)
-            decoded = _decoded(result, limits, meter, listeners)
-            facts = sound_facts(path, result, decoded, about)
+        found = _heard(path, listener) if listener is not None and meter is None else None
+        if found is None:
+            found = _decoded(path, limits, meter)
     except ConversionError as error:
         raise _failed(f"it doesn't decode: {error.message} {error.detail_for_log}") from error
-    _compare(target, plan, encoded_samples, facts)
-    return Verified(facts, about)
+    _compare(target, plan, encoded_samples, found.facts)
+    return found
 
 
-def _decoded(result: Source, limits: Limits, meter: LoudnessMeter | None, listeners: Listeners | None) -> Decoded:
-    if listeners is not None and meter is None and can_be_heard_in_stretches(result):
-        return hear(result, listeners.crew, listeners.prints)
-    decoding = Decoding(result, limits.decoded * 2, meter)
-    for _ in decoding.frames():
-        pass
-    return decoding
+def _heard(path: Path, listener: Listener) -> Verified | None:
+    with open_source(path) as result:
+        about = read_about(path, result.container, result.stream)
+        heard = listener.hear(result)
+        return None if heard is None else Verified(sound_facts(path, result, heard, about), about)
+
+
+def _decoded(path: Path, limits: Limits, meter: LoudnessMeter | None) -> Verified:
+    with open_source(path) as result:
+        about = read_about(path, result.container, result.stream)
+        decoding = Decoding(result, limits.decoded * 2, meter)
+        for _ in decoding.frames():
+            pass
+        return Verified(sound_facts(path, result, decoding, about), about)
 
 
 def check_edited(planned: int, edited: int) -> None:
