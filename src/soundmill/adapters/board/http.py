@@ -151,9 +151,8 @@ class HttpBoard:
 
 
 def _sources(given: dict[str, Any]) -> tuple[NamedKey, ...]:
-    told = given.get("sources") or [
-        {"key": given["sourceKey"], "name": ""}
-    ]  # an API of the version before knows of one
+    # An API of the version before knows of one.
+    told = given.get("sources") or [{"key": given["sourceKey"], "name": ""}]
     return tuple(NamedKey(each["key"], each["name"]) for each in told)
 
 

@@ -10,15 +10,12 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from soundmill import __version__
-from soundmill.adapters.tracing.worker import FollowedBoard, FollowedConverter
+from soundmill.adapters.tracing.worker import TRACE_CONTEXT, FollowedBoard, FollowedConverter
 from soundmill.service.ports import Board, Converter
 
 _FLUSH_MILLISECONDS = 5_000
-
-_context = TraceContextTextMapPropagator()
 
 
 class OpenTelemetryTracing:
@@ -34,7 +31,7 @@ class OpenTelemetryTracing:
     def headers(self) -> dict[str, str]:
         """The current span for another process: ``traceparent`` and ``tracestate``; none outside a span."""
         carrier: dict[str, str] = {}
-        _context.inject(carrier)
+        TRACE_CONTEXT.inject(carrier)
         return carrier
 
     def traceparent(self) -> str | None:
@@ -44,7 +41,7 @@ class OpenTelemetryTracing:
     @contextmanager
     def received(self, queue: str, headers: Mapping[str, str]) -> Iterator[None]:
         """A span while a message of ``queue`` is worked off, below the one that sent it."""
-        sent = _context.extract(headers)
+        sent = TRACE_CONTEXT.extract(headers)
         name, messaging = f"process {queue}", {"messaging.system": "celery", "messaging.destination.name": queue}
         with self._tracer.start_as_current_span(name, sent, SpanKind.CONSUMER, messaging):
             yield

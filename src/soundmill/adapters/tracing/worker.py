@@ -18,7 +18,8 @@ from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Assignment, Attempt
 from soundmill.service.ports import Board, Converter, LocalSource, StoredFile
 
-_context = TraceContextTextMapPropagator()
+TRACE_CONTEXT = TraceContextTextMapPropagator()
+"""How a trace is written down: W3C Trace Context."""
 
 
 class FollowedBoard:
@@ -66,7 +67,7 @@ class FollowedBoard:
         return trace.use_span(self._span) if self._span else nullcontext()
 
     def _begin(self, assignment: Assignment) -> None:
-        asked = _context.extract({"traceparent": assignment.traceparent or ""})
+        asked = TRACE_CONTEXT.extract({"traceparent": assignment.traceparent or ""})
         woken = trace.get_current_span().get_span_context()
         self._attempt = assignment.attempt
         self._span = self._tracer.start_span(
