@@ -53,12 +53,18 @@ class Trimmed:
         self._held: list[AudioFrame] = []
         first = marks.first
         self._begin = first if first is not None and first.packets <= _MOST_PACKETS_A_PAGE else None
+        before = marks.before_last
+        self._middle = (
+            range(first.packets, before.packets - 1) if first is not None and before is not None else range(0)
+        )
 
     def decode(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
-        """Frames that are ready: all but the last one, until the packet comes that says that there are no more.
+        """Frames that are ready; near the end all but the last one, until the packet comes that says that there are no more.
 
         Raises ``av.FFmpegError``.
         """
+        if self._packets in self._middle and not self._held and packet.size:
+            return self._whole(packet)
         self._packets += bool(packet.size)
         frames = packet.decode()
         if self._packets == 1:
@@ -74,7 +80,16 @@ class Trimmed:
             self._cut_end()
         elif self._begin is not None:
             return []
-        return self._taken(0 if not packet.size else 1)
+        is_end_near = bool(packet.size) and self._packets not in self._middle
+        return self._taken(1 if is_end_near else 0)
+
+    def _whole(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
+        """Nothing is cut between the first page and the last one: that is most of a stream, and shall cost nothing more."""
+        self._packets += 1
+        frames = packet.decode()
+        for frame in frames:
+            self._samples += frame.samples
+        return frames
 
     def _cut_begin(self, mark: Mark) -> None:
         surplus = 0 if mark.is_end else self._samples - mark.granule
