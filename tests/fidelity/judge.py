@@ -61,8 +61,9 @@ def judge(path: Path) -> Judged:
     stream = next(each for each in shown["streams"] if each["codec_type"] == "audio")
     rate, channels = int(stream["sample_rate"]), int(stream["channels"])
     sound = _decoded(path, channels)
-    if path.suffix == ".m4a":
-        # Old ffmpegs decode the padding of the last frame, which the edit list takes away (ISO/IEC 14496-12, 8.6.6).
+    if path.suffix in (".m4a", ".ogg"):
+        # Old ffmpegs decode the padding of the last frame, which the edit list takes away (ISO/IEC 14496-12, 8.6.6),
+        # and of Vorbis all of a page that is the first and the last, though its granule ends it (Vorbis I, appendix A.2).
         sound = sound[: round(float(stream["duration"]) * rate)]
     return Judged(
         codec=stream["codec_name"],
