@@ -21,7 +21,7 @@ _SPANS_A_SECOND = 100
 _FLOOR = 1e-9
 _MOST_AT_SEAMS = 1.25
 _MOST_OVER_ALL = 1.05
-# FFmpeg's AAC encoder remembers so much that two of them, one begun half a minute later, differ by -1 to +1 dB for seconds.
+# FFmpeg's AAC encoder remembers so much that two of them, one begun half a minute later, differ by more than 1 dB for seconds.
 _MOST_OVER_ALL_AAC = 1.12
 _AAC = frozenset({"m4a", "aac"})
 _ADTS_DELAY = 1024  # it has no place to say so
