@@ -8,8 +8,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import psutil
 import pytest
@@ -18,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundmill.engine import Job, Limits, Mill
+from soundmill.engine.aac import windows
 from soundmill.engine.flac import coded_number
 from soundmill.engine.packets import CodedPacket
 from soundmill.engine.plan import Sound, make_plan
@@ -26,6 +29,7 @@ from soundmill.engine.seams import (
     Misaligned,
     Run,
     Unstitchable,
+    join_aac,
     join_anywhere,
     join_layer_three,
     join_opus,
@@ -239,7 +243,7 @@ def packets(count: int, data: bytes = b"\0" * 8) -> list[CodedPacket]:
 
 
 def test_runs_that_do_not_overlap_are_refused() -> None:
-    for join in (join_anywhere, join_layer_three, join_opus, join_vorbis):
+    for join in (join_aac, join_anywhere, join_layer_three, join_opus, join_vorbis):
         with pytest.raises(Unstitchable):
             join(Run(0, packets(10)), Run(20, packets(10)), 20)
 
@@ -251,6 +255,54 @@ def test_opus_is_joined_where_all_is_celt_of_one_form() -> None:
     assert join_opus(before, after, 4) == Cut(9, 7)
     with pytest.raises(Unstitchable):
         join_opus(Run(0, packets(9, silk)), Run(0, packets(9, silk)), 4)
+
+
+def aac_frame(sequence: int, *, is_pair: bool = False, gain: int = 100, has_common_window: bool = True) -> bytes:
+    """The begin of a raw data block with one element: behind its name, if it's a pair's, with “Kaiser-Bessel” as the shape."""
+    named = "110" + f"{15:04b}" + f"{2:08b}" + "0" * 8 * 16 if gain == 100 else ""
+    head = f"001{0:04b}{has_common_window:d}" if is_pair else f"000{0:04b}{gain:08b}"
+    bits = f"{named}{head}0{sequence:02b}1"
+    return int(bits.ljust(512, "0"), 2).to_bytes(64)
+
+
+@pytest.mark.parametrize("is_pair", [False, True])
+def test_aac_is_joined_behind_frames_with_the_same_windows(is_pair: bool) -> None:
+    before, after = (
+        [aac_frame(each, is_pair=is_pair) for each in row] for row in ([0, 0, 1, 2, 3, 0], [0, 0, 0, 1, 3, 0])
+    )
+    first, second = (Run(0, [CodedPacket(0, 1, data) for data in row]) for row in (before, after))
+    assert join_aac(first, second, 3) == Cut(5, 5)
+    with pytest.raises(Unstitchable):
+        join_aac(first, Run(0, second.packets[:5]), 3)
+
+
+def test_aac_is_joined_where_a_whole_frame_is_the_same_if_there_is_one() -> None:
+    gains = [1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 5, 11]
+    first, second = (Run(0, [CodedPacket(0, 1, aac_frame(0, gain=each)) for each in row]) for row in gains)
+    assert join_aac(first, second, 2) == Cut(5, 5)
+
+
+def test_channels_with_different_windows_are_no_place_to_join_aac() -> None:
+    row = packets(10, aac_frame(0, is_pair=True, has_common_window=False))
+    with pytest.raises(Unstitchable):
+        join_aac(Run(0, row), Run(0, row), 2)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_windows_are_read_as_the_standard_lets_them_follow_each_other(tmp_path: Path, channels: int) -> None:
+    sound = SOUNDS["clicks"](44_100, channels)[: 15 * 44_100] + 0.01 * music(15.0, channels=channels)
+    path = encoded(tmp_path, "a.m4a", "-c:a", "aac", samples=sound)
+    with av.open(str(path)) as file:
+        frames = [bytes(packet) for packet in file.demux(audio=0) if packet.size]
+    read = [windows(each) for each in frames]
+    assert None not in read
+    only_long, start, short, stop = range(4)  # ISO/IEC 14496-3, table 4.86
+    follow = {(a.sequence, b.sequence) for a, b in pairwise(read) if a and b}
+    assert follow <= {
+        *((each, to) for each in (only_long, stop) for to in (only_long, start)),
+        *((each, to) for each in (start, short) for to in (short, stop)),
+    }
+    assert {sequence for pair in follow for sequence in pair} == {only_long, start, short, stop}
 
 
 def vorbis_blocks(begins_at: int, sizes: list[int]) -> list[CodedPacket]:
@@ -281,7 +333,9 @@ def test_vorbis_is_joined_where_blocks_come_into_step_or_told_to_begin_later() -
         ("opus", {}, True),
         ("opus", {"bit_rate": 64_000}, False),  # SILK
         ("ogg", {}, True),
-        ("m4a", {}, False),
+        ("m4a", {}, True),
+        ("aac", {"bit_rate": 64_000}, True),
+        ("m4a", {"bit_rate": 48_000}, False),  # few bits: the rate control comes to other ends
         ("wma", {}, False),
         ("wav", {}, False),
     ],

@@ -14,6 +14,7 @@ from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 from av.codec.context import CodecContext
 
+from soundmill.engine.aac import DrainedEncoder
 from soundmill.engine.encode import apply_settings
 from soundmill.engine.flac import renumbered
 from soundmill.engine.messages import Message
@@ -101,7 +102,9 @@ def encode_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
     context.time_base = Fraction(1, plan.sample_rate)
     apply_settings(context, plan)
     frames = chain(_frames(plan, piece), (None,) if piece.is_last else ())
-    packets = [coded(packet) for frame in frames for packet in context.encode(frame)]
+    # The sound's own beginning is encoded as a single encoder would.
+    encoder = DrainedEncoder(context) if plan.encoder == "aac" and piece.first else context
+    packets = [coded(packet) for frame in frames for packet in encoder.encode(frame)]
     if plan.encoder == "flac":
         # The very last one has no sound: it only tells the muxer what STREAMINFO says.
         sounding = (each for each in packets if each.data)

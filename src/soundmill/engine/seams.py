@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from soundmill.engine import aac
 from soundmill.engine.mpeg import LayerThreeFrame, layer_three_frame
 from soundmill.engine.packets import CodedPacket
 from soundmill.engine.vorbis import WRITE_SAMPLES
@@ -87,6 +88,19 @@ def join_layer_three(before: Run, after: Run, wanted: int) -> Cut:
     cut = next(alike, candidates[0])
     _put_main_data(before, cut, _main_data_before(after, cut, _frame(after, cut).main_data_begin))
     return _cut(before, after, cut)
+
+
+def join_aac(before: Run, after: Run, wanted: int) -> Cut:
+    """AAC: windows of frames overlap by halves (ISO/IEC 14496-3, section 4.6.11.3), so those before the seam must be alike."""
+    alike = [
+        number
+        for number in range(max(wanted, after.first + 1), min(before.end, after.end))
+        if (windows := aac.windows(before[number - 1].data)) and windows == aac.windows(after[number - 1].data)
+    ]
+    if not alike:
+        raise Unstitchable(f"no frame from {wanted} to {before.end} has the same windows before it")
+    same = (each for each in alike if before[each - 1].data == after[each - 1].data)
+    return _cut(before, after, next(same, alike[0]))
 
 
 def join_opus(before: Run, after: Run, wanted: int) -> Cut:
