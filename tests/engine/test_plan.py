@@ -71,6 +71,11 @@ def test_lossless_targets_keep_the_depth_that_they_can(
     assert (made.encoder, made.sample_format, made.raw_bits, made.dither) == (encoder, sample_format, raw_bits, dither)
 
 
+def test_flac_of_16_bits_gets_shorter_coefficients() -> None:
+    assert plan(CD, "flac").coefficient_bits == plan(CD, "mka").coefficient_bits == 12
+    assert plan(STUDIO, "flac").coefficient_bits is plan(CD, "alac").coefficient_bits is None
+
+
 def test_32_bit_integers_stay_integers_in_wav() -> None:
     made = plan(Sound("pcm_s32le", 48_000, 2, "stereo", "s32", 32), "wav")
     assert (made.encoder, made.dither) == ("pcm_s32le", False)

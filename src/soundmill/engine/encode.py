@@ -91,3 +91,5 @@ def apply_settings(context: AudioCodecContext, plan: Plan) -> None:
         context.global_quality = round(plan.quality * _QSCALE_UNIT)
     if plan.raw_bits is not None:
         context.bits_per_raw_sample = plan.raw_bits
+    if plan.coefficient_bits is not None:
+        context.options = {"lpc_coeff_precision": str(plan.coefficient_bits)}

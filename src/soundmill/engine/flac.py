@@ -93,17 +93,23 @@ def _by_eight(value: int, polynomial: int, bits: int) -> int:
 
 def _shifted(crc: int, zero_bytes: int) -> int:
     """The checksum 16 of what has ``crc``, with so many zero bytes behind it: ``crc`` times x to their bits."""
-    powers = _powers()
-    return _product(crc, powers[zero_bytes % len(powers)])
+    for place, digit in enumerate(zero_bytes.to_bytes(3, "little")):
+        if digit:
+            crc = _product(crc, _powers()[place][digit])
+    return crc
 
 
 @cache
-def _powers() -> tuple[int, ...]:
-    """x to the power of 8 times the index, modulo the polynomial; behind the last they begin again."""
-    powers = [1]
-    while (power := _by_eight(powers[-1], _CRC_16, 16)) != 1:
-        powers.append(power)
-    return tuple(powers)
+def _powers() -> tuple[tuple[int, ...], ...]:
+    """x to the power of 8 times each digit of a 24-bit number in base 256, modulo the polynomial: a frame has no more bytes."""
+    by_digit, factor = [], _by_eight(1, _CRC_16, 16)
+    for _ in range(3):
+        powers = [1]
+        for _ in range(255):
+            powers.append(_product(powers[-1], factor))
+        by_digit.append(tuple(powers))
+        factor = _product(powers[-1], factor)
+    return tuple(by_digit)
 
 
 def _product(left: int, right: int) -> int:

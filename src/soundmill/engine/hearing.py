@@ -57,7 +57,7 @@ def hear(source: Source, crew: Crew, prints: Sequence[Print] = ()) -> Sounding:
     ``prints`` are compared with what is heard, if there are any. Raises ``ConversionError`` with ``DAMAGED_INPUT`` or ``NO_AUDIO``.
     """
     context = source.stream.codec_context
-    crew.begin(stretches.order(context, decoder_options(context.name)))
+    crew.begin(stretches.order(context, decoder_options(context.name), is_compared=bool(prints)))
     heard: dict[int, Heard] = {}
 
     def take(result: Message) -> None:

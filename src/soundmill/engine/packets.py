@@ -24,7 +24,9 @@ class CodedPacket:
 
 def coded(packet: Packet[Any]) -> CodedPacket:
     """``packet`` as a value."""
-    skip = bytes(packet.get_sidedata(_SKIP_SAMPLES)) if packet.has_sidedata(_SKIP_SAMPLES) else b""
+    # Asking for a kind by its name costs PyAV a search in its list of all; most packets have none.
+    is_skipped = any(True for _ in packet.iter_sidedata()) and packet.has_sidedata(_SKIP_SAMPLES)
+    skip = bytes(packet.get_sidedata(_SKIP_SAMPLES)) if is_skipped else b""
     return CodedPacket(packet.pts or 0, packet.duration or 0, bytes(packet), skip)
 
 

@@ -20,6 +20,9 @@ _SILENT_TAILS = {"wmav2": 2048}
 # FFmpeg's libopus encoder (5.1 to 9.0) exchanges channels of these layouts: given in this order they come out right.
 _OPUS_ORDERS = {"5.0": (0, 1, 4, 2, 3), "6.1": (0, 1, 4, 3, 5, 2, 6)}
 
+# As libFLAC has it for blocks of 4,608 samples of 16 bits; FFmpeg's own 15 make its sums need 64 bits (docs/decisions/0014).
+_FLAC_COEFFICIENT_BITS = 12
+
 _LAME_BIT_RATE_CAPS = ((16_000, 64_000), (32_000, 160_000))  # MPEG-2.5 below 16 kHz, MPEG-2 below 32 kHz
 
 
@@ -55,7 +58,8 @@ class Plan:
     """Everything that the encoder and the muxer are told.
 
     ``channel_order`` is that in which the encoder wants the layout's channels, where it isn't the layout's own;
-    ``silent_tail`` is how many samples of silence follow on the sound; ``losses`` says what the target can't hold of it.
+    ``silent_tail`` is how many samples of silence follow on the sound; ``coefficient_bits`` how precise a lossless encoder's predictors are;
+    ``losses`` says what the target can't hold of it.
     """
 
     encoder: str
@@ -70,6 +74,7 @@ class Plan:
     channel_order: tuple[int, ...] = ()
     silent_tail: int = 0
     dither: bool = False
+    coefficient_bits: int | None = None
     muxer_options: tuple[tuple[str, str], ...] = ()
     losses: tuple[str, ...] = ()
 
@@ -182,6 +187,7 @@ def _lossless(plan: Plan, sound: Sound, target: TargetFormat, options: Conversio
         sample_format=sample_format,
         channel_layout=_kept_layout(plan, sound, target),
         raw_bits=24 if depth == 24 else None,
+        coefficient_bits=_FLAC_COEFFICIENT_BITS if target.codec == "flac" and depth <= 16 else None,
         dither=not as_float and (options.changes_samples or _is_narrower(depth, sound)),
     )
 

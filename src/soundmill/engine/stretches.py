@@ -25,7 +25,7 @@ _MOST_SAMPLES = 16 << 20
 class Heard:
     """What a stretch decodes to, without its pre-roll: samples a channel, packets that didn't decode, its form.
 
-    ``checksum`` is the CRC-32 of its PCM in the decoder's own format, frame after frame.
+    ``checksum`` is the CRC-32 of its PCM in the decoder's own format, frame after frame, or 0 where nothing is compared.
     """
 
     number: int
@@ -37,14 +37,22 @@ class Heard:
     checksum: int
 
 
-def order(context: AudioCodecContext, options: dict[str, str], wanted: Plan | None = None) -> Message:
+def order(
+    context: AudioCodecContext, options: dict[str, str], wanted: Plan | None = None, *, is_compared: bool = False
+) -> Message:
     """What a member of a crew is told so that it decodes as ``context`` would.
 
-    With ``wanted`` it answers with the PCM in that form, too, which must be one that each sample can be brought into by itself.
+    Where the PCM ``is_compared`` with other, it counts a checksum. With ``wanted`` it answers with the PCM in that form, too, which must be one that each sample can be brought into by itself.
     """
     # The container may know the layout better than the codec.
     form = None if wanted is None else asdict(replace(wanted, muxer_options=(), losses=()))
-    head = {"decoder": context.name, "options": options, "layout": context.layout.name, "wanted": form}
+    head = {
+        "decoder": context.name,
+        "options": options,
+        "layout": context.layout.name,
+        "wanted": form,
+        "is_compared": is_compared,
+    }
     return Message(head, (context.extradata or b"",))
 
 
@@ -66,6 +74,7 @@ class StretchDecoder:
         """As :func:`order` says."""
         self._name, self._options, self._layout = (told.head[each] for each in ("decoder", "options", "layout"))
         self._extradata = bytes(told.parts[0])
+        self._is_compared = told.head["is_compared"]
         self._wanted = Plan(**told.head["wanted"]) if told.head["wanted"] else None
 
     def __call__(self, work: Message) -> Message:
@@ -81,9 +90,11 @@ class StretchDecoder:
             form = form or _form(frame)
             broken += _form(frame) != form
             samples += frame.samples
-            if reshaper is None:
+            if self._is_compared:
                 checksum = _checksum(frame, checksum)
-            elif samples * form[1] > _MOST_SAMPLES:
+            if reshaper is None:
+                continue
+            if samples * form[1] > _MOST_SAMPLES:
                 broken, pcm = broken + 1, []
             else:
                 pcm += map(_pcm, reshaper.feed(frame))
