@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,18 +118,25 @@ def _measure(source: Path, hours: float, target: str, directory: Path) -> Run:
     with Mill() as mill, tempfile.TemporaryDirectory(dir=directory) as work:
         began = time.monotonic()
 
-        def tick(fraction: float) -> bool:
-            memory = _memory()
-            if memory is not None:
-                run.at.append(time.monotonic() - began)
-                run.resident.append(memory[0] / _MIB)
-                run.proportional.append(memory[1] / _MIB)
-            return True
-
-        made = mill.convert(Job(source, Path(work), FORMATS[target], encoders=cores()), tick)
+        job = Job(source, Path(work), FORMATS[target], encoders=cores())
+        # Its own word, four times a second, would come after the end of a short one.
+        with ThreadPoolExecutor(1) as pool:
+            converting = pool.submit(mill.convert, job, lambda fraction: True)
+            while not wait([converting], _pause(time.monotonic() - began)).done:
+                memory = _memory()
+                if memory is not None:
+                    run.at.append(time.monotonic() - began)
+                    run.resident.append(memory[0] / _MIB)
+                    run.proportional.append(memory[1] / _MIB)
+            made = converting.result()
         run.seconds = time.monotonic() - began
         run.result_bytes = made.path.stat().st_size
     return run
+
+
+def _pause(so_far: float) -> float:
+    """Until the next look: short ones are over in a moment, long ones shan't fill the plot."""
+    return min(0.25, max(0.02, so_far / 20))
 
 
 def _memory() -> tuple[int, int] | None:
