@@ -13,7 +13,7 @@ from av.stream import Disposition, Stream
 
 from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, write_asf_cover, write_atoms
 from soundmill.engine.frames import write_aiff_frames, write_frames
-from soundmill.engine.packets import side_data
+from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
@@ -72,8 +72,8 @@ class Muxer:
 
     def _sum_padding(self, packet: Packet[Stream] | Packet[AudioStream]) -> None:
         """LAME's padding may reach over two packets; FFmpeg's muxer writes only that of the last into the header."""
-        skipped = bytes(packet.get_sidedata("skip_samples")) if packet.has_sidedata("skip_samples") else b""
-        self._padding += int.from_bytes(skipped[4:8], "little")
+        skipped = skip_samples(packet)
+        self._padding += samples_cut_off(skipped)
         if skipped and self._padding:
             packet.set_sidedata(
                 side_data("skip_samples", skipped[:4] + self._padding.to_bytes(4, "little") + skipped[8:])

@@ -16,6 +16,7 @@ from soundmill.engine import opus
 from soundmill.engine.copied import Copied
 from soundmill.engine.decode import Decoding
 from soundmill.engine.mux import Muxer
+from soundmill.engine.packets import samples_cut_off, skip_samples
 from soundmill.engine.plan import Plan
 from soundmill.engine.source import Source
 from soundmill.engine.tags import About
@@ -91,7 +92,7 @@ def _clock(source: Source) -> _Retime:
         return _retimed(opus.RATE, start, lambda packet, samples: opus.packet_samples(bytes(packet)))
     if codec == "vorbis":
         # A page's granule is the count of samples that are decoded with it (Vorbis I, appendix A.2): its decoder says.
-        return _retimed(context.sample_rate, 0, lambda packet, samples: samples + _discarded(packet))
+        return _retimed(context.sample_rate, 0, lambda packet, samples: samples + samples_cut_off(skip_samples(packet)))
     if codec in _FIXED_FRAMES and context.frame_size:
         return _retimed(context.sample_rate, 0, lambda packet, samples: context.frame_size)
     return lambda packet, samples: None
@@ -105,14 +106,7 @@ def _retimed(rate: int, start: int, length_of: Callable[[_SoundPacket, int], int
         length = length_of(packet, samples)
         packet.time_base = Fraction(1, rate)
         packet.pts = packet.dts = position
-        packet.duration = length - _discarded(packet)
+        packet.duration = length - samples_cut_off(skip_samples(packet))
         position += length
 
     return retime
-
-
-def _discarded(packet: _SoundPacket) -> int:
-    """Samples at a packet's end that aren't heard: AV_PKT_DATA_SKIP_SAMPLES of ``libavcodec/packet.h``."""
-    if not packet.has_sidedata("skip_samples"):
-        return 0
-    return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[4:8], "little")
