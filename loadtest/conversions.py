@@ -65,7 +65,7 @@ def _send(client: Client, body: Path, files: int) -> Measured:
 def wait_for_all(client: Client, start: int, at_most_seconds: float) -> None:
     """Until all tasks behind that id are final, or the time is over."""
     until = time.monotonic() + at_most_seconds
-    while client.under_way(start) and time.monotonic() < until:
+    while client.is_busy(start) and time.monotonic() < until:
         time.sleep(0.2)
 
 

@@ -15,6 +15,8 @@ import httpx
 import psutil
 from matplotlib.figure import Figure
 
+from loadtest.client import TLS
+
 _INTERVAL_SECONDS = 1.0
 # Reading how much memory is whose takes the kernel some milliseconds a process.
 _MEMORY_EVERY = 5
@@ -74,7 +76,7 @@ class Monitor:
             looked = moment
             memory = self.samples[-1].memory if self.samples and number % _MEMORY_EVERY else _summed(parts, 0, _memory)
             with suppress(httpx.HTTPError):  # nothing is known of this second
-                queue = httpx.get(f"{self.url}/health/queue", timeout=30).raise_for_status().json()
+                queue = httpx.get(f"{self.url}/health/queue", timeout=30, verify=TLS).raise_for_status().json()
                 waiting, oldest = queue["waiting"], queue["oldestWaitingSeconds"]
                 used = self._disk() - disk
                 descriptors = _summed(parts, 0, psutil.Process.num_fds)

@@ -63,7 +63,7 @@ def test_in_a_fleet_a_request_its_message_and_its_conversion_are_one_trace(recei
                 timeout=60,
             )
         task = made.raise_for_status().json()["id"]
-        until(lambda: not client.under_way(), seconds=60)
+        until(lambda: not client.is_busy(), seconds=60)
         cluster.stop()
     (request,) = (each for each in received.named("POST /api/tasks") if each.trace == TRACE)
     (message,) = (each for each in received.named("process batch") if each.trace == TRACE)
