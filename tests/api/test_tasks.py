@@ -153,7 +153,7 @@ def test_a_full_disk_is_507_and_leaves_nothing(ann: User, app: App, monkeypatch:
 
 
 def test_a_full_queue_is_503_and_leaves_nothing(ann: User, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app._task_rows, "_queue_cap", 0)
+    monkeypatch.setattr(app._task_rows._submissions, "_queue_cap", 0)
     answer = ann.upload()
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "60"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, insert, select
+from sqlalchemy import Connection, Executable, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from soundmill.adapters.database.clock import now
@@ -14,10 +14,15 @@ from soundmill.model.names import numbered
 
 
 def add_file(connection: Connection, account_id: int, wanted: str, values: Mapping[str, Any]) -> tuple[int, str]:
-    """A row for a file under ``wanted`` or the next free number of it. Gives its id and name."""
-    name = free_name(connection, account_id, wanted)
-    row = {**_NOTHING_STORED, **values, "account_id": account_id, "name": name}
-    return int(connection.execute(_ADD_FILE, row).scalar_one()), name
+    """A row for a file under ``wanted`` or the next free number of it. Gives its id and name.
+
+    As for :func:`free_name`, the account is locked.
+    """
+    row = {**_NOTHING_STORED, **values, "account_id": account_id}
+    name = wanted
+    while (added := connection.execute(_ADD_FILE[connection.dialect.name], {**row, "name": name}).scalar()) is None:
+        name = numbered(wanted, _next_number(connection, account_id, wanted))
+    return int(added), name
 
 
 def free_name(connection: Connection, account_id: int, wanted: str) -> str:
@@ -50,12 +55,19 @@ def _counting(first: sqlite.Insert | postgresql.Insert) -> Executable:
 
 
 # Built once: for a statement of a row or two that costs more than running it, and every upload runs each of these several times.
+_INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 _NOTHING_STORED = {"key": None, "size": None, "sha256": None}
-_ADD_FILE = insert(files).values(created_at=now()).returning(files.c.id)
+_ADD_FILE = {
+    dialect: insert(files)
+    .values(created_at=now())
+    .on_conflict_do_nothing(index_elements=[files.c.account_id, files.c.name])
+    .returning(files.c.id)
+    for dialect, insert in _INSERTS.items()
+}
 _SAME_NAME = select(files.c.id).where(
     files.c.account_id == bindparam("of_account"), files.c.name == bindparam("wanted")
 )
-_COUNT = {
-    "sqlite": _counting(sqlite.insert(name_counters)),
-    "postgresql": _counting(postgresql.insert(name_counters)),
-}
+_COUNT = {dialect: _counting(insert(name_counters)) for dialect, insert in _INSERTS.items()}

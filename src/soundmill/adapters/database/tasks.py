@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
@@ -13,8 +11,6 @@ from sqlalchemy import (
     Row,
     bindparam,
     delete,
-    func,
-    insert,
     select,
     update,
 )
@@ -22,17 +18,17 @@ from sqlalchemy import (
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.events import note_final
-from soundmill.adapters.database.joining import add_sources, fitting
-from soundmill.adapters.database.names import add_file, free_name
+from soundmill.adapters.database.joining import fitting
+from soundmill.adapters.database.names import free_name
 from soundmill.adapters.database.once import remember, remembered
 from soundmill.adapters.database.pages import page_query
 from soundmill.adapters.database.removal import remove_task
 from soundmill.adapters.database.schema import files, idempotency_keys, tasks
+from soundmill.adapters.database.submission import FRESH, Submission, Submissions, next_rank, result_name
 from soundmill.adapters.database.usage import charge, lock_account
 from soundmill.adapters.database.views import select_views, views
-from soundmill.failpoints import failpoint
-from soundmill.model.errors import NotFound, QueueFull, WrongState
-from soundmill.model.names import joined, split_extension, with_extension
+from soundmill.model.errors import NotFound, WrongState
+from soundmill.model.names import split_extension
 from soundmill.model.quota import UNLIMITED, Quota
 from soundmill.model.tasks import (
     CANCELLABLE,
@@ -64,12 +60,8 @@ class DatabaseTasks:
         traceparent: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
-        self._queue_cap = queue_cap
-        self._quota = quota
         self._traceparent = traceparent
-        self._counting = threading.Lock()
-        self._counted, self._since = 0, 0
-        self._counted_at = -_COUNT_SECONDS
+        self._submissions = Submissions(database, queue_cap, quota)
 
     def submit(
         self,
@@ -78,27 +70,8 @@ class DatabaseTasks:
         orders: tuple[Order, ...],
         once: Once | None = None,
     ) -> list[TaskView]:
-        """See the port. A crash before the commit leaves only unnamed files in the storage, which the janitor sweeps."""
-        size = sum(each.stored.size for each in sources)
-        with self._database.writing() as connection:
-            used = lock_account(connection, account_id)
-            if once and (before := remembered(connection, account_id, once)):
-                return _left(connection, before)
-            self._quota.refuse_overflow(used, size)
-            self._refuse_overflow(connection, len(orders))
-            charge(connection, account_id, size)
-            source_id, unique_name = add_sources(connection, account_id, sources)
-            rank = _next_rank(connection, account_id)
-            shared = {"account_id": account_id, "source_id": source_id, "traceparent": self._traceparent()}
-            added = [
-                _add_task(connection, shared, unique_name, order, rank + place) for place, order in enumerate(orders)
-            ]
-            if once:
-                remember(connection, account_id, once, added)
-            accepted = _views(connection, added)
-            failpoint("before_submit_commit")
-        failpoint("after_submit_commit")
-        return accepted
+        """See the port."""
+        return self._submissions.accept(account_id, Submission(sources, orders, once, self._traceparent()))
 
     def get(self, account_id: int, task_id: int) -> TaskView:
         """See the port."""
@@ -137,10 +110,10 @@ class DatabaseTasks:
                 update(tasks)
                 .where(tasks.c.id == task_id)
                 .values(
-                    **_FRESH,
+                    **FRESH,
                     **changes,
                     attempt=tasks.c.attempt + 1,
-                    rank=_next_rank(connection, account_id),
+                    rank=next_rank(connection, account_id),
                     due_at=now(),
                     traceparent=self._traceparent(),
                 )
@@ -208,83 +181,9 @@ class DatabaseTasks:
         with self._database.reading() as connection:
             return set(task_ids) - set(connection.execute(running).scalars())
 
-    def _refuse_overflow(self, connection: Connection, more: int) -> None:
-        if self._waiting(connection) + more > self._queue_cap:
-            raise QueueFull(
-                "The queue is full. Nothing was accepted; try again in a minute.",
-                timedelta(seconds=60),
-            )
-        self._since += more
 
-    def _waiting(self, connection: Connection) -> int:
-        # Counting costs more the more wait. The cap guards the disk and people's patience, so a figure of a second ago does,
-        # unless it says that the queue is full: then it is counted again.
-        with self._counting:
-            is_fresh = time.monotonic() - self._counted_at < _COUNT_SECONDS
-            if not is_fresh or self._counted + self._since >= self._queue_cap:
-                waiting = select(func.count()).select_from(tasks).where(tasks.c.status == TaskStatus.UPLOADED)
-                self._counted = connection.execute(waiting).scalar_one()
-                self._counted_at, self._since = time.monotonic(), 0
-            return self._counted + self._since
-
-
-_FRESH: dict[str, Any] = {
-    "status": TaskStatus.UPLOADED,
-    "progress": 0.0,
-    "tries": 0,
-    "lease_owner": None,
-    "lease_until": None,
-    "error_code": None,
-    "error_message": None,
-    "not_carried": [],
-    "started_at": None,
-    "finished_at": None,
-}
-
-
-def _add_task(
-    connection: Connection,
-    shared: dict[str, Any],
-    source_name: str,
-    order: Order,
-    rank: int,
-) -> int:
-    """``shared`` are the columns in which the tasks of one upload agree."""
-    result_id, _ = add_file(connection, shared["account_id"], _result_name(source_name, order), {})
-    row = {
-        **_FRESH,
-        **shared,
-        "result_id": result_id,
-        "new_format": order.target.name,
-        "options": order.options.as_dict(),
-        "attempt": 0,
-        "rank": rank,
-    }
-    return int(connection.execute(_ADD_TASK, row).scalar_one())
-
-
-def _result_name(source_name: str, order: Order) -> str:
-    called = joined(source_name) if order.options.join else source_name
-    return with_extension(called, order.options.extension_for(order.target))
-
-
-def _next_rank(connection: Connection, account_id: int) -> int:
-    """Start-time fair queueing (Goyal, Vin, Cheng 1996) with equal shares: an account's tasks stand one rank behind each
-    other, and nobody starts behind the head of the queue. So a single task doesn't wait for another account's thousand.
-    """
-    head, own = connection.execute(_RANKS, {"of_account": account_id}).one()
-    return max(head or 0, 0 if own is None else own + 1)
-
-
-# Built once: most requests run one of these, and building one costs more than running it.
+# Built once: most requests run it, and building it costs more than running it.
 _ONE = select_views().where(tasks.c.id == bindparam("asked"), tasks.c.account_id == bindparam("of_account"))
-_THESE = select_views().where(tasks.c.id.in_(bindparam("these", expanding=True))).order_by(tasks.c.id)
-_ADD_TASK = insert(tasks).values(due_at=now(), created_at=now()).returning(tasks.c.id)
-_waiting = tasks.c.status == TaskStatus.UPLOADED
-_RANKS = select(
-    select(func.min(tasks.c.rank)).where(_waiting).scalar_subquery(),
-    select(func.max(tasks.c.rank)).where(_waiting, tasks.c.account_id == bindparam("of_account")).scalar_subquery(),
-)
 
 
 def _locked(connection: Connection, account_id: int, task_id: int) -> Row[Any]:
@@ -300,17 +199,6 @@ def _view(connection: Connection, account_id: int, task_id: int) -> TaskView:
     if row is None:
         raise _no_such_task()
     return views(connection, [row])[0]
-
-
-def _views(connection: Connection, task_ids: list[int]) -> list[TaskView]:
-    return views(connection, connection.execute(_THESE, {"these": task_ids}).all())
-
-
-def _left(connection: Connection, task_ids: list[int]) -> list[TaskView]:
-    left = _views(connection, task_ids)
-    if not left:
-        raise NotFound("This Idempotency-Key's request was carried out, and what it made was deleted since.")
-    return left
 
 
 def _no_such_task() -> NotFound:
@@ -330,7 +218,7 @@ def _unpublish(connection: Connection, task: Row[Any]) -> list[str]:
 def _rename_result(connection: Connection, account_id: int, task: Row[Any], order: Order) -> None:
     names = select(files.c.id, files.c.name).where(files.c.id.in_((task.source_id, task.result_id)))
     name_of = {row.id: row.name for row in connection.execute(names)}
-    wanted = _result_name(name_of[task.source_id], order)
+    wanted = result_name(name_of[task.source_id], order)
     if split_extension(name_of[task.result_id])[1] == split_extension(wanted)[1]:
         return  # M4A and ALAC share an extension
     name = free_name(connection, account_id, wanted)
