@@ -9,11 +9,16 @@ import psutil
 
 from loadtest.monitor import Processes
 from soundmill.engine import cores
+from soundmill.settings import Settings
 from tests.chaos.cluster import Cluster, running_cluster
 from tests.chaos.hosts import Loopback
 
-# Those of the chaos tests are for short tempers.
-_SETTINGS = {"SOUNDMILL_API_PROCESSES": str(cores()), "SOUNDMILL_API_THREADS": "64", "SOUNDMILL_LEASE": "30"}
+# Those of the chaos tests are for short tempers, and looking often isn't free.
+_AS_DELIVERED = ("api_threads", "lease", "ring_after", "sweep_interval", "file_sweep_interval")
+_SETTINGS = {
+    "SOUNDMILL_API_PROCESSES": str(cores()),
+    **{f"SOUNDMILL_{name.upper()}": str(Settings.model_fields[name].default) for name in _AS_DELIVERED},
+}
 
 
 @contextmanager

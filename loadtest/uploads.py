@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from loadtest.apache_benchmark import Measured, get, post
 from loadtest.client import BOUNDARY, Client, multipart
+from loadtest.costs import Costs, watching_costs
+from loadtest.monitor import Processes
 from loadtest.sections import Section
 
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -18,9 +20,10 @@ _COMPARED = 50
 _SHARES = (50, 95, 99)
 
 
-def uploads(client: Client, sound: Path, requests: int) -> Section:
+def uploads(client: Client, sound: Path, requests: int, parts: Callable[[], Processes]) -> Section:
     """Rising concurrency until the mean passes 1.5 s or errors pass 1 %, up to what one ``ab`` can hold open."""
-    measured = list(_steps(client, sound, requests))
+    steps = list(_steps(client, sound, requests, parts))
+    measured = [each for each, _ in steps]
     section = Section("Scenario 1: uploads of 5 MB")
     section.say(
         "With SHA-256, fsync and one transaction each; no worker runs meanwhile, as they would be on other machines."
@@ -42,32 +45,38 @@ def uploads(client: Client, sound: Path, requests: int) -> Section:
     )
     section.plot("loadtest-uploads", _plot(measured), "Uploads a second and their latency against concurrency")
     section.say(f"Ended: {_limit(measured[-1])}. `{measured[-1].command}`")
-    for each in measured:
+    for each, costs in steps:
         if each.concurrency == _COMPARED:
+            section.say(f"{_COMPARED} at a time: {costs.sentence('upload', each.requests)}")
             section.measure("uploads a second, 50 concurrent", each.per_second, "1/s", more_is_better=True)
             section.measure("upload's mean, 50 concurrent", each.mean, "s", more_is_better=False)
     return section
 
 
-def lists(client: Client, requests: int = 2000) -> Section:
+def lists(client: Client, parts: Callable[[], Processes], requests: int = 2000) -> Section:
     """Task lists: the newest ten, 50 at a time."""
-    measured = get(f"{client.url}/api/tasks?max=10&order=1", client.token, requests=requests, concurrency=50)
+    with watching_costs(parts) as costs:
+        measured = get(f"{client.url}/api/tasks?max=10&order=1", client.token, requests=requests, concurrency=_COMPARED)
     section = Section("Task lists")
     section.say(
         f"{measured.per_second:.0f} a second at {measured.concurrency} concurrent, mean {1000 * measured.mean:.0f} ms, "
         f"99 % within {1000 * measured.percentiles.get(99, 0):.0f} ms, {measured.errors} errors. `{measured.command}`"
     )
+    section.say(costs.sentence("list", measured.requests))
     section.measure("lists a second", measured.per_second, "1/s", more_is_better=True)
     return section
 
 
-def _steps(client: Client, sound: Path, requests: int) -> Iterator[Measured]:
+def _steps(
+    client: Client, sound: Path, requests: int, parts: Callable[[], Processes]
+) -> Iterator[tuple[Measured, Costs]]:
     body = multipart(sound, "mp3")
     for concurrency in CONCURRENCIES:
         count = max(requests, 2 * concurrency)
         url = f"{client.url}/api/tasks"
-        measured = post(url, body, CONTENT_TYPE, client.token, requests=count, concurrency=concurrency)
-        yield measured
+        with watching_costs(parts) as costs:
+            measured = post(url, body, CONTENT_TYPE, client.token, requests=count, concurrency=concurrency)
+        yield measured, costs
         if _is_over(measured):
             return
 
