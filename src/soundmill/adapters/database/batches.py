@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,19 +11,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Piece[W, R]:
-    """One thread's work, and where its result or its error goes."""
+    """One thread's work, and where its result or its error goes. ``turn`` comes when it is settled, or is to be done by its own thread."""
 
     work: W
     done: Future[R] = field(default_factory=Future)
-
-
-@dataclass(slots=True)
-class _Line[W, R]:
-    """Those of one account that wait: who has ``turn`` does the work of as many as it may."""
-
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    waiting: deque[Piece[W, R]] = field(default_factory=deque)
-    threads: int = 0
+    turn: threading.Event = field(default_factory=threading.Event)
 
 
 class Batches[W, R]:
@@ -38,32 +30,25 @@ class Batches[W, R]:
         self._carry_out = carry_out
         self._most = most
         self._lock = threading.Lock()
-        self._lines: defaultdict[int, _Line[W, R]] = defaultdict(_Line)
+        # An account is in it while one of its threads is at work; that one passes the turn on to the first that waits.
+        self._waiting: dict[int, deque[Piece[W, R]]] = {}
 
     def result(self, account_id: int, work: W) -> R:
         """What became of ``work``, as soon as it is settled; raises its error."""
         mine: Piece[W, R] = Piece(work)
         with self._lock:
-            line = self._lines[account_id]
-            line.waiting.append(mine)
-            line.threads += 1
-        try:
-            while not mine.done.done():
-                with line.turn:
-                    if not mine.done.done():
-                        self._settle(account_id, self._taken(line))
-        finally:
-            with self._lock:
-                line.threads -= 1
-                if not line.threads:
-                    del self._lines[account_id]
+            is_first = account_id not in self._waiting
+            self._waiting.setdefault(account_id, deque()).append(mine)
+        if not is_first:
+            mine.turn.wait()
+        if not mine.done.done():
+            self._settle_first(account_id)
         return mine.done.result()
 
-    def _taken(self, line: _Line[W, R]) -> list[Piece[W, R]]:
+    def _settle_first(self, account_id: int) -> None:
         with self._lock:
-            return [line.waiting.popleft() for _ in range(min(self._most, len(line.waiting)))]
-
-    def _settle(self, account_id: int, pieces: Sequence[Piece[W, R]]) -> None:
+            waiting = self._waiting[account_id]
+            pieces = [waiting.popleft() for _ in range(min(self._most, len(waiting)))]
         try:
             self._carry_out(account_id, pieces)
         except BaseException as error:
@@ -72,3 +57,14 @@ class Batches[W, R]:
                     each.done.set_exception(error)
             if not isinstance(error, Exception):
                 raise
+        finally:
+            self._pass_on(account_id)
+            for each in pieces:
+                each.turn.set()
+
+    def _pass_on(self, account_id: int) -> None:
+        with self._lock:
+            if waiting := self._waiting[account_id]:
+                waiting[0].turn.set()
+            else:
+                del self._waiting[account_id]
