@@ -15,7 +15,6 @@ from soundmill.engine.confinement import confine_encoder, die_with_parent
 from soundmill.engine.job import Limits
 from soundmill.engine.messages import Message, receive, send
 from soundmill.engine.pieces import PieceEncoder
-from soundmill.engine.plan import Plan
 from soundmill.engine.stretches import StretchDecoder
 from soundmill.model.conversion import ConversionError, FailureCode
 
@@ -137,7 +136,7 @@ def _serve(work: BinaryIO, results: BinaryIO, area: mmap.mmap) -> None:
     do: Callable[[Message], Message] | None = None
     while (message := receive(work, area)) is not None:
         if "plan" in message.head:
-            do = PieceEncoder(Plan(**message.head["plan"]))
+            do = PieceEncoder(message)
         elif "decoder" in message.head:
             do = StretchDecoder(message)
         elif do is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -31,16 +32,21 @@ class StreamInfo:
             self._md5.update(block)
         self._samples += samples
 
-    def add_frame(self, data: bytes) -> None:
-        """One coded frame."""
-        self._smallest = min(self._smallest, len(data))
-        self._largest = max(self._largest, len(data))
+    def add_frames(self, sizes: Sequence[int]) -> None:
+        """The sizes of the next coded frames in bytes."""
+        self._smallest = min(self._smallest, *sizes)
+        self._largest = max(self._largest, *sizes)
 
     def finished(self, head: bytes) -> bytes:
         """The block for the whole stream, from the one that the encoder began with."""
         packed = int.from_bytes(head[10:18]) >> 36 << 36 | self._samples
         sizes = self._smallest.to_bytes(3) + self._largest.to_bytes(3)
         return head[:4] + sizes + packed.to_bytes(8) + self._md5.digest()
+
+
+def form_of(head: bytes) -> bytes:
+    """What STREAMINFO says of each frame: sizes of blocks, sample rate, channels and depth."""
+    return head[:4] + (int.from_bytes(head[10:18]) >> 36).to_bytes(4)
 
 
 def renumbered(frame: bytes, number: int) -> bytes:

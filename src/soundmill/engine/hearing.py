@@ -13,7 +13,7 @@ from soundmill.engine.crew import Crew
 from soundmill.engine.damage import Damage
 from soundmill.engine.decoders import PRE_ROLLS
 from soundmill.engine.messages import Message
-from soundmill.engine.packets import CodedPacket, coded
+from soundmill.engine.packets import Packets, Packing
 from soundmill.engine.refuse import check_declared
 from soundmill.engine.source import Source, check_sound, decoder_options
 from soundmill.engine.stretches import Heard
@@ -59,7 +59,7 @@ def hear(source: Source, crew: Crew, prints: Sequence[Print] = ()) -> Sounding:
     return _summed(source, [heard[number] for number in sorted(heard)], prints)
 
 
-def stretched(source: Source, lengths: Sequence[int] = ()) -> Iterator[tuple[list[CodedPacket], int]]:
+def stretched(source: Source, lengths: Sequence[int] = ()) -> Iterator[tuple[Packets, int]]:
     """Packets of a stretch behind those of its pre-roll, and how many these are. Stretches have ``lengths``, where these are given.
 
     Raises ``ConversionError`` with ``DAMAGED_INPUT`` for packets that the container knows to be broken.
@@ -70,22 +70,23 @@ def stretched(source: Source, lengths: Sequence[int] = ()) -> Iterator[tuple[lis
     longest = round(seconds / source.stream.time_base)
     counts = iter(lengths)
     count = next(counts, 0)
-    packets: list[CodedPacket] = []
-    pre_roll = size = 0
+    packing, pre_roll = Packing(), 0
+    begins_at = most_bytes = 0
     for packet in sounding_packets(source):
+        pts = packet.pts or 0
         if packet.is_corrupt:
-            raise Damage(
-                float((packet.pts or 0) * source.stream.time_base), None, False, "a packet is marked as broken"
-            ).error()
-        packets.append(coded(packet))
-        size += packet.size
-        is_long = packets[-1].pts - packets[pre_roll].pts >= longest or size >= _LARGEST_STRETCH_BYTES
-        if len(packets) - pre_roll == count or (not lengths and is_long):
+            raise Damage(float(pts * source.stream.time_base), None, False, "a packet is marked as broken").error()
+        packing.add(packet)
+        if len(packing) - pre_roll == 1:
+            begins_at, most_bytes = pts, packing.size_bytes + _LARGEST_STRETCH_BYTES
+        is_long = pts - begins_at >= longest or packing.size_bytes >= most_bytes
+        if len(packing) - pre_roll == count or (not lengths and is_long):
+            packets = packing.packed()
             yield packets, pre_roll
-            packets = packets[len(packets) - most_pre_roll :]
-            pre_roll, size, count = len(packets), 0, next(counts, 0)
-    if len(packets) > pre_roll:
-        yield packets, pre_roll
+            packing = Packing(packets[max(0, len(packets) - most_pre_roll) :])
+            pre_roll, count = len(packing), next(counts, 0)
+    if len(packing) > pre_roll:
+        yield packing.packed(), pre_roll
 
 
 def _summed(source: Source, heard: list[Heard], prints: Sequence[Print]) -> Sounding:

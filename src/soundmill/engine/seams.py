@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from soundmill.engine import aac
 from soundmill.engine.mpeg import LayerThreeFrame, layer_three_frame
-from soundmill.engine.packets import CodedPacket
+from soundmill.engine.packets import CodedPacket, Packets
 from soundmill.engine.vorbis import WRITE_SAMPLES
 from soundmill.engine.vorbis_packets import is_long, next_is_long
 
@@ -38,7 +38,7 @@ class Run:
     """Packets in a row; ``first`` is the number of the first one in the whole sound."""
 
     first: int
-    packets: list[CodedPacket]
+    packets: Packets
 
     @property
     def end(self) -> int:
@@ -191,7 +191,5 @@ def _put_main_data(run: Run, number: int, data: bytes) -> None:
         packet = run[number]
         room = len(packet.data) - _frame(run, number).main_data_at
         here = min(room, len(data))
-        run.packets[number - run.first] = replace(
-            packet, data=packet.data[: len(packet.data) - here] + data[len(data) - here :]
-        )
+        run.packets.overwrite_end(number - run.first, data[len(data) - here :])
         data = data[: len(data) - here]

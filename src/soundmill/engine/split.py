@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
 
+from soundmill.engine.assembled import Assembled
 from soundmill.engine.crew import Crew
+from soundmill.engine.decoders import DecoderSetup
 from soundmill.engine.hearing import Print
 from soundmill.engine.job import Job
 from soundmill.engine.joining import Joining
 from soundmill.engine.messages import Message
-from soundmill.engine.pieces import Piece, PieceEncoder, as_encoded, as_work, planes
+from soundmill.engine.pieces import LOSSLESS_ENCODERS, Piece, PieceEncoder, as_encoded, as_work
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import planes
 from soundmill.engine.seams import (
     Join,
     Misaligned,
+    Run,
     Unstitchable,
     join_aac,
     join_anywhere,
@@ -25,6 +30,7 @@ from soundmill.engine.seams import (
     join_opus,
     join_vorbis,
 )
+from soundmill.engine.source import decoder_options
 from soundmill.engine.stitch import StitchedFile
 from soundmill.engine.tags import About
 
@@ -78,6 +84,9 @@ _WAYS = {
     "aac": _Way(join_aac, pre_roll=64, overlap=22, maximum_channels=2, lowest_bit_rate=64_000),
 }
 
+# Vorbis in Ogg is cut by granules, which stand beside its packets.
+_DECODERS = {"flac": "flac", "alac": "alac", "libmp3lame": "mp3float", "libopus": "opus", "aac": "aac"}
+
 
 def is_worth_a_crew(job: Job) -> bool:
     """By what can be known before the file is looked into: that takes being confined, and then it is too late to fork."""
@@ -99,8 +108,13 @@ class SplitEncoder:
     ``encode`` and ``finish`` raise ``Unstitchable`` too.
     """
 
-    def __init__(self, path: Path, plan: Plan, about: About, crew: Crew, expected_seconds: float) -> None:
-        """Pieces are longer where ``expected_seconds`` are many: each costs some pre-roll."""
+    def __init__(
+        self, path: Path, plan: Plan, about: About, crew: Crew, expected_seconds: float, *, is_checked: bool = True
+    ) -> None:
+        """Pieces are longer where ``expected_seconds`` are many: each costs some pre-roll.
+
+        Where possible, their packets are decoded, too, if that ``is_checked``.
+        """
         self._plan, self._crew, self._way = plan, crew, _WAYS[plan.encoder]
         self._file = StitchedFile(path, plan, about)
         self._codec_samples = self._file.frame_samples
@@ -115,7 +129,11 @@ class SplitEncoder:
         self._again: set[int] = set()
         self._shift = 0
         self._prints: dict[int, Print] = {}
-        crew.begin(PieceEncoder.order(plan))
+        decoder = _decoder(plan, self._file.extradata) if is_checked else None
+        is_lossless = plan.encoder in LOSSLESS_ENCODERS
+        self.assembled = None if decoder is None else Assembled(decoder, is_lossless=is_lossless)
+        """What is known of the file's packets, complete after :meth:`finish`."""
+        crew.begin(PieceEncoder.order(plan, decoder))
 
     @property
     def prints(self) -> list[Print]:
@@ -141,7 +159,7 @@ class SplitEncoder:
         self._give(self._first + -(-len(self._pcm) // self._frame_bytes), is_last=True)
         while self._crew.wait(self._take):
             self._write_ready()
-        self._file.add(self._joining.rest())
+        self._add(self._joining.rest())
         self._file.finish()
 
     def abandon(self) -> None:
@@ -171,7 +189,15 @@ class SplitEncoder:
         done = as_encoded(result)
         if done.checksum is not None:
             self._prints[done.first] = Print(len(done.packets), done.checksum)
+        if self.assembled is not None:
+            self.assembled.add_piece(done)
         self._joining.add(done.first, done.packets)
+
+    def _add(self, runs: Iterator[Run]) -> None:
+        for each in runs:
+            self._file.add(each.packets)
+            if self.assembled is not None:
+                self.assembled.add_run(each)
 
     def _forget_before(self, number: int) -> None:
         number = max(self._first, number)
@@ -180,7 +206,7 @@ class SplitEncoder:
 
     def _write_ready(self) -> None:
         try:
-            self._file.add(self._joining.ready())
+            self._add(self._joining.ready())
         except Misaligned as why:
             piece = self._kept[self._joining.refuse()]
             if piece.first in self._again:
@@ -191,3 +217,8 @@ class SplitEncoder:
             self._kept[piece.first] = piece = replace(piece, shift=self._shift)
             self._crew.give(as_work(piece), self._take)
         self._kept = {first: piece for first, piece in self._kept.items() if first in self._joining.waiting}
+
+
+def _decoder(plan: Plan, extradata: bytes) -> DecoderSetup | None:
+    name = _DECODERS.get(plan.encoder)
+    return None if name is None else DecoderSetup(name, decoder_options(name), plan.channel_layout, extradata)

@@ -12,9 +12,9 @@ from av.audio.frame import AudioFrame
 
 from soundmill.engine.decoders import DecoderSetup
 from soundmill.engine.messages import Message
-from soundmill.engine.packets import CodedPacket, for_ffmpeg, from_table, table
-from soundmill.engine.pieces import planes
+from soundmill.engine.packets import Packets
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import planes
 from soundmill.engine.reshape import Reshaper
 
 # Of all channels. Much more in one stretch is none of an honest file; memory is limited.
@@ -53,10 +53,9 @@ def order(
     return Message(head, (context.extradata or b"",))
 
 
-def as_work(number: int, packets: Sequence[CodedPacket], pre_roll: int) -> Message:
+def as_work(number: int, packets: Packets, pre_roll: int) -> Message:
     """The stretch with this ``number``. Its first ``pre_roll`` packets only bring the decoder into the right state."""
-    head = {"number": number, "pre_roll": pre_roll, **table(packets)}
-    return Message(head, [each.data for each in packets])
+    return packets.as_message({"number": number, "pre_roll": pre_roll})
 
 
 def as_heard(result: Message) -> Heard:
@@ -102,9 +101,9 @@ class StretchDecoder:
     def _decoded(self, work: Message) -> Iterator[AudioFrame | None]:
         """Frames behind the pre-roll; nothing for a packet that doesn't decode."""
         context = self._setup.opened()
-        for number, packet in enumerate(from_table(dict(work.head), work.parts)):
+        for number, packet in enumerate(Packets.of_message(work).for_ffmpeg()):
             try:
-                decoded: Sequence[AudioFrame | None] = context.decode(for_ffmpeg(packet))
+                decoded: Sequence[AudioFrame | None] = context.decode(packet)
             except av.InvalidDataError:
                 decoded = [None]
             if number >= work.head["pre_roll"]:
