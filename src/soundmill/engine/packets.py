@@ -115,6 +115,11 @@ class Packets(Sequence[CodedPacket]):
         end = self._ends[number + 1]
         self._data[end - len(data) : end] = data
 
+    def with_data(self, datas: Sequence[bytes]) -> Packets:
+        """The same with other bytes in each."""
+        sizes = memoryview(array("I", map(len, datas)))
+        return Packets(self._times, sizes, memoryview(b"".join(datas)), self._skips, self._first)
+
     def as_message(self, head: Mapping[str, Any]) -> Message:
         """With something about them in its head."""
         skips = {number: skip.hex() for each, skip in self._skips.items() if (number := each - self._first) >= 0}

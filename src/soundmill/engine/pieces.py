@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Buffer, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import chain
 from zlib import crc32
@@ -131,13 +131,9 @@ def encode_piece(plan: Plan, piece: Piece) -> Packets:
             if packet.size:
                 packing.add(packet)
     packets = packing.packed()
-    return _numbered(packets, piece.first) if plan.encoder == "flac" else packets
-
-
-def _numbered(packets: Packets, first: int) -> Packets:
-    return Packing(
-        replace(each, data=renumbered(each.data, number)) for number, each in enumerate(packets, first)
-    ).packed()
+    if plan.encoder == "flac":
+        return packets.with_data(renumbered([each.data for each in packets], piece.first))
+    return packets
 
 
 def encode_vorbis_piece(plan: Plan, piece: Piece) -> Packets:

@@ -12,6 +12,7 @@ from av.audio.frame import AudioFrame
 from soundmill.engine.assembled import Assembled
 from soundmill.engine.crew import Crew
 from soundmill.engine.decoders import DecoderSetup
+from soundmill.engine.filling import Filled, Filling
 from soundmill.engine.hearing import Print
 from soundmill.engine.job import Job
 from soundmill.engine.joining import Joining
@@ -44,8 +45,6 @@ _CODECS = frozenset({"flac", "alac", "mp3", "opus", "vorbis", "aac", "pcm"})
 # A piece costs its pre-roll; few of them leave cores idle at the end.
 _PIECES_A_MEMBER = 8
 _SHORTEST_PIECE_SECONDS, _LONGEST_PIECE_SECONDS = 20, 60
-# A piece is in memory twice or three times: where one second is much, it gets shorter.
-_LARGEST_PIECE_BYTES = 24 << 20
 # Those that may be encoded once more are kept until they are joined.
 _SHIFTED_SHARE = 2
 
@@ -121,9 +120,13 @@ class SplitEncoder:
         # Packed samples can be cut anywhere, so they may come as the source has them.
         self.frame_samples = self._codec_samples if plan.sample_format.endswith("p") else 0
         self._frame_bytes = self._codec_samples * AudioFormat(plan.sample_format).bytes * plan.channels
-        self._piece_frames = self._frames_a_piece(expected_seconds)
-        self._pcm = bytearray()
-        self._first = self._start = 0
+        self._filling = Filling(
+            lambda: crew.area(self._take),
+            frame_bytes=self._frame_bytes,
+            piece_frames=self._frames_a_piece(expected_seconds),
+            pre_roll=self._way.pre_roll,
+            overlap=self._way.overlap,
+        )
         self._joining = Joining(self._way.join)
         self._kept: dict[int, Piece] = {}
         self._again: set[int] = set()
@@ -142,21 +145,16 @@ class SplitEncoder:
 
     def encode(self, frame: AudioFrame) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        if self.frame_samples and len(self._pcm) % self._frame_bytes:
+        if self.frame_samples and self._filling.is_amid_a_frame:
             raise Unstitchable("a shorter frame in the middle: the source changed its form")
         for plane in planes(frame):
             self._file.add_sound(plane, frame.samples)
-            self._pcm += plane
-        end = self._start + self._piece_frames
-        # Something more is there, so that the last piece is never empty.
-        while len(self._pcm) > (end + self._way.overlap - self._first) * self._frame_bytes:
-            self._give(end + self._way.overlap, is_last=False)
-            self._start, end = end, end + self._piece_frames
-            self._forget_before(self._start - self._way.pre_roll)
+            for piece in self._filling.add(plane):
+                self._give(piece, is_last=False)
 
     def finish(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        self._give(self._first + -(-len(self._pcm) // self._frame_bytes), is_last=True)
+        self._give(self._filling.rest(), is_last=True)
         while self._crew.wait(self._take):
             self._write_ready()
         self._add(self._joining.rest())
@@ -169,17 +167,17 @@ class SplitEncoder:
     def _frames_a_piece(self, expected_seconds: float) -> int:
         seconds = expected_seconds / (_PIECES_A_MEMBER * len(self._crew))
         seconds = min(_LONGEST_PIECE_SECONDS, max(_SHORTEST_PIECE_SECONDS, seconds))
-        largest = _LARGEST_PIECE_BYTES // (_SHIFTED_SHARE if self._way.shifts else 1)
-        frames = min(round(seconds * self._plan.sample_rate) // self._codec_samples, largest // self._frame_bytes)
+        largest = self._crew.area_bytes // (_SHIFTED_SHARE if self._way.shifts else 1)
+        most = largest // self._frame_bytes - self._way.pre_roll - self._way.overlap
+        frames = min(round(seconds * self._plan.sample_rate) // self._codec_samples, most)
         return max(self._way.step, self._way.pre_roll, frames // self._way.step * self._way.step)
 
-    def _give(self, end: int, *, is_last: bool) -> None:
-        self._joining.expect(self._first, self._start)
-        with memoryview(self._pcm)[: (end - self._first) * self._frame_bytes] as pcm:
-            piece = Piece(self._first, self._codec_samples, is_last, pcm, self._shift)
-            self._crew.give(as_work(piece), self._take)
-            if self._way.shifts:
-                self._kept[piece.first] = replace(piece, pcm=bytes(pcm))
+    def _give(self, filled: Filled, *, is_last: bool) -> None:
+        self._joining.expect(filled.first, filled.start)
+        piece = Piece(filled.first, self._codec_samples, is_last, filled.pcm, self._shift)
+        if self._way.shifts:
+            self._kept[piece.first] = replace(piece, pcm=bytes(piece.pcm))
+        self._crew.give(as_work(piece), self._take, filled.area)
         self._write_ready()
         while len(self._joining.waiting) > self._way.ahead * len(self._crew):
             self._crew.wait(self._take)
@@ -198,11 +196,6 @@ class SplitEncoder:
             self._file.add(each.packets)
             if self.assembled is not None:
                 self.assembled.add_run(each)
-
-    def _forget_before(self, number: int) -> None:
-        number = max(self._first, number)
-        del self._pcm[: (number - self._first) * self._frame_bytes]
-        self._first = number
 
     def _write_ready(self) -> None:
         try:
