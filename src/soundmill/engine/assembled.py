@@ -27,6 +27,7 @@ class Assembled:
         self._decoder, self._is_lossless = decoder, is_lossless
         self._pieces: dict[int, Checked] = {}
         self._begins: list[int] = []
+        self._rewritten: list[int] = []
         self._traces: list[Trace] = []
         self._count = 0
         self._are_intact = True
@@ -46,6 +47,7 @@ class Assembled:
     def add_run(self, run: Run) -> None:
         """So much of a piece goes into the file behind what went there before."""
         self._begins.append(run.first)
+        self._rewritten.append(run.rewritten)
         self._count += len(run.packets)
         whole = self._pieces.get(run.first) if self._is_lossless else None
         # Then nothing stands between those who compared the sound and the file.
@@ -95,8 +97,11 @@ class Assembled:
     def _places(self) -> Iterator[range]:
         """The ends and, where packets need those before them, the seams. What is too near to each other is one."""
         begin, end = ends(self._count)
-        seams = self._begins[1:] if PRE_ROLLS[self._decoder.name] else []
-        around = [range(max(0, each - END_PACKETS), min(each + _PACKETS_BEHIND_SEAM, self._count)) for each in seams]
+        seams = pairwise(self._begins) if PRE_ROLLS[self._decoder.name] else ()
+        around = [
+            range(max(0, seam - max(END_PACKETS, rewritten)), min(seam + _PACKETS_BEHIND_SEAM, self._count))
+            for (_, seam), rewritten in zip(seams, self._rewritten, strict=False)
+        ]
         for place in (*around, end):
             if place.start - PRE_ROLL_PACKETS <= begin.stop:
                 begin = range(begin.start, max(begin.stop, place.stop))

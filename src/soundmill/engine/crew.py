@@ -88,8 +88,6 @@ class Crew:
             work = moved(work, number, memory)
             if work.area is None:
                 self._free.append(number)
-        if work.area is not None:
-            _leave(self._areas[work.area])
         idle[0].is_busy, idle[0].area = True, work.area
         self._say(idle[0], work)
 
@@ -110,9 +108,9 @@ class Crew:
             if result is None:
                 raise _death(member)
             member.is_busy = False
+            if result.area is not None:
+                result = Message(result.head, [bytearray(part) for part in result.parts])
             if member.area is not None:
-                result = result._replace(parts=[bytearray(part) for part in result.parts], area=None)
-                _leave(self._areas[member.area])
                 self._free.append(member.area)
             on_result(result)
         return True
@@ -172,13 +170,9 @@ def _serve(work: BinaryIO, results: BinaryIO, areas: Sequence[mmap]) -> None:
             result, area = do(message), message.area
             if area is not None:
                 result = moved(result, area, areas[area])  # what it had to read there is done with
-                _leave(areas[area])
+                # It stays there for the job; all areas in each member would look like much memory, and reading costs few page faults.
+                areas[area].madvise(MADV_DONTNEED)
             send(results, result)
-
-
-def _leave(area: mmap) -> None:
-    """What stands there stays for others; this process needn't hold it, too."""
-    area.madvise(MADV_DONTNEED)
 
 
 def _death(member: _Member) -> ConversionError:

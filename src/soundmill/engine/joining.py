@@ -44,7 +44,7 @@ class Joining:
             settled = None
             if self._tail is not None:
                 cut = self._join(self._tail, following, start)
-                settled = Run(self._tail.first, self._tail.packets[: cut.kept])
+                settled = Run(self._tail.first, self._tail.packets[: cut.kept], cut.rewritten)
                 following = Run(first + cut.dropped, following.packets[cut.dropped :])
             self._tail = following
             del self._expected[0], self._done[first]
