@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from soundmill.engine.compared import Sounding
 from soundmill.engine.copied import Copied
 from soundmill.engine.decode import Decoding
-from soundmill.engine.hearing import Sounding
 from soundmill.engine.plan import Sound, copy_plan
 from soundmill.engine.remux import copy_sound
 from soundmill.engine.source import Source, open_source

@@ -165,7 +165,8 @@ def _encoded(
         if divided:
             encoder: Encoder = PartsEncoder(job.directory, plan, divided)
         elif crew is not None and is_long and can_be_split(plan):
-            encoder = SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds)
+            is_checked = not job.options.wants_loudness  # else all of it is decoded afterwards
+            encoder = SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds, is_checked=is_checked)
         else:
             encoder = open_encoder(job.result_path, plan, wanted)
         if editor is not None:
@@ -179,8 +180,11 @@ def _encoded(
         check_all_written(divided, len(encoder.written))
         facts, lost = _bundled(job, plan, encoder)
     else:
-        prints = encoder.prints if isinstance(encoder, SplitEncoder) else ()
-        listeners = Listeners(crew, prints) if crew is not None and is_long else None
+        listeners = None
+        if isinstance(encoder, SplitEncoder) and crew is not None:
+            listeners = Listeners(crew, encoder.prints, encoder.assembled)
+        elif crew is not None and is_long:
+            listeners = Listeners(crew)
         verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
         facts, lost = verified.facts, missing(wanted, verified.about)
     lost = (*link_losses(decoding.links, plan, job.options), *lost)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import select
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Self
+from mmap import MADV_DONTNEED, mmap
+from typing import BinaryIO, NamedTuple, Self
 
 from soundmill.engine.confinement import confine_encoder, die_with_parent
 from soundmill.engine.job import Limits
-from soundmill.engine.messages import Message, receive, send
+from soundmill.engine.messages import Message, moved, receive, send
 from soundmill.engine.pieces import PieceEncoder
-from soundmill.engine.plan import Plan
 from soundmill.engine.stretches import StretchDecoder
 from soundmill.model.conversion import ConversionError, FailureCode
 
 # What hands out the work is one process: more have nothing to do. Each takes two descriptors.
 _MOST_MEMBERS = 16
 # A pipe copies sound twice, into new pages each time. Together they are small beside the memory that a conversion may have.
-_AREAS_BYTES, _LARGEST_AREA_BYTES = 128 << 20, 26 << 20
+_AREAS_BYTES, _LARGEST_AREA_BYTES = 144 << 20, 26 << 20
+
+
+class Area(NamedTuple):
+    """Memory that all of a crew see."""
+
+    number: int
+    memory: mmap
 
 
 @dataclass(slots=True)
@@ -30,40 +36,60 @@ class _Member:
     process: int
     work: BinaryIO
     results: BinaryIO
-    area: mmap.mmap
-    """What it gets to read; nobody else reads it."""
     is_busy: bool = False
+    area: int | None = None
+    """Where it reads and answers, while it is busy."""
 
 
 class Crew:
     """Some processes that encode or decode. They see no file and no network, and end with the job."""
 
-    def __init__(self, members: list[_Member]) -> None:
-        self._members = members
+    def __init__(self, members: list[_Member], areas: list[mmap]) -> None:
+        self._members, self._areas = members, areas
+        self._free = list(range(len(areas)))
 
     @classmethod
     def fork(cls, count: int, limits: Limits) -> Self:
         """``count`` members, sixteen at most. The calling process must have one thread, and not be confined yet."""
-        members: list[_Member] = []
-        while len(members) < min(count, _MOST_MEMBERS):
-            members.append(_fork(limits, count, members))
-        return cls(members)
+        count = min(count, _MOST_MEMBERS)
+        # One is filled while all others are read.
+        areas = [mmap(-1, min(_LARGEST_AREA_BYTES, _AREAS_BYTES // (count + 1))) for _ in range(count + 1)]
+        return cls([_fork(limits, count, areas) for _ in range(count)], areas)
 
     def __len__(self) -> int:
         return len(self._members)
 
+    @property
+    def area_bytes(self) -> int:
+        """The size of each area."""
+        return len(self._areas[0])
+
     def begin(self, order: Message) -> None:
         """Tell all what they will do from now on. None may be at work."""
-        # Not in its area: nobody answers an order, so the work that follows would overwrite it unread.
+        # Not in an area: nobody answers an order, so what is filled in next would overwrite it unread.
         for each in self._members:
-            self._say(each, order, None)
+            self._say(each, order)
 
-    def give(self, work: Message, on_result: Callable[[Message], None]) -> None:
-        """Have something done by the first that is idle; ``on_result`` gets what becomes ready while waiting for it."""
+    def area(self, on_result: Callable[[Message], None]) -> Area:
+        """One to fill, and then to :meth:`give`; not more than one at a time. ``on_result`` gets what becomes ready while waiting for it."""
+        while not self._free:
+            self.wait(on_result)
+        number = self._free.pop()
+        return Area(number, self._areas[number])
+
+    def give(self, work: Message, on_result: Callable[[Message], None], area: Area | None = None) -> None:
+        """Have something done by the first that is idle. Its parts stand at the begin of ``area`` already, if there is one."""
         while not (idle := [each for each in self._members if not each.is_busy]):
             self.wait(on_result)
-        idle[0].is_busy = True
-        self._say(idle[0], work, idle[0].area)
+        if area is not None:
+            work = work._replace(area=area.number)
+        elif work.parts:
+            number, memory = self.area(on_result)
+            work = moved(work, number, memory)
+            if work.area is None:
+                self._free.append(number)
+        idle[0].is_busy, idle[0].area = True, work.area
+        self._say(idle[0], work)
 
     def wait(self, on_result: Callable[[Message], None]) -> bool:
         """Wait for results, which may come in any order; False when nobody is at work."""
@@ -76,12 +102,16 @@ class Crew:
         for descriptor, _ in poll.poll():
             member = busy[descriptor]
             try:
-                result = receive(member.results)
+                result = receive(member.results, self._areas)
             except EOFError:
                 result = None
             if result is None:
                 raise _death(member)
             member.is_busy = False
+            if result.area is not None:
+                result = Message(result.head, [bytearray(part) for part in result.parts])
+            if member.area is not None:
+                self._free.append(member.area)
             on_result(result)
         return True
 
@@ -90,17 +120,15 @@ class Crew:
         for each in self._members:
             each.work.close()
             each.results.close()
-            each.area.close()
 
-    def _say(self, member: _Member, message: Message, area: mmap.mmap | None) -> None:
+    def _say(self, member: _Member, message: Message) -> None:
         try:
-            send(member.work, message, area)
+            send(member.work, message)
         except BrokenPipeError:
             raise _death(member) from None
 
 
-def _fork(limits: Limits, count: int, others: list[_Member]) -> _Member:
-    area = mmap.mmap(-1, min(_LARGEST_AREA_BYTES, _AREAS_BYTES // count))
+def _fork(limits: Limits, count: int, areas: Sequence[mmap]) -> _Member:
     work_readable, work_writable = os.pipe()
     results_readable, results_writable = os.pipe()
     job = os.getpid()
@@ -108,16 +136,14 @@ def _fork(limits: Limits, count: int, others: list[_Member]) -> _Member:
     if process:
         os.close(work_readable)
         os.close(results_writable)
-        return _Member(process, open(work_writable, "wb"), open(results_readable, "rb"), area)
+        return _Member(process, open(work_writable, "wb"), open(results_readable, "rb"))
     status = 1
     try:
         die_with_parent(job)
         _close_all_but(work_readable, results_writable)
-        for each in others:
-            each.area.close()
         confine_encoder(limits, count)
         with open(work_readable, "rb") as work, open(results_writable, "wb") as results:
-            _serve(work, results, area)
+            _serve(work, results, areas)
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may escape into the job's code
         os.write(2, traceback.format_exc().encode())
@@ -133,16 +159,20 @@ def _close_all_but(*kept: int) -> None:
         start = each + 1
 
 
-def _serve(work: BinaryIO, results: BinaryIO, area: mmap.mmap) -> None:
+def _serve(work: BinaryIO, results: BinaryIO, areas: Sequence[mmap]) -> None:
     do: Callable[[Message], Message] | None = None
-    while (message := receive(work, area)) is not None:
+    while (message := receive(work, areas)) is not None:
         if "plan" in message.head:
-            do = PieceEncoder(Plan(**message.head["plan"]))
+            do = PieceEncoder(message)
         elif "decoder" in message.head:
             do = StretchDecoder(message)
         elif do is not None:
-            send(results, do(message))
-        del message  # a piece of sound needn't wait for the next one
+            result, area = do(message), message.area
+            if area is not None:
+                result = moved(result, area, areas[area])  # what it had to read there is done with
+                # It stays there for the job; all areas in each member would look like much memory, and reading costs few page faults.
+                areas[area].madvise(MADV_DONTNEED)
+            send(results, result)
 
 
 def _death(member: _Member) -> ConversionError:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 _SYNC_AND_FORM_BYTES = 4  # section 9.1: sync code and blocking strategy, sizes, channels, bit depth
 _CRC_8, _CRC_16 = 0x07, 0x8005  # sections 9.1.8 and 9.3
 _BLOCK_SIZE_BYTES = {6: 1, 7: 2}
 _RATE_BYTES = {12: 1, 13: 2, 14: 2}
 _MOST_FRAME_BYTES = (1 << 24) - 1
+
+type _Numbers = npt.NDArray[np.uint32]
 
 
 class StreamInfo:
@@ -31,10 +35,10 @@ class StreamInfo:
             self._md5.update(block)
         self._samples += samples
 
-    def add_frame(self, data: bytes) -> None:
-        """One coded frame."""
-        self._smallest = min(self._smallest, len(data))
-        self._largest = max(self._largest, len(data))
+    def add_frames(self, sizes: Sequence[int]) -> None:
+        """The sizes of the next coded frames in bytes."""
+        self._smallest = min(self._smallest, *sizes)
+        self._largest = max(self._largest, *sizes)
 
     def finished(self, head: bytes) -> bytes:
         """The block for the whole stream, from the one that the encoder began with."""
@@ -43,8 +47,25 @@ class StreamInfo:
         return head[:4] + sizes + packed.to_bytes(8) + self._md5.digest()
 
 
-def renumbered(frame: bytes, number: int) -> bytes:
-    """``frame`` as the ``number``-th of its stream: other coded number, header checksum and frame checksum."""
+def form_of(head: bytes) -> bytes:
+    """What STREAMINFO says of each frame: sizes of blocks, sample rate, channels and depth."""
+    return head[:4] + (int.from_bytes(head[10:18]) >> 36).to_bytes(4)
+
+
+def renumbered(frames: Sequence[bytes], first: int) -> list[bytes]:
+    """``frames`` as those of a stream from the one with the number ``first`` on: other coded numbers and checksums of headers and frames."""
+    parts = [_renumbered(frame, number) for number, frame in enumerate(frames, first)]
+    differences, sizes = (np.array([part[at] for part in parts], np.uint32) for at in (2, 3))
+    # The checksum is linear: what the two heads make different, moved behind the body, is what the whole differs by.
+    shifted = _shifted(differences, sizes).tolist()
+    return [
+        b"".join((head, body, (int.from_bytes(frame[-2:]) ^ difference).to_bytes(2)))
+        for frame, (head, body, _, _), difference in zip(frames, parts, shifted, strict=True)
+    ]
+
+
+def _renumbered(frame: bytes, number: int) -> tuple[bytes, memoryview, int, int]:
+    """Its head, its body, how the heads' checksums differ, and the body's size."""
     old_size = _number_bytes(frame[4])
     rest_at = _SYNC_AND_FORM_BYTES + old_size
     rest_size = _BLOCK_SIZE_BYTES.get(frame[2] >> 4, 0) + _RATE_BYTES.get(frame[2] & 15, 0)
@@ -52,10 +73,8 @@ def renumbered(frame: bytes, number: int) -> bytes:
     head = frame[:4] + coded_number(number) + frame[rest_at : rest_at + rest_size]
     head += bytes([_crc(head, _CRC_8, 8)])
     body = memoryview(frame)[body_at:-2]
-    # The checksum is linear: what the two heads make different, moved behind the body, is what the whole differs by.
     difference = _crc(head, _CRC_16, 16) ^ _crc(frame[:body_at], _CRC_16, 16)
-    checksum = int.from_bytes(frame[-2:]) ^ _shifted(difference, len(body))
-    return b"".join((head, body, checksum.to_bytes(2)))
+    return head, body, difference, len(body)
 
 
 def coded_number(number: int) -> bytes:
@@ -91,34 +110,30 @@ def _by_eight(value: int, polynomial: int, bits: int) -> int:
     return value
 
 
-def _shifted(crc: int, zero_bytes: int) -> int:
-    """The checksum 16 of what has ``crc``, with so many zero bytes behind it: ``crc`` times x to their bits."""
-    for place, digit in enumerate(zero_bytes.to_bytes(3, "little")):
-        if digit:
-            crc = _product(crc, _powers()[place][digit])
-    return crc
+def _shifted(crcs: _Numbers, zero_bytes: _Numbers) -> _Numbers:
+    """The checksums 16 of what has ``crcs``, with so many zero bytes behind it: each times x to their bits."""
+    for place, powers in enumerate(_powers()):
+        crcs = _product(crcs, powers[zero_bytes >> 8 * place & 0xFF])
+    return crcs
 
 
 @cache
-def _powers() -> tuple[tuple[int, ...], ...]:
+def _powers() -> tuple[_Numbers, ...]:
     """x to the power of 8 times each digit of a 24-bit number in base 256, modulo the polynomial: a frame has no more bytes."""
-    by_digit, factor = [], _by_eight(1, _CRC_16, 16)
+    by_digit, factor = [], np.array([_by_eight(1, _CRC_16, 16)], np.uint32)
     for _ in range(3):
-        powers = [1]
-        for _ in range(255):
-            powers.append(_product(powers[-1], factor))
-        by_digit.append(tuple(powers))
-        factor = _product(powers[-1], factor)
+        powers = np.array([1], np.uint32)
+        while len(powers) < 256:
+            powers, factor = np.concatenate((powers, _product(powers, factor))), _product(factor, factor)
+        by_digit.append(powers)
     return tuple(by_digit)
 
 
-def _product(left: int, right: int) -> int:
-    """Of two polynomials over GF(2), modulo that of the checksum."""
-    product = 0
+def _product(left: _Numbers, right: _Numbers) -> _Numbers:
+    """Of polynomials over GF(2), modulo that of the checksum."""
+    product = np.zeros_like(left)
     for bit in range(15, -1, -1):
         product <<= 1
-        if product & 0x10000:
-            product ^= 0x10000 | _CRC_16
-        if right >> bit & 1:
-            product ^= left
+        product ^= (product >> 16) * (0x10000 | _CRC_16)
+        product ^= (right >> bit & 1) * left
     return product

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import av
 
 from soundmill.engine import stretches
+from soundmill.engine.compared import Sounding, sounding_packets
 from soundmill.engine.crew import Crew
 from soundmill.engine.damage import Damage
+from soundmill.engine.decoders import PRE_ROLLS
 from soundmill.engine.messages import Message
-from soundmill.engine.packets import CodedPacket, coded
+from soundmill.engine.packets import Packets, Packing
 from soundmill.engine.refuse import check_declared
 from soundmill.engine.source import Source, check_sound, decoder_options
 from soundmill.engine.stretches import Heard
@@ -19,11 +21,6 @@ from soundmill.engine.stretches import Heard
 _STRETCH_SECONDS = 20
 _LARGEST_STRETCH_BYTES = 8 << 20
 _MOST_STRETCH_SAMPLES = 8 << 20
-
-# Decoders that give a frame for each packet at once, and how many packets bring one to the state that it has midway.
-# Layer III's reservoir reaches back 511 bytes: 11 frames at 8 kbit/s. Opus converges in 80 ms (RFC 7845, section 4.6).
-# AAC overlaps with the frame before (ISO/IEC 14496-3, section 4.6.11).
-_PRE_ROLLS = {"flac": 0, "alac": 0, "mp3float": 12, "opus": 4, "libopus": 4, "vorbis": 1, "aac": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +31,9 @@ class Print:
     checksum: int
 
 
-@dataclass(slots=True)
-class Sounding:
-    """What the whole decodes to."""
-
-    sample_rate: int
-    channels: int
-    channel_layout: str
-    sample_count: int = 0
-    loudness: None = None
-    holes: tuple[()] = ()
-
-
 def can_be_heard_in_stretches(source: Source) -> bool:
     """True where a decoder may begin anywhere."""
-    return source.stream.codec_context.name in _PRE_ROLLS
+    return source.stream.codec_context.name in PRE_ROLLS
 
 
 def hear(source: Source, crew: Crew, prints: Sequence[Print] = ()) -> Sounding:
@@ -74,35 +59,34 @@ def hear(source: Source, crew: Crew, prints: Sequence[Print] = ()) -> Sounding:
     return _summed(source, [heard[number] for number in sorted(heard)], prints)
 
 
-def stretched(source: Source, lengths: Sequence[int] = ()) -> Iterator[tuple[list[CodedPacket], int]]:
+def stretched(source: Source, lengths: Sequence[int] = ()) -> Iterator[tuple[Packets, int]]:
     """Packets of a stretch behind those of its pre-roll, and how many these are. Stretches have ``lengths``, where these are given.
 
     Raises ``ConversionError`` with ``DAMAGED_INPUT`` for packets that the container knows to be broken.
     """
     context = source.stream.codec_context
-    most_pre_roll = _PRE_ROLLS[context.name]
+    most_pre_roll = PRE_ROLLS[context.name]
     seconds = min(_STRETCH_SECONDS, _MOST_STRETCH_SAMPLES / (context.sample_rate * context.channels))
     longest = round(seconds / source.stream.time_base)
     counts = iter(lengths)
     count = next(counts, 0)
-    packets: list[CodedPacket] = []
-    pre_roll = size = 0
-    for packet in source.container.demux(source.stream):
-        if not packet.size:
-            continue
+    packing, pre_roll = Packing(), 0
+    begins_at = most_bytes = 0
+    for packet in sounding_packets(source):
+        pts = packet.pts or 0
         if packet.is_corrupt:
-            raise Damage(
-                float((packet.pts or 0) * source.stream.time_base), None, False, "a packet is marked as broken"
-            ).error()
-        packets.append(coded(packet))
-        size += packet.size
-        is_long = packets[-1].pts - packets[pre_roll].pts >= longest or size >= _LARGEST_STRETCH_BYTES
-        if len(packets) - pre_roll == count or (not lengths and is_long):
+            raise Damage(float(pts * source.stream.time_base), None, False, "a packet is marked as broken").error()
+        packing.add(packet)
+        if len(packing) - pre_roll == 1:
+            begins_at, most_bytes = pts, packing.size_bytes + _LARGEST_STRETCH_BYTES
+        is_long = pts - begins_at >= longest or packing.size_bytes >= most_bytes
+        if len(packing) - pre_roll == count or (not lengths and is_long):
+            packets = packing.packed()
             yield packets, pre_roll
-            packets = packets[len(packets) - most_pre_roll :]
-            pre_roll, size, count = len(packets), 0, next(counts, 0)
-    if len(packets) > pre_roll:
-        yield packets, pre_roll
+            packing = Packing(packets[max(0, len(packets) - most_pre_roll) :])
+            pre_roll, count = len(packing), next(counts, 0)
+    if len(packing) > pre_roll:
+        yield packing.packed(), pre_roll
 
 
 def _summed(source: Source, heard: list[Heard], prints: Sequence[Print]) -> Sounding:
@@ -111,10 +95,9 @@ def _summed(source: Source, heard: list[Heard], prints: Sequence[Print]) -> Soun
     if whole is None:
         raise Damage(0, None, False, "nothing decodes").error()
     check_sound(whole.sample_rate, whole.channels)
-    form = (whole.sample_rate, whole.channels, whole.channel_layout)
     for each in sounding:
         seconds = whole.sample_count / whole.sample_rate
-        if each.broken or (each.sample_rate, each.channels, each.channel_layout) != form:
+        if each.broken or (each.sample_rate, each.channels, each.channel_layout) != whole.form:
             raise Damage(seconds, None, False, f"{each.broken} packets of stretch {each.number}").error()
         if prints and each.checksum != prints[each.number].checksum:
             raise Damage(seconds, None, False, f"stretch {each.number} has other samples than were encoded").error()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
-from soundmill.engine.packets import CodedPacket
+from soundmill.engine.packets import Packets
 from soundmill.engine.seams import Join, Run
 
 
@@ -14,7 +14,7 @@ class Joining:
     def __init__(self, join: Join) -> None:
         self._join = join
         self._expected: list[tuple[int, int]] = []
-        self._done: dict[int, list[CodedPacket]] = {}
+        self._done: dict[int, Packets] = {}
         self._tail: Run | None = None
 
     @property
@@ -26,7 +26,7 @@ class Joining:
         """The next run begins with frame ``first``, and what is wanted of it with ``start``."""
         self._expected.append((first, start))
 
-    def add(self, first: int, packets: list[CodedPacket]) -> None:
+    def add(self, first: int, packets: Packets) -> None:
         """What the run that begins with ``first`` is."""
         self._done[first] = packets
 
@@ -36,21 +36,22 @@ class Joining:
         del self._done[first]
         return first
 
-    def ready(self) -> Iterable[CodedPacket]:
+    def ready(self) -> Iterator[Run]:
         """What is certain by now. Raises ``Unstitchable`` where the next doesn't fit, and may be called again then."""
         while self._expected and self._expected[0][0] in self._done:
             first, start = self._expected[0]
             following = Run(first, self._done[first])
+            settled = None
             if self._tail is not None:
                 cut = self._join(self._tail, following, start)
-                settled = self._tail.packets[: cut.kept]
+                settled = Run(self._tail.first, self._tail.packets[: cut.kept], cut.rewritten)
                 following = Run(first + cut.dropped, following.packets[cut.dropped :])
-            else:
-                settled = []
             self._tail = following
             del self._expected[0], self._done[first]
-            yield from settled
+            if settled is not None:
+                yield settled
 
-    def rest(self) -> list[CodedPacket]:
+    def rest(self) -> Iterator[Run]:
         """What is left at the end."""
-        return self._tail.packets if self._tail else []
+        if self._tail is not None:
+            yield self._tail

@@ -3,61 +3,55 @@
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Buffer, Mapping, Sequence
+from mmap import mmap
 from typing import Any, BinaryIO, NamedTuple
 
 _SIZES = "sizes"
-_IS_SHARED = "shared"
-_MOST_HELD_BYTES = 1 << 20
+_AREA = "area"
 
 
 class Message(NamedTuple):
-    """``parts`` are valid as long as somebody holds them; those in shared memory until its writer sends again."""
+    """``parts`` stand at the begin of the shared ``area`` with this number, until that is filled again; or wherever they are held."""
 
     head: Mapping[str, Any]
     parts: Sequence[Buffer] = ()
+    area: int | None = None
 
 
-def send(file: BinaryIO, message: Message, area: mmap.mmap | None = None) -> None:
-    """The inverse of :func:`receive`. Parts go into ``area`` where they have room, and else behind the line."""
+def moved(message: Message, number: int, area: mmap) -> Message:
+    """With its parts in the shared ``area`` of this number; as it is where they find no room."""
+    views = [memoryview(part) for part in message.parts]
+    if sum(view.nbytes for view in views) > len(area):
+        return message
+    area.seek(0)
+    for view in views:
+        area.write(view)
+    return message._replace(area=number)
+
+
+def send(file: BinaryIO, message: Message) -> None:
+    """The inverse of :func:`receive`. Parts go behind the line, unless they are shared."""
     views = [memoryview(part) for part in message.parts]
     sizes = [view.nbytes for view in views]
-    is_shared = area is not None and sum(sizes) <= len(area)
-    head = json.dumps({**message.head, _SIZES: sizes, _IS_SHARED: is_shared}).encode() + b"\n"
-    if area is not None and is_shared:
-        _write(area, views)
-        views = []
-    file.write(head)
-    file.writelines(views)
+    file.write(json.dumps({**message.head, _SIZES: sizes, _AREA: message.area}).encode() + b"\n")
+    if message.area is None:
+        file.writelines(views)
     file.flush()
 
 
-def _write(area: mmap.mmap, views: Sequence[memoryview]) -> None:
-    area.seek(0)
-    held = 0
-    for view in views:
-        for at in range(0, view.nbytes, _MOST_HELD_BYTES):
-            held += area.write(view[at : at + _MOST_HELD_BYTES])
-            if held >= _MOST_HELD_BYTES:
-                # It stays there for the reader; this process needn't hold it a second time.
-                area.madvise(mmap.MADV_DONTNEED)
-                held = 0
-
-
-def receive(file: BinaryIO, area: mmap.mmap | None = None) -> Message | None:
+def receive(file: BinaryIO, areas: Sequence[mmap] = ()) -> Message | None:
     """The next message; ``None`` when there is none any more. Raises ``EOFError`` when it ends before its own end."""
     line = file.readline()
     if not line:
         return None
     head = json.loads(line)
-    sizes = head.pop(_SIZES)
-    is_shared = head.pop(_IS_SHARED)
-    body = memoryview(area if area is not None and is_shared else bytearray(sum(sizes)))
-    if not is_shared and body and file.readinto(body) < len(body):  # type: ignore[attr-defined]
+    sizes, area = head.pop(_SIZES), head.pop(_AREA)
+    body = memoryview(bytearray(sum(sizes)) if area is None else areas[area])
+    if area is None and body and file.readinto(body) < len(body):  # type: ignore[attr-defined]
         raise EOFError
     parts, at = [], 0
     for size in sizes:
         parts.append(body[at : at + size])
         at += size
-    return Message(head, parts)
+    return Message(head, parts, area)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Buffer, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Buffer, Iterator
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import chain
 from zlib import crc32
@@ -15,11 +15,14 @@ from av.audio.layout import AudioLayout
 from av.codec.context import CodecContext
 
 from soundmill.engine.aac import DrainedEncoder
+from soundmill.engine.checked import Checked, check
+from soundmill.engine.decoders import DecoderSetup
 from soundmill.engine.encode import apply_settings
 from soundmill.engine.flac import renumbered
 from soundmill.engine.messages import Message
-from soundmill.engine.packets import CodedPacket, coded, from_table, table
+from soundmill.engine.packets import Packets, Packing
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import fill, planes
 from soundmill.engine.vorbis_packets import vorbis_packets
 
 LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
@@ -44,11 +47,16 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPiece:
-    """What became of the piece that begins with frame ``first``; ``checksum`` is the CRC-32 of its PCM where a decoder gives back the same."""
+    """What became of the piece that begins with frame ``first``.
+
+    ``checksum`` is the CRC-32 of its PCM where a decoder gives back the same. ``checked`` is what its packets decode to, where they were
+    decoded.
+    """
 
     first: int
-    packets: list[CodedPacket]
+    packets: Packets
     checksum: int | None
+    checked: Checked | None
 
 
 def as_work(piece: Piece) -> Message:
@@ -64,25 +72,35 @@ def as_piece(work: Message) -> Piece:
 
 def as_result(done: EncodedPiece) -> Message:
     """What a member answers."""
-    head = {"first": done.first, "checksum": done.checksum, **table(done.packets)}
-    return Message(head, [each.data for each in done.packets])
+    checked = None if done.checked is None else done.checked.as_head()
+    return done.packets.as_message({"first": done.first, "checksum": done.checksum, "checked": checked})
 
 
 def as_encoded(result: Message) -> EncodedPiece:
     """The inverse of :func:`as_result`."""
-    return EncodedPiece(result.head["first"], from_table(dict(result.head), result.parts), result.head["checksum"])
+    head = result.head
+    checked = None if head["checked"] is None else Checked.from_head(head["checked"])
+    return EncodedPiece(head["first"], Packets.of_message(result), head["checksum"], checked)
 
 
 class PieceEncoder:
-    """Encodes pieces in a process of its own."""
+    """Encodes pieces in a process of its own, and decodes them again."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, told: Message) -> None:
+        """As :meth:`order` says."""
+        self._plan = Plan(**told.head["plan"])
+        setup = told.head["checked_by"]
+        self._setup = None if setup is None else DecoderSetup(**setup, extradata=bytes(told.parts[0]))
 
     @staticmethod
-    def order(plan: Plan) -> Message:
-        """What a member is told so that it becomes one."""
-        return Message({"plan": {**asdict(plan), "muxer_options": (), "losses": ()}})
+    def order(plan: Plan, checked_by: DecoderSetup | None) -> Message:
+        """What a member is told so that it becomes one. Without ``checked_by`` it decodes nothing."""
+        head = {"plan": {**asdict(plan), "muxer_options": (), "losses": ()}, "checked_by": None}
+        if checked_by is None:
+            return Message(head)
+        name, options, layout = checked_by.name, dict(checked_by.options), checked_by.layout
+        head["checked_by"] = {"name": name, "options": options, "layout": layout}
+        return Message(head, (checked_by.extradata,))
 
     def __call__(self, work: Message) -> Message:
         """The packets of a piece."""
@@ -90,10 +108,12 @@ class PieceEncoder:
         is_lossless = self._plan.encoder in LOSSLESS_ENCODERS
         checksum = crc32(piece.pcm) if is_lossless else None
         encode = encode_vorbis_piece if self._plan.encoder == "libsndfile" else encode_piece
-        return as_result(EncodedPiece(piece.first, encode(self._plan, piece), checksum))
+        packets = encode(self._plan, piece)
+        checked = None if self._setup is None else check(packets, self._setup, is_compared=is_lossless)
+        return as_result(EncodedPiece(piece.first, packets, checksum, checked))
 
 
-def encode_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
+def encode_piece(plan: Plan, piece: Piece) -> Packets:
     """The packets of ``piece``, by an encoder that begins with it. Only the last piece is encoded to the very end."""
     context = CodecContext.create(plan.encoder, "w")
     if not isinstance(context, AudioCodecContext):
@@ -104,27 +124,23 @@ def encode_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
     frames = chain(_frames(plan, piece), (None,) if piece.is_last else ())
     # The sound's own beginning is encoded as a single encoder would.
     encoder = DrainedEncoder(context) if plan.encoder == "aac" and piece.first else context
-    packets = [coded(packet) for frame in frames for packet in encoder.encode(frame)]
+    packing = Packing()
+    for frame in frames:
+        for packet in encoder.encode(frame):
+            # FLAC's very last one has no sound: it only tells the muxer what STREAMINFO says.
+            if packet.size:
+                packing.add(packet)
+    packets = packing.packed()
     if plan.encoder == "flac":
-        # The very last one has no sound: it only tells the muxer what STREAMINFO says.
-        sounding = (each for each in packets if each.data)
-        packets = [
-            replace(each, data=renumbered(each.data, number)) for number, each in enumerate(sounding, piece.first)
-        ]
+        return packets.with_data(renumbered([each.data for each in packets], piece.first))
     return packets
 
 
-def encode_vorbis_piece(plan: Plan, piece: Piece) -> list[CodedPacket]:
+def encode_vorbis_piece(plan: Plan, piece: Piece) -> Packets:
     """The same with libsndfile."""
     pcm = memoryview(piece.pcm)[piece.shift * plan.channels * AudioFormat(plan.sample_format).bytes :]
     begins_at = piece.first * piece.frame_samples + piece.shift
-    return vorbis_packets(plan, pcm, begins_at, is_last=piece.is_last)
-
-
-def planes(frame: AudioFrame) -> Iterator[memoryview]:
-    """The samples of each plane of a frame, without what FFmpeg fills up its buffers with."""
-    samples = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
-    return (memoryview(plane)[: samples * frame.format.bytes] for plane in frame.planes)
+    return Packing(vorbis_packets(plan, pcm, begins_at, is_last=piece.is_last)).packed()
 
 
 def _frames(plan: Plan, piece: Piece) -> Iterator[AudioFrame]:
@@ -143,17 +159,5 @@ def _frames(plan: Plan, piece: Piece) -> Iterator[AudioFrame]:
         frame.sample_rate = plan.sample_rate
         frame.time_base = time_base
         frame.pts = piece.first * piece.frame_samples + at // block_bytes
-        _fill(tuple(planes(frame)), part, piece.frame_samples * sample_format.bytes)
+        fill(tuple(planes(frame)), part, piece.frame_samples * sample_format.bytes)
         yield frame
-
-
-def _fill(wanted: Sequence[memoryview], pcm: memoryview, plane_bytes: int) -> None:
-    """Put together what stands in frames one behind the other, with ``plane_bytes`` for each plane of them but the last one's."""
-    if len(wanted) == 1:
-        wanted[0][:] = pcm
-        return
-    for at in range(0, len(wanted[0]), plane_bytes):
-        end = min(at + plane_bytes, len(wanted[0]))
-        for number, plane in enumerate(wanted):
-            begin = at * len(wanted) + number * (end - at)
-            plane[at:end] = pcm[begin : begin + end - at]

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from soundmill.engine import aac
 from soundmill.engine.mpeg import LayerThreeFrame, layer_three_frame
-from soundmill.engine.packets import CodedPacket
+from soundmill.engine.packets import CodedPacket, Packets
 from soundmill.engine.vorbis import WRITE_SAMPLES
 from soundmill.engine.vorbis_packets import is_long, next_is_long
 
@@ -35,10 +35,11 @@ _UNSURE_VORBIS_PACKETS = 4
 
 @dataclass(slots=True)
 class Run:
-    """Packets in a row; ``first`` is the number of the first one in the whole sound."""
+    """Packets in a row; ``first`` is the number of the first one in the whole sound. So many of the last were ``rewritten``."""
 
     first: int
-    packets: list[CodedPacket]
+    packets: Packets
+    rewritten: int = 0
 
     @property
     def end(self) -> int:
@@ -50,10 +51,11 @@ class Run:
 
 
 class Cut(NamedTuple):
-    """So many packets of the first run are kept, and so many of the second dropped."""
+    """So many packets of the first run are kept, the last of which are ``rewritten``, and so many of the second dropped."""
 
     kept: int
     dropped: int
+    rewritten: int = 0
 
 
 type Join = Callable[[Run, Run, int], Cut]
@@ -86,8 +88,8 @@ def join_layer_three(before: Run, after: Run, wanted: int) -> Cut:
     # Where both encoders decided alike for the frame before, its overlap fits exactly.
     alike = (each for each in candidates if _decisions(before, each - 1) == _decisions(after, each - 1))
     cut = next(alike, candidates[0])
-    _put_main_data(before, cut, _main_data_before(after, cut, _frame(after, cut).main_data_begin))
-    return _cut(before, after, cut)
+    rewritten = _put_main_data(before, cut, _main_data_before(after, cut, _frame(after, cut).main_data_begin))
+    return _cut(before, after, cut)._replace(rewritten=rewritten)
 
 
 def join_aac(before: Run, after: Run, wanted: int) -> Cut:
@@ -182,8 +184,9 @@ def _main_data_before(run: Run, number: int, size: int) -> bytes:
     return data[len(data) - size :]
 
 
-def _put_main_data(run: Run, number: int, data: bytes) -> None:
-    """Overwrite the last bytes of main data that stand before frame ``number``."""
+def _put_main_data(run: Run, number: int, data: bytes) -> int:
+    """Overwrite the last bytes of main data that stand before frame ``number``. Gives how many frames they reach back."""
+    end = number
     while data:
         number -= 1
         if number < run.first:
@@ -191,7 +194,6 @@ def _put_main_data(run: Run, number: int, data: bytes) -> None:
         packet = run[number]
         room = len(packet.data) - _frame(run, number).main_data_at
         here = min(room, len(data))
-        run.packets[number - run.first] = replace(
-            packet, data=packet.data[: len(packet.data) - here] + data[len(data) - here :]
-        )
+        run.packets.overwrite_end(number - run.first, data[len(data) - here :])
         data = data[: len(data) - here]
+    return end - number

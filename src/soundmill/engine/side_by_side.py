@@ -13,8 +13,8 @@ from soundmill.engine import stretches
 from soundmill.engine.crew import Crew
 from soundmill.engine.hearing import stretched
 from soundmill.engine.messages import Message
-from soundmill.engine.pieces import planes
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import planes
 from soundmill.engine.refuse import check_declared
 from soundmill.engine.seams import Unstitchable
 from soundmill.engine.source import Source, decoder_options

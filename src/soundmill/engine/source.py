@@ -52,6 +52,8 @@ pcm_s8_planar pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar pcm_s16be_plana
 _WITH_CHECKSUMS = frozenset({"flac", "wavpack", "tta", "ape"})
 _CHECKED = {"err_detect": "crccheck+explode"}
 _DECODERS = frozenset(_DECODER_NAMES.split())
+# Most WAV files don't name their channels. Named here, their frames needn't go through a filter that does nothing else.
+_PLAIN_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,9 @@ def _sound_of(container: InputContainer, audio_stream: int | None) -> AudioStrea
             each.discard = Discard.all
     chosen.codec_context.thread_count = 1
     chosen.codec_context.options = decoder_options(chosen.codec_context.name)
+    layout = _PLAIN_LAYOUTS.get(chosen.codec_context.layout.name)
+    if layout is not None:
+        chosen.codec_context.layout = layout
     return chosen
 
 

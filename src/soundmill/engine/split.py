@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
 
+from soundmill.engine.assembled import Assembled
 from soundmill.engine.crew import Crew
+from soundmill.engine.decoders import DecoderSetup
+from soundmill.engine.filling import Filled, Filling
 from soundmill.engine.hearing import Print
 from soundmill.engine.job import Job
 from soundmill.engine.joining import Joining
 from soundmill.engine.messages import Message
-from soundmill.engine.pieces import Piece, PieceEncoder, as_encoded, as_work, planes
+from soundmill.engine.pieces import LOSSLESS_ENCODERS, Piece, PieceEncoder, as_encoded, as_work
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import planes
 from soundmill.engine.seams import (
     Join,
     Misaligned,
+    Run,
     Unstitchable,
     join_aac,
     join_anywhere,
@@ -25,6 +31,7 @@ from soundmill.engine.seams import (
     join_opus,
     join_vorbis,
 )
+from soundmill.engine.source import decoder_options
 from soundmill.engine.stitch import StitchedFile
 from soundmill.engine.tags import About
 
@@ -38,8 +45,6 @@ _CODECS = frozenset({"flac", "alac", "mp3", "opus", "vorbis", "aac", "pcm"})
 # A piece costs its pre-roll; few of them leave cores idle at the end.
 _PIECES_A_MEMBER = 8
 _SHORTEST_PIECE_SECONDS, _LONGEST_PIECE_SECONDS = 20, 60
-# A piece is in memory twice or three times: where one second is much, it gets shorter.
-_LARGEST_PIECE_BYTES = 24 << 20
 # Those that may be encoded once more are kept until they are joined.
 _SHIFTED_SHARE = 2
 
@@ -78,6 +83,9 @@ _WAYS = {
     "aac": _Way(join_aac, pre_roll=64, overlap=22, maximum_channels=2, lowest_bit_rate=64_000),
 }
 
+# Vorbis in Ogg is cut by granules, which stand beside its packets.
+_DECODERS = {"flac": "flac", "alac": "alac", "libmp3lame": "mp3float", "libopus": "opus", "aac": "aac"}
+
 
 def is_worth_a_crew(job: Job) -> bool:
     """By what can be known before the file is looked into: that takes being confined, and then it is too late to fork."""
@@ -99,23 +107,36 @@ class SplitEncoder:
     ``encode`` and ``finish`` raise ``Unstitchable`` too.
     """
 
-    def __init__(self, path: Path, plan: Plan, about: About, crew: Crew, expected_seconds: float) -> None:
-        """Pieces are longer where ``expected_seconds`` are many: each costs some pre-roll."""
+    def __init__(
+        self, path: Path, plan: Plan, about: About, crew: Crew, expected_seconds: float, *, is_checked: bool = True
+    ) -> None:
+        """Pieces are longer where ``expected_seconds`` are many: each costs some pre-roll.
+
+        Where possible, their packets are decoded, too, if that ``is_checked``.
+        """
         self._plan, self._crew, self._way = plan, crew, _WAYS[plan.encoder]
         self._file = StitchedFile(path, plan, about)
         self._codec_samples = self._file.frame_samples
         # Packed samples can be cut anywhere, so they may come as the source has them.
         self.frame_samples = self._codec_samples if plan.sample_format.endswith("p") else 0
         self._frame_bytes = self._codec_samples * AudioFormat(plan.sample_format).bytes * plan.channels
-        self._piece_frames = self._frames_a_piece(expected_seconds)
-        self._pcm = bytearray()
-        self._first = self._start = 0
+        self._filling = Filling(
+            lambda: crew.area(self._take),
+            frame_bytes=self._frame_bytes,
+            piece_frames=self._frames_a_piece(expected_seconds),
+            pre_roll=self._way.pre_roll,
+            overlap=self._way.overlap,
+        )
         self._joining = Joining(self._way.join)
         self._kept: dict[int, Piece] = {}
         self._again: set[int] = set()
         self._shift = 0
         self._prints: dict[int, Print] = {}
-        crew.begin(PieceEncoder.order(plan))
+        decoder = _decoder(plan, self._file.extradata) if is_checked else None
+        is_lossless = plan.encoder in LOSSLESS_ENCODERS
+        self.assembled = None if decoder is None else Assembled(decoder, is_lossless=is_lossless)
+        """What is known of the file's packets, complete after :meth:`finish`."""
+        crew.begin(PieceEncoder.order(plan, decoder))
 
     @property
     def prints(self) -> list[Print]:
@@ -124,24 +145,19 @@ class SplitEncoder:
 
     def encode(self, frame: AudioFrame) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        if self.frame_samples and len(self._pcm) % self._frame_bytes:
+        if self.frame_samples and self._filling.is_amid_a_frame:
             raise Unstitchable("a shorter frame in the middle: the source changed its form")
         for plane in planes(frame):
             self._file.add_sound(plane, frame.samples)
-            self._pcm += plane
-        end = self._start + self._piece_frames
-        # Something more is there, so that the last piece is never empty.
-        while len(self._pcm) > (end + self._way.overlap - self._first) * self._frame_bytes:
-            self._give(end + self._way.overlap, is_last=False)
-            self._start, end = end, end + self._piece_frames
-            self._forget_before(self._start - self._way.pre_roll)
+            for piece in self._filling.add(plane):
+                self._give(piece, is_last=False)
 
     def finish(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        self._give(self._first + -(-len(self._pcm) // self._frame_bytes), is_last=True)
+        self._give(self._filling.rest(), is_last=True)
         while self._crew.wait(self._take):
             self._write_ready()
-        self._file.add(self._joining.rest())
+        self._add(self._joining.rest())
         self._file.finish()
 
     def abandon(self) -> None:
@@ -151,17 +167,17 @@ class SplitEncoder:
     def _frames_a_piece(self, expected_seconds: float) -> int:
         seconds = expected_seconds / (_PIECES_A_MEMBER * len(self._crew))
         seconds = min(_LONGEST_PIECE_SECONDS, max(_SHORTEST_PIECE_SECONDS, seconds))
-        largest = _LARGEST_PIECE_BYTES // (_SHIFTED_SHARE if self._way.shifts else 1)
-        frames = min(round(seconds * self._plan.sample_rate) // self._codec_samples, largest // self._frame_bytes)
+        largest = self._crew.area_bytes // (_SHIFTED_SHARE if self._way.shifts else 1)
+        most = largest // self._frame_bytes - self._way.pre_roll - self._way.overlap
+        frames = min(round(seconds * self._plan.sample_rate) // self._codec_samples, most)
         return max(self._way.step, self._way.pre_roll, frames // self._way.step * self._way.step)
 
-    def _give(self, end: int, *, is_last: bool) -> None:
-        self._joining.expect(self._first, self._start)
-        with memoryview(self._pcm)[: (end - self._first) * self._frame_bytes] as pcm:
-            piece = Piece(self._first, self._codec_samples, is_last, pcm, self._shift)
-            self._crew.give(as_work(piece), self._take)
-            if self._way.shifts:
-                self._kept[piece.first] = replace(piece, pcm=bytes(pcm))
+    def _give(self, filled: Filled, *, is_last: bool) -> None:
+        self._joining.expect(filled.first, filled.start)
+        piece = Piece(filled.first, self._codec_samples, is_last, filled.pcm, self._shift)
+        if self._way.shifts:
+            self._kept[piece.first] = replace(piece, pcm=bytes(piece.pcm))
+        self._crew.give(as_work(piece), self._take, filled.area)
         self._write_ready()
         while len(self._joining.waiting) > self._way.ahead * len(self._crew):
             self._crew.wait(self._take)
@@ -171,16 +187,19 @@ class SplitEncoder:
         done = as_encoded(result)
         if done.checksum is not None:
             self._prints[done.first] = Print(len(done.packets), done.checksum)
+        if self.assembled is not None:
+            self.assembled.add_piece(done)
         self._joining.add(done.first, done.packets)
 
-    def _forget_before(self, number: int) -> None:
-        number = max(self._first, number)
-        del self._pcm[: (number - self._first) * self._frame_bytes]
-        self._first = number
+    def _add(self, runs: Iterator[Run]) -> None:
+        for each in runs:
+            self._file.add(each.packets)
+            if self.assembled is not None:
+                self.assembled.add_run(each)
 
     def _write_ready(self) -> None:
         try:
-            self._file.add(self._joining.ready())
+            self._add(self._joining.ready())
         except Misaligned as why:
             piece = self._kept[self._joining.refuse()]
             if piece.first in self._again:
@@ -191,3 +210,8 @@ class SplitEncoder:
             self._kept[piece.first] = piece = replace(piece, shift=self._shift)
             self._crew.give(as_work(piece), self._take)
         self._kept = {first: piece for first, piece in self._kept.items() if first in self._joining.waiting}
+
+
+def _decoder(plan: Plan, extradata: bytes) -> DecoderSetup | None:
+    name = _DECODERS.get(plan.encoder)
+    return None if name is None else DecoderSetup(name, decoder_options(name), plan.channel_layout, extradata)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +12,7 @@ from av.stream import Stream
 from soundmill.engine.encode import add_encoded_sound
 from soundmill.engine.flac import StreamInfo
 from soundmill.engine.mux import Muxer
-from soundmill.engine.packets import CodedPacket, for_ffmpeg, side_data
+from soundmill.engine.packets import Packets, side_data
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
 from soundmill.engine.vorbis import WRITE_SAMPLES, write_comments
@@ -38,18 +37,23 @@ class StitchedFile:
         self._end_pts = 0
         self._time_base = Fraction(1, plan.sample_rate)
 
+    @property
+    def extradata(self) -> bytes:
+        """What the encoder says to decoders before its first packet."""
+        return self._muxer.stream.codec_context.extradata or b""
+
     def add_sound(self, pcm: memoryview, samples: int) -> None:
         """What the packets will hold, in its order, too: some formats say something about the whole of it."""
         if self._stream_info:
             self._stream_info.add_sound(pcm, samples)
 
-    def add(self, packets: Iterable[CodedPacket]) -> None:
+    def add(self, packets: Packets) -> None:
         """The packets that follow."""
-        for each in packets:
-            if self._stream_info:
-                self._stream_info.add_frame(each.data)
-            self._end_pts = each.pts + each.duration
-            self._mux(for_ffmpeg(each))
+        if self._stream_info:
+            self._stream_info.add_frames(packets.sizes)
+        self._end_pts = packets.end_pts
+        for each in packets.for_ffmpeg():
+            self._mux(each)
 
     def finish(self) -> None:
         """Write what is left and close the file."""
@@ -67,8 +71,7 @@ class StitchedFile:
         """FFmpeg's muxers take STREAMINFO from the last packet, which has no sound."""
         packet: Packet[Stream] = Packet(b"")
         packet.pts = packet.dts = self._end_pts
-        begun_with = self._muxer.stream.codec_context.extradata or b""
-        packet.set_sidedata(side_data("new_extradata", stream_info.finished(begun_with)))
+        packet.set_sidedata(side_data("new_extradata", stream_info.finished(self.extradata)))
         return packet
 
     def _mux(self, packet: Packet[Stream]) -> None:

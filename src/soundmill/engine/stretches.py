@@ -9,12 +9,12 @@ from zlib import crc32
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
-from av.codec.context import CodecContext
 
+from soundmill.engine.decoders import DecoderSetup
 from soundmill.engine.messages import Message
-from soundmill.engine.packets import CodedPacket, for_ffmpeg, from_table, table
-from soundmill.engine.pieces import planes
+from soundmill.engine.packets import Packets
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import planes
 from soundmill.engine.reshape import Reshaper
 
 # Of all channels. Much more in one stretch is none of an honest file; memory is limited.
@@ -44,22 +44,18 @@ def order(
 
     Where the PCM ``is_compared`` with other, it counts a checksum. With ``wanted`` it answers with the PCM in that form, too, which must be one that each sample can be brought into by itself.
     """
-    # The container may know the layout better than the codec.
     form = None if wanted is None else asdict(replace(wanted, muxer_options=(), losses=()))
     head = {
-        "decoder": context.name,
-        "options": options,
-        "layout": context.layout.name,
+        "decoder": {"name": context.name, "options": options, "layout": context.layout.name},
         "wanted": form,
         "is_compared": is_compared,
     }
     return Message(head, (context.extradata or b"",))
 
 
-def as_work(number: int, packets: Sequence[CodedPacket], pre_roll: int) -> Message:
+def as_work(number: int, packets: Packets, pre_roll: int) -> Message:
     """The stretch with this ``number``. Its first ``pre_roll`` packets only bring the decoder into the right state."""
-    head = {"number": number, "pre_roll": pre_roll, **table(packets)}
-    return Message(head, [each.data for each in packets])
+    return packets.as_message({"number": number, "pre_roll": pre_roll})
 
 
 def as_heard(result: Message) -> Heard:
@@ -72,8 +68,7 @@ class StretchDecoder:
 
     def __init__(self, told: Message) -> None:
         """As :func:`order` says."""
-        self._name, self._options, self._layout = (told.head[each] for each in ("decoder", "options", "layout"))
-        self._extradata = bytes(told.parts[0])
+        self._setup = DecoderSetup(**told.head["decoder"], extradata=bytes(told.parts[0]))
         self._is_compared = told.head["is_compared"]
         self._wanted = Plan(**told.head["wanted"]) if told.head["wanted"] else None
 
@@ -105,24 +100,14 @@ class StretchDecoder:
 
     def _decoded(self, work: Message) -> Iterator[AudioFrame | None]:
         """Frames behind the pre-roll; nothing for a packet that doesn't decode."""
-        context = self._open()
-        for number, packet in enumerate(from_table(dict(work.head), work.parts)):
+        context = self._setup.opened()
+        for number, packet in enumerate(Packets.of_message(work).for_ffmpeg()):
             try:
-                decoded: Sequence[AudioFrame | None] = context.decode(for_ffmpeg(packet))
+                decoded: Sequence[AudioFrame | None] = context.decode(packet)
             except av.InvalidDataError:
                 decoded = [None]
             if number >= work.head["pre_roll"]:
                 yield from decoded
-
-    def _open(self) -> AudioCodecContext:
-        context = CodecContext.create(self._name, "r")
-        if not isinstance(context, AudioCodecContext):
-            raise TypeError(f"{self._name} doesn't decode sound")
-        context.extradata = self._extradata
-        context.layout = self._layout
-        context.options = self._options
-        context.thread_count = 1
-        return context
 
 
 def _form(frame: AudioFrame) -> tuple[int, int, str]:

@@ -32,14 +32,24 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Implements :class:`Listener` with a crew that decodes, and what it must hear where the format is lossless."""
+    """Implements :class:`Listener` with one that knows more, if there is one, and else with a crew that decodes.
+
+    ``prints`` are what the crew must hear where the format is lossless.
+    """
 
     crew: Crew
-    prints: Sequence[Print]
+    prints: Sequence[Print] = ()
+    knowing: Listener | None = None
 
     def hear(self, result: Source) -> Decoded | None:
         """See :class:`Listener`."""
-        return hear(result, self.crew, self.prints) if can_be_heard_in_stretches(result) else None
+        heard = None if self.knowing is None else self.knowing.hear(result)
+        if heard is not None:
+            return heard
+        if not can_be_heard_in_stretches(result):
+            return None
+        with open_source(result.path) as anew:
+            return hear(anew, self.crew, self.prints)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from av.audio.stream import AudioStream
 from av.codec.context import Flags2
 from av.packet import Packet
 
-from soundmill.engine.pieces import planes
+from soundmill.engine.planes import planes
 
 _MOST_PACKETS_A_PAGE = 255  # RFC 3533, section 6: so many lacing values
 

@@ -1,0 +1,25 @@
+"""The samples of a frame, plane by plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from av.audio.frame import AudioFrame
+
+
+def planes(frame: AudioFrame) -> Iterator[memoryview]:
+    """The samples of each plane of a frame, without what FFmpeg fills up its buffers with."""
+    samples = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
+    return (memoryview(plane)[: samples * frame.format.bytes] for plane in frame.planes)
+
+
+def fill(wanted: Sequence[memoryview], pcm: memoryview, plane_bytes: int) -> None:
+    """Put together what stands in frames one behind the other, with ``plane_bytes`` for each plane of them but the last one's."""
+    if len(wanted) == 1:
+        wanted[0][:] = pcm
+        return
+    for at in range(0, len(wanted[0]), plane_bytes):
+        end = min(at + plane_bytes, len(wanted[0]))
+        for number, plane in enumerate(wanted):
+            begin = at * len(wanted) + number * (end - at)
+            plane[at:end] = pcm[begin : begin + end - at]
