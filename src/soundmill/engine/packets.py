@@ -38,6 +38,11 @@ def samples_cut_off(skip: bytes) -> int:
     return int.from_bytes(skip[4:8], "little")
 
 
+def samples_not_begun(skip: bytes) -> int:
+    """At the packet's begin, likewise."""
+    return int.from_bytes(skip[:4], "little")
+
+
 def for_ffmpeg(packet: CodedPacket) -> Packet[Stream]:
     """The inverse of :func:`coded`."""
     made: Packet[Stream] = Packet(packet.data)
