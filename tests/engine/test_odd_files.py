@@ -361,3 +361,18 @@ def test_adts_that_changes_its_form_converts_whole(tmp_path: Path, convert: Conv
     made = convert(joined, to)
     rate = int(probed(made.path, "sample_rate")["sample_rate"])
     assert samples_in(made.path) / rate == pytest.approx(4.0, abs=0.2)
+
+
+@pytest.mark.parametrize(("extension", "codec", "rate"), [("ac3", "ac3", "640k"), ("dts", "dca", "1411200")])
+def test_coded_sound_that_calls_itself_pcm_is_decoded(
+    tmp_path: Path, convert: Convert, extension: str, codec: str, rate: str
+) -> None:
+    # As it stands on DTS CDs: a WAV header of 16-bit stereo in front of frames.
+    bare = encoded(tmp_path, f"a.{extension}", "-c:a", codec, "-strict", "-2", "-b:a", rate, samples=music(3.0))
+    data = bare.read_bytes()
+    header = struct.pack("<4sI8sIHHIIHH", b"RIFF", 36 + len(data), b"WAVEfmt ", 16, 1, 2, RATE, 4 * RATE, 4, 16)
+    source = tmp_path / "a.wav"
+    source.write_bytes(header + struct.pack("<4sI", b"data", len(data)) + data)
+    made = convert(source, "flac")
+    assert made.report.source.codec == codec
+    assert made.report.source.duration == pytest.approx(3.0, abs=0.1)

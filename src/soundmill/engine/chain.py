@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
+from soundmill.engine.counting import Counting, can_be_counted
 from soundmill.engine.plan import Plan
 from soundmill.engine.source import Section, Source, check_sound, opened_section
 from soundmill.engine.text import exact_clock
@@ -50,11 +51,14 @@ class SoundLink:
         return LinkBegin(seconds, context.sample_rate, context.channels)
 
 
-def sound_links(source: Source) -> Iterator[SoundLink]:
-    """Each is closed when the next one is asked for. What isn't chained is one.
+def sound_links(source: Source, *, is_heard: bool = True) -> Iterator[SoundLink]:
+    """Each is closed when the next one is asked for. What isn't chained is one. Frames may be empty of what nobody hears.
 
     Raises ``ConversionError`` as :func:`~soundmill.engine.source.open_source` does.
     """
+    if not is_heard and can_be_counted(source):
+        yield SoundLink(source.container, source.stream, Counting(source.stream).decode)
+        return
     yield _link(source, 0, source.container, source.stream)
     places = [*(each.begin for each in source.links[1:]), 0]
     for number, (begin, end) in enumerate(pairwise(places), 1):

@@ -108,7 +108,7 @@ def _copied(
 ) -> ConversionReport | None:
     """Nothing where a copy isn't to the sample what the source is: a container may not know where the sound begins or ends."""
     drawings = Drawings(is_wanted=job.draws)
-    decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source)
+    decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source, counts=True)
     wanted = edited_about(about, job.options)
     try:
         copied = copy_sound(

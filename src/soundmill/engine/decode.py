@@ -33,11 +33,16 @@ class Decoding:
         *,
         peaks: PeakMeter | None = None,
         salvages: bool = False,
+        counts: bool = False,
     ) -> None:
-        """``meter`` and ``peaks`` get all of it, where they are given. Damage is refused, unless this ``salvages`` what there is besides."""
+        """``meter`` and ``peaks`` get all of it, where they are given. Damage is refused, unless this ``salvages`` what there is besides.
+
+        ``counts`` where frames are only wanted for how many samples they have.
+        """
         self._source = source
         self._meter = meter
         self._peaks = peaks
+        self._is_heard = not counts or meter is not None or peaks is not None
         self._longest_seconds = longest.total_seconds()
         self._heard = Heard()
         self._judge: Judge = (Salvaging if salvages else Refusing)(source, self._heard)
@@ -97,7 +102,7 @@ class Decoding:
         """Each packet of each file comes by here, some hundred thousand in an hour: one loop, and few calls in it."""
         judge, heard = self._judge, self._heard
         try:
-            for link in sound_links(self._source):
+            for link in sound_links(self._source, is_heard=self._is_heard):
                 begins_at, decode = heard.seconds, link.decode
                 self.links.append(link.begin(begins_at))
                 for packet in link.packets():

@@ -19,6 +19,7 @@ _SKIPPED = frozenset(
 _ENTERED = frozenset({_SEGMENT, _CLUSTER})
 _KNOWN = _SKIPPED | _ENTERED
 _HEAD_BYTES = 32  # name and size take 12, the head of a block 10 more
+_ONE_BYTE = 0x80
 _LONGEST_INFO = 1 << 16
 _LONGEST_TRACKS = 16 << 20
 
@@ -69,6 +70,8 @@ def _number(data: bytes, *, keep_marker: bool) -> tuple[int, int]:
     """A number of variable length and how many bytes it takes (RFC 8794, section 4); (0, 0) where there is none."""
     if not data or not data[0]:
         return 0, 0
+    if data[0] & _ONE_BYTE:  # most names and numbers of tracks
+        return data[0] if keep_marker else data[0] ^ _ONE_BYTE, 1
     length = 9 - data[0].bit_length()
     if len(data) < length:
         return 0, 0

@@ -30,12 +30,20 @@ class CodedPacket:
 def skip_samples(packet: Packet[Any]) -> bytes:
     """What of a packet isn't heard, as FFmpeg's side data of that name (AV_PKT_DATA_SKIP_SAMPLES of ``libavcodec/packet.h``) says it; nothing of most."""
     # Asking for it by its name takes PyAV three times as long.
-    return next((bytes(each) for each in packet.iter_sidedata() if each.data_type == _SKIP_SAMPLES), b"")
+    for each in packet.iter_sidedata():
+        if each.data_type == _SKIP_SAMPLES:
+            return bytes(each)
+    return b""
 
 
 def samples_cut_off(skip: bytes) -> int:
     """At the packet's end, of what :func:`skip_samples` gave."""
     return int.from_bytes(skip[4:8], "little")
+
+
+def samples_not_begun(skip: bytes) -> int:
+    """At the packet's begin, likewise."""
+    return int.from_bytes(skip[:4], "little")
 
 
 def side_data(kind: PktSideDataT, data: bytes) -> PacketSideData:

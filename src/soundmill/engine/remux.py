@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
 
 import av
 from av.audio.stream import AudioStream
@@ -43,7 +43,7 @@ def copy_sound(
     def add_sound(container: OutputContainer) -> AudioStream:
         return container.add_stream_from_template(source.stream)
 
-    with _refusals():
+    with _REFUSALS:
         muxer = Muxer(path, plan, about, add_sound)
     retime, copied = _clock(source), Copied(source)
     last_pts: int | None = None
@@ -51,12 +51,14 @@ def copy_sound(
     def add(packet: _SoundPacket, samples: int) -> None:
         nonlocal last_pts
         copied.add(packet, samples)
-        retime(packet, samples)
-        if packet.pts is None or (last_pts is not None and packet.pts < last_pts):
-            raise NotCopyable(f"a packet at {packet.pts} follows on one at {last_pts}")
-        last_pts = packet.pts
+        if retime is not None:
+            retime(packet, samples)
+        pts = packet.pts
+        if pts is None or (last_pts is not None and pts < last_pts):
+            raise NotCopyable(f"a packet at {pts} follows on one at {last_pts}")
+        last_pts = pts
         packet.stream = muxer.stream
-        with _refusals():
+        with _REFUSALS:
             muxer.add(packet)
 
     try:
@@ -65,28 +67,32 @@ def copy_sound(
     except BaseException:
         muxer.abandon()
         raise
-    with _refusals():
+    with _REFUSALS:
         muxer.finish()
     return copied
 
 
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """What the muxer doesn't take is no damage of the source."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except (av.FFmpegError, OSError) as error:
-        raise NotCopyable(str(error)) from error
+class _Refusals:
+    """What the muxer doesn't take is no damage of the source. Once a packet: a generator would take longer than the muxer does."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, av.FFmpegError | OSError) and not isinstance(error, MemoryError):
+            raise NotCopyable(str(error)) from error
 
 
-def _clock(source: Source) -> _Retime:
+_REFUSALS = _Refusals()
+
+
+def _clock(source: Source) -> _Retime | None:
     """Gives packets their time in samples where the container only knows milliseconds, and their length is known otherwise."""
     context = source.stream.codec_context
     codec = context.name.removeprefix("lib").removesuffix("float")
     if source.kind not in _MILLISECOND_KINDS:
-        return lambda packet, samples: None
+        return None
     if codec == "opus":
         start = -opus.pre_skip(context.extradata or b"")
         return _retimed(opus.RATE, start, lambda packet, samples: opus.packet_samples(bytes(packet)))
@@ -94,17 +100,18 @@ def _clock(source: Source) -> _Retime:
         # A page's granule is the count of samples that are decoded with it (Vorbis I, appendix A.2): its decoder says.
         return _retimed(context.sample_rate, 0, lambda packet, samples: samples + samples_cut_off(skip_samples(packet)))
     if codec in _FIXED_FRAMES and context.frame_size:
-        return _retimed(context.sample_rate, 0, lambda packet, samples: context.frame_size)
-    return lambda packet, samples: None
+        frame_samples = context.frame_size
+        return _retimed(context.sample_rate, 0, lambda packet, samples: frame_samples)
+    return None
 
 
 def _retimed(rate: int, start: int, length_of: Callable[[_SoundPacket, int], int]) -> _Retime:
-    position = start
+    position, time_base = start, Fraction(1, rate)
 
     def retime(packet: _SoundPacket, samples: int) -> None:
         nonlocal position
         length = length_of(packet, samples)
-        packet.time_base = Fraction(1, rate)
+        packet.time_base = time_base
         packet.pts = packet.dts = position
         packet.duration = length - samples_cut_off(skip_samples(packet))
         position += length

@@ -35,6 +35,8 @@ _LONGEST_MESSAGE_BYTES = 8 << 20
 _READ_BYTES = 1 << 16
 # Those in which tags and the names in a ZIP are written.
 _ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp437")
+# Their tables are computed when one is opened for the first time, in half a millisecond: here, and not in each conversion.
+_DECODERS_WITH_TABLES = ("mp3float", "aac")
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -60,6 +62,8 @@ def _load_everything() -> None:
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for decoder in _DECODERS_WITH_TABLES:
+        av.CodecContext.create(decoder, "r").open()
 
 
 def _serve(control: socket.socket, job: Job) -> None:
