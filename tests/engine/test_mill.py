@@ -136,7 +136,7 @@ def test_a_job_survives_its_way_to_the_server(long_job: Job) -> None:
 def test_a_server_that_was_killed_while_idle_costs_no_conversion(tmp_path: Path) -> None:
     before = set(servers())
     with Mill() as mill:
-        (server,) = set(servers()) - before
+        (server,) = until(lambda: set(servers()) - before)
         server.kill()
         until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
         assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()
