@@ -28,6 +28,7 @@ from soundmill.engine.confinement import adopt_orphans, confine, die_with_parent
 from soundmill.engine.convert import convert
 from soundmill.engine.crew import Crew
 from soundmill.engine.job import Job
+from soundmill.engine.rehearsal import rehearse
 from soundmill.engine.split import is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
 
@@ -35,8 +36,6 @@ _LONGEST_MESSAGE_BYTES = 8 << 20
 _READ_BYTES = 1 << 16
 # Those in which tags and the names in a ZIP are written.
 _ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp437")
-# Their tables are computed when one is opened for the first time, in half a millisecond: here, and not in each conversion.
-_DECODERS_WITH_TABLES = ("mp3float", "aac")
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -44,6 +43,7 @@ def main(descriptor: int, parent: int) -> None:
     die_with_parent(parent)
     adopt_orphans()
     _load_everything()
+    rehearse()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     # The other end may close before it is spoken to, or with something of ours unread: as good an end as any.
     with socket.socket(fileno=descriptor) as control, suppress(ConnectionError):
@@ -62,8 +62,6 @@ def _load_everything() -> None:
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for decoder in _DECODERS_WITH_TABLES:
-        av.CodecContext.create(decoder, "r").open()
 
 
 def _serve(control: socket.socket, job: Job) -> None:
