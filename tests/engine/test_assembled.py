@@ -24,8 +24,8 @@ from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
 from tests.sounds import music, write
 
-SECONDS = 48.0
-TARGETS = ("flac", "alac", "mka", "mp3", "opus", "m4a", "aac")
+SECONDS = 42.0
+TARGETS = ("flac", "alac", "mp3", "opus", "m4a", "aac")
 type Told = dict[str, tuple[int | None, int | None]]
 
 

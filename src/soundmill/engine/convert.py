@@ -180,11 +180,8 @@ def _encoded(
         check_all_written(divided, len(encoder.written))
         facts, lost = _bundled(job, plan, encoder)
     else:
-        listeners = None
-        if isinstance(encoder, SplitEncoder) and crew is not None:
-            listeners = Listeners(crew, encoder.prints, encoder.assembled)
-        elif crew is not None and is_long:
-            listeners = Listeners(crew)
+        known = (encoder.prints, encoder.assembled) if isinstance(encoder, SplitEncoder) else ()
+        listeners = Listeners(crew, *known) if crew is not None and is_long else None
         verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
         facts, lost = verified.facts, missing(wanted, verified.about)
     lost = (*link_losses(decoding.links, plan, job.options), *lost)
