@@ -29,13 +29,14 @@ def run_ffmpeg(sound: Path, files: int, extension: str = "mp3", arguments: Seque
     directory.mkdir()
     numbers = "\n".join(map(str, range(files)))
     command = ["xargs", "-P", str(cores()), "-I{}", "ffmpeg", "-v", "error", "-nostdin", "-i", str(sound)]
-    began, before = time.monotonic(), _of_children()
+    began, before = time.monotonic(), processor_seconds_of_children()
     subprocess.run([*command, *arguments, str(directory / f"{{}}.{extension}")], input=numbers, text=True, check=True)
-    spent = Spent(time.monotonic() - began, _of_children() - before)
+    spent = Spent(time.monotonic() - began, processor_seconds_of_children() - before)
     shutil.rmtree(directory)
     return spent
 
 
-def _of_children() -> float:
+def processor_seconds_of_children() -> float:
+    """Of all children of this process that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

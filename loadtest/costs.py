@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from loadtest.bare_ffmpeg import processor_seconds_of_children
 from loadtest.monitor import Processes, processor_seconds
 from soundmill.engine import cores
 
@@ -51,19 +51,19 @@ class Costs:
 def watching_costs(parts: Callable[[], Processes]) -> Iterator[Costs]:
     """Count what ``parts`` and ``ab`` spend meanwhile. Nothing is known of the parts of a service elsewhere."""
     costs = Costs()
-    before, ours, machine, began = processor_seconds(parts()), _of_ab(), _of_machine(), time.monotonic()
+    before, ours, machine, began = (
+        processor_seconds(parts()),
+        processor_seconds_of_children(),
+        _of_machine(),
+        time.monotonic(),
+    )
     yield costs
     costs.seconds, costs.machine = time.monotonic() - began, _of_machine() - machine
     after = processor_seconds(parts())
     costs.spent = {part: max(0.0, spent - before.get(part, 0.0)) for part, spent in after.items()}
-    costs.spent["ab"] = _of_ab() - ours
+    costs.spent["ab"] = processor_seconds_of_children() - ours
 
 
 def _of_machine() -> float:
     times = psutil.cpu_times()
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
-
-
-def _of_ab() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
