@@ -85,6 +85,31 @@ def test_a_disk_that_fills_up_at_the_fsync_leaves_nothing_visible(bed: Bed, monk
     assert bed.storage.sweep_incoming(NOW) == 1
 
 
+@pytest.mark.parametrize("is_read_elsewhere", [False, True])
+def test_what_other_machines_read_does_not_stay_in_this_ones_memory(root: Path, is_read_elsewhere: bool) -> None:
+    storage = DirectoryStorage(root, reserve_bytes=0, is_read_elsewhere=is_read_elsewhere)
+    incoming = storage.create(size_limit=1 << 20)
+    incoming.write(b"sound" * 50_000)
+    with storage.open(incoming.commit().key) as file:
+        is_cached = _is_in_memory(file.fileno())
+        assert file.read() == b"sound" * 50_000
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        if _is_in_memory(file.fileno()):
+            pytest.skip("This file system is nowhere but in memory.")
+    assert is_cached is not is_read_elsewhere
+
+
+def _is_in_memory(descriptor: int) -> bool:
+    try:
+        return os.preadv(descriptor, [bytearray(4096)], 0, os.RWF_NOWAIT) > 0
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            pytest.skip("This file system doesn't tell what is in memory.")
+        raise
+
+
 def test_the_reserve_stays_free(root: Path) -> None:
     storage = DirectoryStorage(root, reserve_bytes=1 << 60)
     with pytest.raises(NoRoom):

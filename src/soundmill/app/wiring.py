@@ -136,7 +136,8 @@ class App:
         """The files, as the API sees them."""
         if self._bucket:
             return BucketStorage(self._bucket)
-        return DirectoryStorage(self.settings.data_dir, reserve_bytes=self.settings.storage_reserve)
+        reserve, has_broker = self.settings.storage_reserve, bool(self.settings.effective_broker_url)
+        return DirectoryStorage(self.settings.data_dir, reserve_bytes=reserve, is_read_elsewhere=has_broker)
 
     @cached_property
     def _bucket(self) -> Bucket | None:

@@ -23,16 +23,20 @@ class DirectoryStorage:
     """See :class:`soundmill.service.ports.Storage`. Any number of processes and machines may use one directory.
 
     ``reserve_bytes`` of the file system stay free: the database and the results of running conversions need room too.
+    ``is_read_elsewhere`` says that other machines read what is written here: then none of it stays in this one's memory.
     """
 
-    def __init__(self, root: Path, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES) -> None:
+    def __init__(
+        self, root: Path, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES, is_read_elsewhere: bool = False
+    ) -> None:
         self._layout = Layout.prepared(root)
         self._reserve_bytes = reserve_bytes
+        self._is_read_elsewhere = is_read_elsewhere
 
     def create(self, size_limit: int, expected_size: int = 0) -> DirectoryIncoming:
         """See the port."""
         self._check_room(expected_size)
-        return DirectoryIncoming(self._layout, size_limit, self._check_room)
+        return DirectoryIncoming(self._layout, size_limit, self._check_room, is_cached=not self._is_read_elsewhere)
 
     def open(self, key: str) -> BinaryIO:
         """See the port."""

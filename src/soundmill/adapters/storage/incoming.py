@@ -20,12 +20,14 @@ class DirectoryIncoming:
     """See :class:`soundmill.service.ports.Incoming`. For one thread at a time.
 
     ``check_room`` raises ``NoRoom`` when the reserve is touched; it is asked every 16 MiB, for uploads that don't tell their size.
+    Unless ``is_cached`` the kernel keeps nothing of the file in memory once it is safe.
     """
 
-    def __init__(self, layout: Layout, size_limit: int, check_room: Callable[[], None]) -> None:
+    def __init__(self, layout: Layout, size_limit: int, check_room: Callable[[], None], *, is_cached: bool) -> None:
         self._layout = layout
         self._size_limit = size_limit
         self._check_room = check_room
+        self._is_cached = is_cached
         self._key = new_key()
         self._path = layout.incoming / self._key
         self._hash = hashlib.sha256()
@@ -58,6 +60,8 @@ class DirectoryIncoming:
             with our_errors("keep a file"):
                 os.utime(descriptor)  # its age counts from here, however long the upload paused before
                 os.fsync(descriptor)
+                if not self._is_cached:
+                    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
                 # A crash up to here leaves a file in incoming/; after the rename, one in files/ without a row. Both are swept.
                 move_durably(self._path, self._layout.file(self._key))
         except NotFound as error:
