@@ -8,11 +8,9 @@ RATE = 48_000
 # Samples of one frame by configuration (RFC 6716, section 3.1, table 2).
 _SILK, _HYBRID, _CELT = (480, 960, 1920, 2880), (480, 960), (120, 240, 480, 960)
 _FRAME_SAMPLES = (*_SILK * 3, *_HYBRID * 2, *_CELT * 4)
-
-
 _LONGEST_FRAME_BYTES = 1275
-_FAMILY = 18
 _LONGEST_PACKET_SAMPLES = 5760
+_FAMILY = 18
 
 
 def packet_samples(data: bytes) -> int:

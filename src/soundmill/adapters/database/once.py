@@ -6,7 +6,6 @@ from sqlalchemy import Connection, insert, select
 
 from soundmill.adapters.database.clock import now
 from soundmill.adapters.database.schema import idempotency_keys
-from soundmill.adapters.database.usage import lock_account
 from soundmill.model.errors import KeyReused
 from soundmill.service.ports import Once
 
@@ -14,9 +13,8 @@ from soundmill.service.ports import Once
 def remembered(connection: Connection, account_id: int, once: Once) -> list[int] | None:
     """The tasks of the first request with this key, if there was one. Raises ``KeyReused`` when it asked for something else.
 
-    The account's row stays locked until the transaction ends: of two requests at once the second waits, and finds the first.
+    The transaction has locked the account's row before: of two requests at once the second waits, and finds the first.
     """
-    lock_account(connection, account_id)
     mine = (idempotency_keys.c.account_id == account_id) & (idempotency_keys.c.key == once.key)
     found = connection.execute(select(idempotency_keys).where(mine)).first()
     if found is None:
