@@ -1,4 +1,4 @@
-"""What a decoded file turned out to be."""
+"""What a file is said to be, and what it turned out to be once it was decoded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from av.audio.frame import AudioFrame
+
+from soundmill.engine.plan import Sound
 from soundmill.engine.source import Source
 from soundmill.engine.tags import About
 from soundmill.model.sound import Hole, Loudness, SoundFacts
@@ -58,6 +61,31 @@ def sound_facts(path: Path, source: Source, decoding: Decoded, about: About) -> 
         chapter_count=len(about.chapters),
         loudness=decoding.loudness,
         damage=decoding.holes,
+    )
+
+
+def decoded_sound(source: Source, first: AudioFrame) -> Sound:
+    """What comes out of the decoder; ``first`` is the first of its frames."""
+    return Sound(
+        codec=codec_name(source),
+        sample_rate=first.sample_rate,
+        channels=first.layout.nb_channels,
+        channel_layout=first.layout.name,
+        sample_format=first.format.name,
+        bit_depth=source.stream.codec_context.bits_per_raw_sample or None,
+    )
+
+
+def declared_sound(source: Source) -> Sound:
+    """As far as a copy must know it. A broken header leaves layout and sample format open until something is decoded."""
+    context = source.stream.codec_context
+    return Sound(
+        codec=codec_name(source),
+        sample_rate=context.sample_rate,
+        channels=context.channels,
+        channel_layout="",
+        sample_format="",
+        bit_depth=context.bits_per_raw_sample or None,
     )
 
 

@@ -1,0 +1,82 @@
+"""One pass of sound into an encoder: its progress, and its errors as a client reads them."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+
+import av
+import soundfile
+from av.audio.frame import AudioFrame
+
+from soundmill.engine.encode import Encoder
+from soundmill.engine.peaks import PeakMeter
+from soundmill.engine.plan import Plan
+from soundmill.engine.reshape import Reshaper
+from soundmill.model.conversion import ConversionError, FailureCode
+
+_REPORT_SECONDS = 0.25
+# Encoding takes most of the time; verifying gets the rest of the progress bar.
+_ENCODING_SHARE = 0.95
+_SNDFILE_SYSTEM_ERROR = 2  # SF_ERR_SYSTEM of sndfile.h
+
+
+def encode_all(encoder: Encoder, plan: Plan, frames: Iterator[AudioFrame], peaks: PeakMeter | None = None) -> int:
+    """Gives how many samples a channel went into the encoder.
+
+    ``peaks`` sees these, where it is given: half the cost of seeing the decoder's, which are floats in small frames.
+    """
+    try:
+        reshaper = Reshaper(plan, encoder.frame_samples)
+        ready = chain(chain.from_iterable(map(reshaper.feed, frames)), reshaper.flush())
+        for frame in ready:
+            if peaks is not None:
+                peaks.add(frame)
+            encoder.encode(frame)
+        encoder.finish()
+    except BaseException:
+        # Closed now, and not when it is forgotten: another try may be writing to the same path by then.
+        encoder.abandon()
+        raise
+    return reshaper.sample_count
+
+
+def progress(expected: float | None, on_progress: Callable[[float], None]) -> Callable[[float], None]:
+    """Takes the seconds done of those ``expected``, and gives ``on_progress`` the share of the work, a few times a second."""
+    said_at = time.monotonic()
+
+    def on_position(seconds: float) -> None:
+        nonlocal said_at
+        moment = time.monotonic()
+        if expected and moment - said_at >= _REPORT_SECONDS:
+            said_at = moment
+            on_progress(_ENCODING_SHARE * min(1.0, seconds / expected))
+
+    return on_position
+
+
+@contextmanager
+def encoding_errors() -> Iterator[None]:
+    """Raises ``ConversionError``, ``STORAGE`` or ``UNSUITABLE_OPTIONS``, where an encoder or a muxer fails."""
+    try:
+        yield
+    except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
+        raise _encoding_error(error) from error
+
+
+def _encoding_error(error: Exception) -> ConversionError:
+    if isinstance(error, MemoryError):
+        raise error
+    number = getattr(error, "errno", None)
+    # libsndfile doesn't say which error of the system's it met; in a file that it writes none is about settings.
+    is_systems = isinstance(error, soundfile.LibsndfileError) and error.code == _SNDFILE_SYSTEM_ERROR
+    if number in (errno.ENOSPC, errno.EDQUOT) or is_systems:
+        return ConversionError(FailureCode.STORAGE, "The storage is full.", retryable=True, detail_for_log=str(error))
+    return ConversionError(
+        FailureCode.UNSUITABLE_OPTIONS,
+        "This sound can't be encoded with these settings.",
+        detail_for_log=f"{type(error).__name__}: {error}",
+    )
