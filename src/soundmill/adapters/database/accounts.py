@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from soundmill.adapters.database.clock import now
 from soundmill.adapters.database.connection import Database
+from soundmill.adapters.database.lookup import Lookup
 from soundmill.adapters.database.schema import accounts, revoked_tokens
 from soundmill.model.credentials import name_key
 from soundmill.model.errors import AlreadyTaken, FieldError
 from soundmill.service.ports import Account
 
-# Asked for with every request; building it costs as much as running it.
-_HOLDER = select(accounts).where(
-    accounts.c.id == bindparam("account"), ~exists().where(revoked_tokens.c.token_id == bindparam("token"))
+# Asked for with every request.
+_HOLDER = Lookup(
+    select(accounts.c.id, accounts.c.username, accounts.c.email, accounts.c.used_bytes).where(
+        accounts.c.id == bindparam("account"), ~exists().where(revoked_tokens.c.token_id == bindparam("token"))
+    )
 )
 
 
@@ -54,13 +57,14 @@ class DatabaseAccounts:
         wanted = select(accounts).where(column == key)
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
-        return None if row is None else (_account(row), row.password_hash)
+        if row is None:
+            return None
+        return Account(row.id, row.username, row.email, row.used_bytes), row.password_hash
 
     def get(self, account_id: int, token_id: str) -> Account | None:
         """See the port."""
-        with self._database.looking() as connection:
-            row = connection.execute(_HOLDER, {"account": account_id, "token": token_id}).first()
-        return None if row is None else _account(row)
+        found = self._database.look(_HOLDER, {"account": account_id, "token": token_id})
+        return Account(*found[0]) if found else None
 
     def replace_hash(self, account_id: int, password_hash: str) -> None:
         """See the port."""
@@ -98,7 +102,3 @@ class DatabaseAccounts:
             ]
         if taken:
             raise AlreadyTaken(" ".join(each.message for each in taken), tuple(taken))
-
-
-def _account(row: Row[tuple[object, ...]]) -> Account:
-    return Account(row.id, row.username, row.email, row.used_bytes)

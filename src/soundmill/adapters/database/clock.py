@@ -23,7 +23,12 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Always in UTC."""
-        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+        return None if value is None else from_milliseconds(value)
+
+
+def from_milliseconds(since_1970: int) -> datetime:
+    """What the number in an :class:`Instant`'s column means."""
+    return datetime.fromtimestamp(since_1970 / 1000, UTC)
 
 
 class Now(FunctionElement[datetime]):

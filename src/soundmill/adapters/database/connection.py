@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -15,14 +15,17 @@ from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from soundmill.adapters.database.lookup import Lookup
 from soundmill.model.errors import Busy, Unreachable
 
 _BUSY_MILLISECONDS = 15_000
 _POOL_SECONDS = 10
 _FRESH_SECONDS = 1.0
 _USED_AT = "soundmill_used_at"
-_AUTOCOMMIT: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
-_NO_BEGIN: dict[str, Any] = {"soundmill_begin": ""}
+# We say BEGIN ourselves, below: a driver that does sends it before a single SELECT, too, and a rollback after it.
+_NO_BEGIN: dict[str, dict[str, Any]] = {"sqlite": {"isolation_level": None}, "postgresql": {"autocommit": True}}
+_BY_NAME = {"sqlite": "named", "postgresql": "pyformat"}
+# On SQLite a deferred transaction that reads and then writes fails at once when another wrote between: IMMEDIATE waits instead.
 _IMMEDIATE: dict[str, Any] = {"soundmill_begin": "BEGIN IMMEDIATE"}
 
 
@@ -46,13 +49,15 @@ class Database:
             pool_size=connections,
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
+            pool_reset_on_return=None,  # every transaction below is ended where it was begun
+            connect_args=_NO_BEGIN[self.url.get_backend_name()],
+            paramstyle=_BY_NAME[self.url.get_backend_name()],
         )
-        self._looking = self._engine.execution_options(**(_NO_BEGIN if self.is_sqlite else _AUTOCOMMIT))
+        event.listen(self._engine, "begin", _begin)
         # SQLite lets one write at a time and makes the others poll; within a process a lock is fairer and quicker.
         self._writing: Any = threading.Lock() if self.is_sqlite else nullcontext()
         if self.is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
         else:
             event.listen(self._engine, "checkin", _note_when)
             event.listen(self._engine, "checkout", self._check_after_a_rest)
@@ -63,17 +68,35 @@ class Database:
         with _our_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
-    @contextmanager
-    def looking(self) -> Iterator[Connection]:
-        """For SELECTs each of which sees one state of the database by itself: beginning and ending a transaction costs as much again."""
-        with _our_errors(), self._looking.connect() as connection:
-            yield connection
+    def look(self, lookup: Lookup, given: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """The rows of one SELECT, which sees one state of the database by itself."""
+        with _our_errors():
+            try:
+                return self._looked(lookup, given)
+            except self._engine.dialect.loaded_dbapi.Error:
+                # Nothing was changed, so it may be asked again; SQLAlchemy knows what the error says of the other connections.
+                with self._engine.connect() as connection:
+                    return [tuple(row) for row in connection.execute(lookup.statement, given)]
+
+    def _looked(self, lookup: Lookup, given: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        statement, constants = lookup.compiled(self._engine.dialect)
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(statement, {**constants, **given})
+            return cursor.fetchall()
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            connection.invalidate(error)
+            raise
+        finally:
+            connection.close()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that commits at the end, or rolls back when an error leaves it."""
         with _our_errors(), self._writing, self._engine.connect() as connection:
-            connection.execution_options(**_IMMEDIATE)
+            if self.is_sqlite:
+                connection.execution_options(**_IMMEDIATE)
             with connection.begin():
                 yield connection
 
@@ -118,7 +141,6 @@ def _note_when(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
 
 
 def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, below
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -128,8 +150,5 @@ def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    # A deferred transaction that reads and then writes fails at once when another wrote between: IMMEDIATE waits instead.
-    begin = connection.get_execution_options().get("soundmill_begin", "BEGIN")
-    if begin:
-        connection.exec_driver_sql(begin)
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("soundmill_begin", "BEGIN"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, tuple_
+from sqlalchemy import ColumnElement, bindparam, tuple_
 
+from soundmill.adapters.database.lookup import Lookup
 from soundmill.adapters.database.schema import tasks
 from soundmill.adapters.database.views import select_views
 from soundmill.service.ports import PageRequest
@@ -14,7 +15,7 @@ from soundmill.service.ports import PageRequest
 _LARGEST_ID = (1 << 63) - 1
 
 
-def page_query(account_id: int, request: PageRequest, *, is_sqlite: bool) -> tuple[Select[Any], dict[str, Any]]:
+def page_query(account_id: int, request: PageRequest, *, is_sqlite: bool) -> tuple[Lookup, dict[str, Any]]:
     """The query and its parameters. Keyset paging: the index finds the cursor, no row before it is read."""
     query = _query(by_status=request.status is not None, descending=request.descending, is_sqlite=is_sqlite)
     end = request.after if request.after is not None else (_LARGEST_ID if request.descending else 0)
@@ -22,15 +23,15 @@ def page_query(account_id: int, request: PageRequest, *, is_sqlite: bool) -> tup
     return query, given
 
 
-@cache  # building it costs as much as running it
-def _query(*, by_status: bool, descending: bool, is_sqlite: bool) -> Select[Any]:
+@cache
+def _query(*, by_status: bool, descending: bool, is_sqlite: bool) -> Lookup:
     same: dict[ColumnElement[Any], ColumnElement[Any]] = {tasks.c.account_id: _given("of_account", tasks.c.account_id)}
     if by_status:
         same[tasks.c.status] = _given("of_status", tasks.c.status)
     columns = [*same, tasks.c.id]
     order = [column.desc() for column in columns] if descending else columns
     bounds = _bounds(same, descending=descending, is_sqlite=is_sqlite)
-    return select_views().where(*bounds).order_by(*order).limit(bindparam("size"))
+    return Lookup(select_views().where(*bounds).order_by(*order).limit(bindparam("size")))
 
 
 def _bounds(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -18,7 +19,8 @@ from sqlalchemy import (
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.events import note_final
-from soundmill.adapters.database.joining import fitting
+from soundmill.adapters.database.joining import fitting, followers
+from soundmill.adapters.database.lookup import Lookup
 from soundmill.adapters.database.names import free_name
 from soundmill.adapters.database.once import remember, remembered
 from soundmill.adapters.database.pages import page_query
@@ -35,6 +37,7 @@ from soundmill.model.tasks import (
     FINAL,
     RETRYABLE,
     FileFacts,
+    SourceView,
     TaskStatus,
     TaskView,
 )
@@ -75,14 +78,19 @@ class DatabaseTasks:
 
     def get(self, account_id: int, task_id: int) -> TaskView:
         """See the port."""
-        with self._database.looking() as connection:
-            return _view(connection, account_id, task_id)
+        return _only(self._seen(self._database.look(_ONE, {"of_account": account_id, "asked": task_id})))
 
     def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
         """See the port."""
         query, given = page_query(account_id, request, is_sqlite=self._database.is_sqlite)
-        with self._database.looking() as connection:
-            return views(connection, connection.execute(query, given).all())
+        return self._seen(self._database.look(query, given))
+
+    def _seen(self, rows: Sequence[tuple[Any, ...]]) -> list[TaskView]:
+        return views(rows, self._followers)
+
+    def _followers(self, first_ids: Collection[int]) -> Mapping[int, Sequence[SourceView]]:
+        with self._database.reading() as connection:
+            return followers(connection, first_ids)
 
     def restart(
         self, account_id: int, task_id: int, order: Order | None, once: Once | None = None
@@ -182,8 +190,7 @@ class DatabaseTasks:
             return set(task_ids) - set(connection.execute(running).scalars())
 
 
-# Built once: most requests run it, and building it costs more than running it.
-_ONE = select_views().where(tasks.c.id == bindparam("asked"), tasks.c.account_id == bindparam("of_account"))
+_ONE = Lookup(select_views().where(tasks.c.id == bindparam("asked"), tasks.c.account_id == bindparam("of_account")))
 
 
 def _locked(connection: Connection, account_id: int, task_id: int) -> Row[Any]:
@@ -195,10 +202,14 @@ def _locked(connection: Connection, account_id: int, task_id: int) -> Row[Any]:
 
 
 def _view(connection: Connection, account_id: int, task_id: int) -> TaskView:
-    row = connection.execute(_ONE, {"of_account": account_id, "asked": task_id}).first()
-    if row is None:
+    found = connection.execute(_ONE.statement, {"of_account": account_id, "asked": task_id}).all()
+    return _only(views(found, partial(followers, connection)))
+
+
+def _only(found: Sequence[TaskView]) -> TaskView:
+    if not found:
         raise _no_such_task()
-    return views(connection, [row])[0]
+    return found[0]
 
 
 def _no_such_task() -> NotFound:
