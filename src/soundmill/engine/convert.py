@@ -19,7 +19,6 @@ from av.audio.frame import AudioFrame
 
 from soundmill import __version__
 from soundmill.engine.bundle import PartsEncoder, bundle, without_tail
-from soundmill.engine.chain import link_losses
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
 from soundmill.engine.divide import Part, check_all_written, parts, places
@@ -184,7 +183,7 @@ def _encoded(
         listeners = Listeners(crew, *known) if crew is not None and is_long else None
         verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
         facts, lost = verified.facts, missing(wanted, verified.about)
-    lost = (*link_losses(decoding.links, plan, job.options), *lost)
+    lost = (*decoding.losses(plan, job.options), *lost)
     return _report(job, plan, source_facts, facts, lost, drawings)
 
 
