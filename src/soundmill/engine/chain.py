@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
+from soundmill.engine.between import Untagged
 from soundmill.engine.counting import Counting, can_be_counted
 from soundmill.engine.plan import Plan
 from soundmill.engine.source import Section, Source, check_sound, opened_section
@@ -80,6 +81,8 @@ def link_losses(links: Sequence[LinkBegin], plan: Plan, options: ConversionOptio
 
 def _link(source: Source, number: int, container: InputContainer, stream: AudioStream) -> SoundLink:
     marks = source.links[number].marks[stream.index :] if source.links else ()
+    if source.kind == "mp3":
+        return SoundLink(container, stream, Untagged().decode)
     if not marks or marks[0] is None:
         return SoundLink(container, stream, Packet.decode)
     return SoundLink(container, stream, Trimmed(stream, marks[0]).decode)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from av.audio.frame import AudioFrame
 
 from soundmill.engine.bundle import PartsEncoder, bundle, without_tail
-from soundmill.engine.chain import link_losses
 from soundmill.engine.convert_joined import convert_joined
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
@@ -154,7 +153,7 @@ def _encoded(
         listeners = Listeners(crew, *known) if crew is not None and is_long else None
         verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
         facts, lost = verified.facts, missing(wanted, verified.about)
-    lost = (*link_losses(decoding.links, plan, job.options), *lost)
+    lost = (*decoding.losses(plan, job.options), *lost)
     return made_report(job, plan, source_facts, facts, lost, drawings)
 
 

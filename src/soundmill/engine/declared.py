@@ -22,6 +22,8 @@ _HEAD_BYTES = 64 * 1024
 _MPEG_FRAME_SAMPLES = 1152
 # Some programs count the bytes that fill its last chunk up to 8: as many samples at most.
 _W64_ALIGNMENT = 8
+# Its packets are counted whole by some programs; ALAC's are the largest ones.
+_CAF_PACKET_SAMPLES = 4096
 
 
 def declared_sample_count(path: Path, kind: str, container: InputContainer, stream: AudioStream) -> int | None:
@@ -45,6 +47,8 @@ def shortfall_allowed(kind: str, sample_rate: int) -> int:
     """How many samples fewer than declared are no sign of damage: headers in milliseconds, edit lists, encoder delay."""
     if kind == "w64":
         return _W64_ALIGNMENT
+    if kind == "caf":
+        return _CAF_PACKET_SAMPLES
     if kind in ("flac", "wav", "aiff", "tta", "wv"):
         return 0
     return sample_rate // 2 if kind == "asf" or kind.startswith("mov") else _MPEG_FRAME_SAMPLES

@@ -10,15 +10,18 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from soundmill.engine.chain import LinkBegin, sound_links
+from soundmill.engine.chain import LinkBegin, link_losses, sound_links
+from soundmill.engine.finite import STORED_AS_THEY_ARE, Finite
 from soundmill.engine.judge import Heard, Judge, is_counted_block
 from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.peaks import PeakMeter
+from soundmill.engine.plan import Plan
 from soundmill.engine.refuse import Refusing
 from soundmill.engine.salvage import Salvaging
 from soundmill.engine.source import Source, check_sound
 from soundmill.engine.text import clock
 from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import Hole, Loudness
 
 
@@ -46,6 +49,7 @@ class Decoding:
         self._longest_seconds = longest.total_seconds()
         self._heard = Heard()
         self._judge: Judge = (Salvaging if salvages else Refusing)(source, self._heard)
+        self._finite = Finite() if source.stream.codec_context.name in STORED_AS_THEY_ARE else None
         self.loudness: Loudness | None = None
         self.links: list[LinkBegin] = []
         """Those that were reached."""
@@ -79,6 +83,12 @@ class Decoding:
     def holes(self) -> tuple[Hole, ...]:
         """What damage took away, at the end."""
         return self._judge.holes
+
+    def losses(self, plan: Plan, options: ConversionOptions) -> Iterator[str]:
+        """What ``plan`` has no place for, although it was decoded; named for people."""
+        yield from link_losses(self.links, plan, options)
+        if self._finite is not None:
+            yield from self._finite.losses(plan, options)
 
     def frames(
         self,
@@ -141,6 +151,8 @@ class Decoding:
                 FailureCode.TOO_LONG,
                 f"The file holds more than the {clock(self._longest_seconds)} of sound that are allowed.",
             )
+        if self._finite is not None:
+            self._finite.mend(frame)
         if self._meter is not None:
             self._meter.add(frame)
         if self._peaks is not None:

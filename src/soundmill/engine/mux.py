@@ -16,7 +16,7 @@ from soundmill.engine.frames import write_aiff_frames, write_frames
 from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
-from soundmill.engine.tags import About
+from soundmill.engine.tags import About, chapter_title
 from soundmill.engine.vorbis import chapter_comments, picture_block
 
 _COVER_STREAM_MUXERS = frozenset({"mp3", "flac"})
@@ -89,7 +89,13 @@ def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about
     if plan.muxer in _COMMENT_MUXERS:
         tags.update(chapter_comments(about))
     elif about.chapters:
-        container.set_chapters(list(about.chapters))
+        # One without a name has no place in MP4's track of names, and its muxer forgets all others then.
+        container.set_chapters(
+            [
+                {**each, "metadata": {**each["metadata"], "title": chapter_title(each, number)}}
+                for number, each in enumerate(about.chapters, 1)
+            ]
+        )
     if about.cover is None or (plan.muxer == "flac" and len(about.cover.data) > LARGEST_FLAC_PICTURE_BYTES):
         return None
     if plan.muxer == "ogg":

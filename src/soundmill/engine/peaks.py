@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 
+from soundmill.engine.planes import buffers
 from soundmill.engine.silence import Form, form_of
 from soundmill.model.waveform import MOST_COLUMNS, Waveform
 
@@ -55,7 +56,7 @@ class PeakMeter:
         if self._is_mixed:
             return
         size = frame.samples * self._sample_bytes
-        self._pieces.append(tuple([bytes(memoryview(plane)[:size]) for plane in frame.planes]))
+        self._pieces.append(tuple([bytes(memoryview(plane)[:size]) for plane in buffers(frame)]))
         self._samples += frame.samples
         if self._samples >= _SAMPLES_A_TURN:
             self._take_turns()

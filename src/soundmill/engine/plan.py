@@ -11,8 +11,10 @@ _LOSSLESS_CODECS = ("pcm_", "dsd_")
 _LOSSLESS_NAMES = frozenset({"flac", "alac", "wavpack", "tta", "ape", "wmalossless", "truehd", "mlp"})
 _FORMAT_BITS = {"u8": 8, "s16": 16, "s32": 32, "s64": 64, "flt": 32, "dbl": 64}
 
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-_MPEG_4_LAYOUTS = {**_LAYOUTS, 4: "4.0"}  # ISO/IEC 14496-3, table 1.19: four channels are C L R Cs
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""What so many channels are taken for where a file doesn't say, or says what has no name."""
+
+_MPEG_4_LAYOUTS = {**LAYOUTS, 4: "4.0"}  # ISO/IEC 14496-3, table 1.19: four channels are C L R Cs
 
 # WMA's decoder never gives out its last block: without something behind it the end of the sound would be lost.
 _SILENT_TAILS = {"wmav2": 2048}
@@ -78,12 +80,21 @@ class Plan:
     muxer_options: tuple[tuple[str, str], ...] = ()
     losses: tuple[str, ...] = ()
 
+    @property
+    def is_lossless_integer(self) -> bool:
+        """True where what is louder than full scale has no place."""
+        return (
+            self.sample_format.removesuffix("p") in ("u8", "s16", "s32")
+            and self.bit_rate is None
+            and self.quality is None
+        )
+
 
 def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:
     """The plan for one conversion. Options are taken as checked against the target."""
     rate = _sample_rate(sound, target, options)
     channels = options.channels or min(sound.channels, target.maximum_channels)
-    layouts = _MPEG_4_LAYOUTS if target.codec in ("aac", "alac") else _LAYOUTS
+    layouts = _MPEG_4_LAYOUTS if target.codec in ("aac", "alac") else LAYOUTS
     plan = Plan(_ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "")
     settle = _lossless if target.lossless else _lossy
     plan = settle(plan, sound, target, options)
@@ -254,6 +265,9 @@ def _losses(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionO
     if plan.dither and options.bit_depth is None and _is_narrower(_bits(plan), sound):
         kind = "float" if sound.is_float else "bit"
         said.append(f"{sound.depth}-{kind} samples ({target.title} gets {_bits(plan)} bit)")
+    is_float = plan.encoder.startswith("pcm_f")
+    if is_float and sound.depth > _bits(plan) and options.bit_depth is None:
+        said.append(f"{sound.depth}-bit float samples ({target.title} gets {_bits(plan)}-bit float)")
     if options.bit_rate and plan.bit_rate and plan.bit_rate < options.bit_rate:
         said.append(f"{options.bit_rate} bit/s ({target.title} at {plan.sample_rate} Hz gets {plan.bit_rate})")
     return tuple(said)

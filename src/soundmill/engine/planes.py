@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from av.audio.frame import AudioFrame
+from av.audio.plane import AudioPlane
+
+# AV_NUM_DATA_POINTERS of libavutil/frame.h: PyAV 19 looks for a null pointer behind so many, where none is.
+_POINTERS_IN_FRAME = 8
+
+
+def buffers(frame: AudioFrame) -> Sequence[AudioPlane]:
+    """Each plane with what FFmpeg fills up its buffers with: what ``frame.planes`` gives, but for eight channels too."""
+    if not frame.format.is_planar or frame.layout.nb_channels < _POINTERS_IN_FRAME:
+        return frame.planes
+    return tuple([AudioPlane(frame, number) for number in range(frame.layout.nb_channels)])
 
 
 def planes(frame: AudioFrame) -> Iterator[memoryview]:
     """The samples of each plane of a frame, without what FFmpeg fills up its buffers with."""
     samples = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
-    return (memoryview(plane)[: samples * frame.format.bytes] for plane in frame.planes)
+    return (memoryview(plane)[: samples * frame.format.bytes] for plane in buffers(frame))
 
 
 def fill(wanted: Sequence[memoryview], pcm: memoryview, plane_bytes: int) -> None:

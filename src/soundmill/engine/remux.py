@@ -15,6 +15,7 @@ from av.packet import Packet
 from soundmill.engine import opus
 from soundmill.engine.copied import Copied
 from soundmill.engine.decode import Decoding
+from soundmill.engine.mpeg import mpeg_header
 from soundmill.engine.mux import Muxer
 from soundmill.engine.packets import samples_cut_off, skip_samples
 from soundmill.engine.plan import Plan
@@ -50,6 +51,8 @@ def copy_sound(
 
     def add(packet: _SoundPacket, samples: int) -> None:
         nonlocal last_pts
+        if source.kind == "mp3" and mpeg_header(bytes(memoryview(packet)[:4])) is None:
+            raise NotCopyable(f"a tag between frames, at byte {packet.pos}")
         copied.add(packet, samples)
         if retime is not None:
             retime(packet, samples)

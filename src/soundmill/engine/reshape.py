@@ -8,8 +8,9 @@ from fractions import Fraction
 import av
 from av.audio.frame import AudioFrame
 from av.filter import Graph
+from av.filter.context import FilterContext
 
-from soundmill.engine.plan import Plan
+from soundmill.engine.plan import LAYOUTS, Plan
 from soundmill.engine.silence import Form, silence
 
 # One exception a pull that finds nothing: pulling after every frame costs more than converting it.
@@ -85,7 +86,7 @@ class _Chain:
             f"sample_fmts={plan.sample_format}:sample_rates={plan.sample_rate}:channel_layouts={plan.channel_layout}"
         )
         self._end = self._graph.add("abuffersink")
-        steps = [convert, self._graph.add("aformat", wanted)]
+        steps = [*self._named(layout, plan), convert, self._graph.add("aformat", wanted)]
         if plan.channel_order:
             order = "|".join(map(str, plan.channel_order))
             steps.append(self._graph.add("channelmap", f"{order}:{plan.channel_layout}"))
@@ -94,6 +95,14 @@ class _Chain:
         self._graph.set_audio_frame_size(frame_samples)
         self._pushed = 0
         self._shortest = _RESAMPLER_SAMPLES if plan.sample_rate != rate else 0
+
+    def _named(self, layout: str, plan: Plan) -> list[FilterContext]:
+        """Names for channels that have none, one after the other: FFmpeg would guess others, and mix these into the plan's."""
+        if " channels" not in layout or layout == plan.channel_layout:
+            return []
+        count = int(layout.partition(" ")[0])
+        name = plan.channel_layout if plan.channels == count else LAYOUTS[count]
+        return [self._graph.add("channelmap", f"{'|'.join(map(str, range(count)))}:{name}")]
 
     def push(self, frame: AudioFrame) -> bool:
         """Take a frame; True when it is time to pull."""

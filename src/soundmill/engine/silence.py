@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from av.audio.frame import AudioFrame
 
+from soundmill.engine.planes import buffers
+
 type Form = tuple[int, str, str]
 """Sample rate in hertz, and FFmpeg's names of a channel layout and a sample format."""
 
@@ -18,7 +20,7 @@ def silence(form: Form, samples: int) -> AudioFrame:
     rate, layout, sample_format = form
     frame = AudioFrame(sample_format, layout, samples)
     middle = b"\x80" if sample_format.startswith("u8") else b"\0"
-    for plane in frame.planes:
+    for plane in buffers(frame):
         plane.update(middle * plane.buffer_size)
     frame.sample_rate = rate
     return frame

@@ -17,7 +17,9 @@ _MATROSKA = "matroska,webm"
 _ASF_GUID = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _W64_GUID = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _TS_PACKET_BYTES = 188
+_TIMED_TS_PACKET_BYTES = 192  # as cameras and Blu-ray discs write it: a time of four bytes before each packet
 _MOST_ID3_TAGS = 4
+ID3_HEADER_BYTES = 10
 
 # (offset, bytes, FFmpeg's demuxer): the magic numbers of each format's specification.
 _MAGIC = (
@@ -75,17 +77,24 @@ def sniff(stream: BinaryIO) -> str:
 
 
 def sound_start(stream: BinaryIO) -> int:
-    """Where the sound begins behind ID3v2 tags (id3.org, ID3v2.4 section 3.1: sizes have 7 bits a byte)."""
+    """Where the sound begins behind ID3v2 tags."""
     start = 0
     for _ in range(_MOST_ID3_TAGS):
         stream.seek(start)
-        header = stream.read(10)
-        if len(header) < 10 or header[:3] != b"ID3" or any(byte & 0x80 for byte in header[6:]):
+        size = id3_bytes(stream.read(ID3_HEADER_BYTES))
+        if not size:
             break
-        size = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
-        footer = 10 if header[5] & 0x10 else 0
-        start += 10 + size + footer
+        start += size
     return start
+
+
+def id3_bytes(header: bytes) -> int:
+    """The length of the ID3v2 tag that begins with ``header`` (id3.org, ID3v2.4 section 3.1: sizes have 7 bits a byte); 0 for none."""
+    if len(header) < ID3_HEADER_BYTES or header[:3] != b"ID3" or any(byte & 0x80 for byte in header[6:]):
+        return 0
+    size = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
+    footer = ID3_HEADER_BYTES if header[5] & 0x10 else 0
+    return ID3_HEADER_BYTES + size + footer
 
 
 def _by_magic(head: bytes) -> str | None:
@@ -101,10 +110,14 @@ def _by_magic(head: bytes) -> str | None:
 
 def _by_structure(head: bytes) -> str | None:
     """Formats without a magic number: a single sync word proves nothing, several frames in a row do."""
-    if all(head[at : at + 1] == b"G" for at in range(0, 4 * _TS_PACKET_BYTES, _TS_PACKET_BYTES)):
+    if _is_transport_stream(head, 0, _TS_PACKET_BYTES) or _is_transport_stream(head, 4, _TIMED_TS_PACKET_BYTES):
         return "mpegts"
     if is_adts_stream(head):
         return "aac"
     if is_mpeg_audio_stream(head):
         return "mp3"
     return None
+
+
+def _is_transport_stream(head: bytes, first: int, packet_bytes: int) -> bool:
+    return all(head[at : at + 1] == b"G" for at in range(first, first + 4 * packet_bytes, packet_bytes))

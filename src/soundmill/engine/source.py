@@ -45,7 +45,7 @@ _DECODER_NAMES = """
 flac alac vorbis opus libopus mp1 mp1float mp2 mp2float mp3 mp3float aac aac_latm wmav1 wmav2 wmapro
 wmalossless ac3 eac3 dca truehd mlp amrnb amrwb ape tta wavpack mpc7 mpc8 dsd_lsbf dsd_msbf dsd_lsbf_planar
 dsd_msbf_planar speex libspeex gsm gsm_ms nellymoser adpcm_ima_wav adpcm_ms adpcm_ima_qt adpcm_swf
-adpcm_yamaha adpcm_g722 adpcm_g726 pcm_alaw pcm_mulaw pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_u16le pcm_u16be
+adpcm_yamaha g722 g726 g726le pcm_alaw pcm_mulaw pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_u16le pcm_u16be
 pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_s64le pcm_bluray pcm_dvd
 pcm_s8_planar pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar pcm_s16be_planar
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from av.stream import AttachmentStream, Stream
 from soundmill.engine.covers import read_asf_cover
 from soundmill.engine.frames import read_lists
 from soundmill.engine.picture import Picture, read_picture
+from soundmill.engine.text import readable
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
@@ -58,7 +59,7 @@ def read_about(path: Path, container: InputContainer, sound: Stream) -> About:
     data = _cover_data(path, container)
     cover = read_picture(data)
     unread_cover = ("cover",) if data is not None and cover is None else ()
-    return About(tags, cover, tuple(container.chapters()), unread_tags + unread_cover)
+    return About(tags, cover, tuple(_chapters(container)), unread_tags + unread_cover)
 
 
 def tag_name(name: str) -> str:
@@ -77,12 +78,22 @@ def missing(wanted: About, found: About) -> tuple[str, ...]:
     return (*lost, *wanted.unread)
 
 
+def chapter_title(chapter: Chapter, number: int) -> str:
+    """What a chapter is called where each must have a name; ``number`` counts from 1."""
+    return chapter["metadata"].get("title", "").strip() or f"Chapter {number}"
+
+
+def _chapters(container: InputContainer) -> Iterator[Chapter]:
+    for each in container.chapters():
+        yield {**each, "metadata": {name: readable(text) for name, text in each["metadata"].items()}}
+
+
 def _tags(container: InputContainer, sound: Stream) -> tuple[dict[str, str], tuple[str, ...]]:
     """Tags by their names, and what had to be left out."""
     tags: dict[str, str] = {}
     left_out: list[str] = []
-    for name, value in {**container.metadata, **sound.metadata}.items():
-        key = tag_name(name)
+    for name, text in {**container.metadata, **sound.metadata}.items():
+        key, value = tag_name(readable(name)), readable(text)
         if key in _TECHNICAL or key.startswith(_TECHNICAL_PREFIXES) or not value.strip():
             continue
         if len(tags) < _MOST_TAGS and len(value) <= _LONGEST_TAG:
@@ -111,7 +122,7 @@ def _cover_data(path: Path, container: InputContainer) -> bytes | None:
 def _beginnings(about: About) -> list[tuple[int, str]]:
     """When each chapter begins, in milliseconds, and its title."""
     return [
-        (round(each["start"] * each["time_base"] * 1000), each["metadata"].get("title", f"Chapter {number}"))
+        (round(each["start"] * each["time_base"] * 1000), chapter_title(each, number))
         for number, each in enumerate(about.chapters, 1)
     ]
 

@@ -16,7 +16,7 @@ from mutagen.oggvorbis import OggVorbis
 from soundmill.engine.covers import FRONT_COVER
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
-from soundmill.engine.tags import About
+from soundmill.engine.tags import About, chapter_title
 
 # libvorbis gets all of a write at once on its stack: large ones overflow it.
 WRITE_SAMPLES = 4096
@@ -107,7 +107,7 @@ def chapter_comments(about: About) -> dict[str, str]:
         milliseconds = round(chapter["start"] * chapter["time_base"] * 1000)
         hours, minutes, seconds = milliseconds // 3_600_000, milliseconds // 60_000 % 60, milliseconds % 60_000 / 1000
         comments[f"CHAPTER{number:03}"] = f"{hours:02}:{minutes:02}:{seconds:06.3f}"
-        comments[f"CHAPTER{number:03}NAME"] = chapter["metadata"].get("title", f"Chapter {number}")
+        comments[f"CHAPTER{number:03}NAME"] = chapter_title(chapter, number)
     return comments
 
 

@@ -1,0 +1,45 @@
+"""Floating-point samples that are no sound: "not a number" and the infinite crash encoders, and are the loudest clicks in integers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from av.audio.frame import AudioFrame
+
+from soundmill.engine.plan import Plan
+from soundmill.engine.planes import planes
+from soundmill.model.options import ConversionOptions
+
+_TYPES = {"flt": np.float32, "fltp": np.float32, "dbl": np.float64, "dblp": np.float64}
+
+STORED_AS_THEY_ARE = frozenset({"pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be", "wavpack"})
+"""The decoders that give out what somebody wrote, whatever it is."""
+
+
+class Finite:
+    """Looks at every frame of a sound, and counts what no other format can hold."""
+
+    def __init__(self) -> None:
+        self._not_numbers = self._above = 0
+
+    def mend(self, frame: AudioFrame) -> None:
+        """Put silence where ``frame`` has samples that are no numbers."""
+        kind = _TYPES.get(frame.format.name)
+        if kind is None:
+            return
+        for plane in planes(frame):
+            values = np.frombuffer(plane, kind)
+            # Either is "not a number" where any sample is.
+            if not (values.max(initial=0) <= 1 and values.min(initial=0) >= -1):
+                wrong = ~np.isfinite(values)
+                values[wrong] = 0
+                self._not_numbers += int(np.count_nonzero(wrong))
+                self._above += int(np.count_nonzero(np.abs(values) > 1))
+
+    def losses(self, plan: Plan, options: ConversionOptions) -> Iterator[str]:
+        """What became of them, named for people."""
+        if self._not_numbers:
+            yield f"{self._not_numbers} samples that are no numbers (silence stands there)"
+        if self._above and plan.is_lossless_integer and not options.changes_samples:
+            yield f"{self._above} samples above full scale (cut off at it)"
