@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from apiflask import APIFlask
@@ -31,7 +32,7 @@ from soundmill.service.delivery import MOST_SOURCES
 
 def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     """The API, and the blueprints of ``pages`` beside it."""
-    app = APIFlask(
+    app = _Api(
         "soundmill",
         title="soundmill",
         version=__version__,
@@ -60,6 +61,12 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     trace_requests(app, wired)
     app.spec_processor(_describe_upload)
     return app
+
+
+class _Api(APIFlask):
+    def ensure_sync[**P, R](self, func: Callable[P, R]) -> Callable[P, R]:
+        """The function itself: none of ours is a coroutine, and each request would ask that of each of a dozen."""
+        return func
 
 
 class _Id(IntegerConverter):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, make_response, request, url_for
@@ -104,12 +103,14 @@ def _submitted(account: Account, key: str | None, size_limit: int) -> Response:
 @tasks.input(PageIn, location="query", arg_name="given")
 def list_tasks(account: Account, given: PageIn) -> Response:
     """A page of tasks."""
+    needed = services()
     size = min(given.max, _LARGEST_PAGE)
     page = PageRequest(size, bool(given.order), given.after, given.status)
-    found = services().tasks.page(account.id, page)
-    answer = _as_sent(tasks_json(found, services().keep))
+    found = needed.tasks.page(account.id, page)
+    answer = _as_sent(tasks_json(found, needed.keep))
     if found and len(found) == size:
-        following = urlencode({**request.args.to_dict(), "after": found[-1].id})
+        status = f"&status={given.status}" if given.status else ""
+        following = f"max={given.max}&order={given.order}{status}&after={found[-1].id}"
         answer.headers["Link"] = f'<{request.path}?{following}>; rel="next"'
     return answer
 
