@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from apiflask import APIFlask
-from flask import Blueprint
+from flask import Blueprint, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
@@ -28,10 +29,13 @@ from soundmill.app import App
 from soundmill.model.options import OPTION_NAMES
 from soundmill.service.delivery import MOST_SOURCES
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 
 def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     """The API, and the blueprints of ``pages`` beside it."""
-    app = APIFlask(
+    app = _Api(
         "soundmill",
         title="soundmill",
         version=__version__,
@@ -60,6 +64,27 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     trace_requests(app, wired)
     app.spec_processor(_describe_upload)
     return app
+
+
+class _Answer(Response):
+    """What is there as a whole is handed over as a whole: a server that takes it piece by piece waits for Python's lock for each, and for the end."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        pieces, status, headers = self.get_wsgi_response(environ)
+        start_response(status, headers)
+        if not self.is_sequence:
+            return pieces
+        whole = [b"".join(pieces)]
+        self.close()
+        return whole
+
+
+class _Api(APIFlask):
+    response_class = _Answer
+
+    def ensure_sync[**P, R](self, func: Callable[P, R]) -> Callable[P, R]:
+        """The function itself: none of ours is a coroutine, and each request would ask that of each of a dozen."""
+        return func
 
 
 class _Id(IntegerConverter):

@@ -21,8 +21,8 @@ def name_requests(app: APIFlask) -> None:
     def begin() -> None:
         given = request.headers.get(HEADER, "")
         g.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
-        # A thread of the server answers one request after the other, and what it sends after the head is still of this one.
-        structlog.contextvars.clear_contextvars()
+        # A thread of the server answers one request after the other, and what it sends after the head is still of this one:
+        # the id stays bound until the next one takes its place.
         structlog.contextvars.bind_contextvars(request=g.request_id)
 
     @app.after_request

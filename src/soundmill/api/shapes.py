@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Annotated, Any
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from soundmill.model.edits import CHOICES, EDIT_RANGES
@@ -213,12 +215,22 @@ def task_out(task: TaskView, keep: timedelta | None) -> TaskOut:
     )
 
 
+def task_json(task: TaskView, keep: timedelta | None) -> bytes:
+    """As JSON: of most tasks it is made once, and then asked for again and again. It is forgotten with the view that it was made of."""
+    known = _known(keep)
+    if (made := known.get(task)) is None:
+        made = known[task] = task_out(task, keep).model_dump_json(by_alias=True).encode()
+    return made
+
+
+@cache
+def _known(keep: timedelta | None) -> WeakKeyDictionary[TaskView, bytes]:
+    return WeakKeyDictionary()
+
+
 def tasks_json(tasks: Iterable[TaskView], keep: timedelta | None) -> bytes:
-    """A list of tasks as JSON, without the way over dictionaries and dates as text: a page is asked for more often than all else."""
-    return _TASKS.dump_json([task_out(task, keep) for task in tasks], by_alias=True)
-
-
-_TASKS = TypeAdapter(list[TaskOut])
+    """A list of them."""
+    return b"[%b]" % b",".join(task_json(task, keep) for task in tasks)
 
 
 def format_out(target: TargetFormat) -> FormatOut:

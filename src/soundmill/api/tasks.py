@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, make_response, request, url_for
@@ -14,7 +13,7 @@ from pydantic import ConfigDict, Field
 from soundmill.api.authentication import signed_in
 from soundmill.api.multipart import received_form
 from soundmill.api.services import services
-from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_out, tasks_json
+from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_json, task_out, tasks_json
 from soundmill.model.errors import InvalidRequest, TooLarge
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
@@ -104,12 +103,14 @@ def _submitted(account: Account, key: str | None, size_limit: int) -> Response:
 @tasks.input(PageIn, location="query", arg_name="given")
 def list_tasks(account: Account, given: PageIn) -> Response:
     """A page of tasks."""
+    needed = services()
     size = min(given.max, _LARGEST_PAGE)
     page = PageRequest(size, bool(given.order), given.after, given.status)
-    found = services().tasks.page(account.id, page)
-    answer = Response(tasks_json(found, services().keep), mimetype="application/json")
+    found = needed.tasks.page(account.id, page)
+    answer = _as_sent(tasks_json(found, needed.keep))
     if found and len(found) == size:
-        following = urlencode({**request.args.to_dict(), "after": found[-1].id})
+        status = f"&status={given.status}" if given.status else ""
+        following = f"max={given.max}&order={given.order}{status}&after={found[-1].id}"
         answer.headers["Link"] = f'<{request.path}?{following}>; rel="next"'
     return answer
 
@@ -118,9 +119,9 @@ def list_tasks(account: Account, given: PageIn) -> Response:
 @tasks.output(TaskOut)
 @tasks.doc(summary="One task", responses=[404])
 @signed_in
-def show(task_id: int, account: Account) -> TaskOut:
+def show(task_id: int, account: Account) -> Response:
     """The task."""
-    return _shown(services().tasks.get(account.id, task_id))
+    return _as_sent(task_json(services().tasks.get(account.id, task_id), services().keep))
 
 
 @tasks.put("/<id:task_id>")
@@ -207,6 +208,10 @@ def _accepted(accepted: list[TaskView], *, several: bool) -> Response:
         202,
         {"Location": url_for("tasks.list_tasks", after=accepted[0].id - 1)},
     )
+
+
+def _as_sent(json: bytes) -> Response:
+    return Response(json, mimetype="application/json")
 
 
 def _shown(task: TaskView) -> TaskOut:

@@ -122,7 +122,7 @@ class SourceView:
     sound: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class TaskView:
     """A task as its owner sees it. Where several sources are joined, ``joined`` are all of them in their order, and ``source`` is the first."""
 
@@ -146,6 +146,9 @@ class TaskView:
     started_at: datetime | None
     finished_at: datetime | None
     joined: tuple[SourceView, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.status, self.progress))  # the rest of it is compared
 
     @property
     def source_files(self) -> tuple[FileFacts, ...]:
