@@ -72,7 +72,7 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
     if job.following:
         return _joined(job, on_progress)
     with _open(job) as source:
-        about = read_about(job.source, source.container, source.stream)
+        about = read_about(job.source, source)
         copying = copy_plan(source.kind, _declared_sound(source), job.target, job.options)
         if source.damage is not None or source.is_chained or job.options.is_split:
             copying = None
@@ -239,7 +239,7 @@ def _joined(job: Job, on_progress: Callable[[float], None]) -> ConversionReport:
 
 def _heard(job: Job, path: Path, name: str) -> Joined:
     with named_errors(name), open_source(path, although_damaged=job.options.salvages) as source:
-        about = read_about(path, source.container, source.stream)
+        about = read_about(path, source)
         decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
         frames = decoding.frames()
         sound = _sound(source, next(frames))
