@@ -161,3 +161,24 @@ def test_a_measured_gain_is_not_carried_to_a_sound_of_another_loudness(
     assert "replaygain_track_gain" not in FLAC(made.path)
     assert "tag: replaygain_track_gain (the sound has another loudness now)" in made.report.not_carried
     assert FLAC(convert(tagged("flac"), "flac", fade_in=0.1).path)["replaygain_track_gain"] == [GAIN]
+
+
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aac", "aiff", "mka", "wav"])
+@pytest.mark.parametrize("values", [["один"], ["один", "два"]], ids=["one value", "two values"])
+def test_a_name_of_other_letters_is_carried_or_said_to_be_lost(
+    tmp_path: Path, convert: Convert, values: list[str], to: str
+) -> None:
+    source = encoded(tmp_path, "a.mp3", samples=music(0.3))
+    tags = ID3(source)
+    tags.add(TXXX(encoding=3, desc="ключ", text=values))
+    tags.add(TXXX(encoding=3, desc="", text=values))
+    tags.save()
+    made = convert(source, to)
+    assert ("tag: ключ" in made.report.not_carried) == (made.report.result.tags.get("ключ") != ";".join(values))
+    if to not in (
+        "flac",
+        "ogg",
+        "opus",
+        "wav",
+    ):  # where names are ASCII (Vorbis I, section 5.2.2), or there are no free ones
+        assert "tag: ключ" not in made.report.not_carried

@@ -39,7 +39,12 @@ def _atom(name: str, about: About) -> dict[str, list[object]]:
         return {ATOMS[name]: list(values)}
     if name == "bpm" and _is_number(text.strip()):
         return {"tmpo": [int(text)]}
-    return {_FREE + free_name(name): [MP4FreeForm(each.encode()) for each in values]}
+    return {_FREE + _as_latin(free_name(name)): [MP4FreeForm(each.encode()) for each in values]}
+
+
+def _as_latin(name: str) -> str:
+    """Names of free texts are UTF-8; mutagen takes them for Latin-1, reading and writing."""
+    return name.encode().decode("latin-1")
 
 
 def _is_number(text: str) -> bool:

@@ -40,8 +40,9 @@ def mend_comments(path: Path, about: About) -> None:
     song = next(kind(path) for magic, kind in _KINDS.items() if magic in head)
     song.pop("DESCRIPTION", None)  # FFmpeg's name for a comment
     for name in about.tags:
-        if name in about.several or name in ("comment", "description"):
-            song[COMMENTS.get(name, _safe_name(name))] = list(about.values(name))
+        is_otherwise = name in about.several or name in ("comment", "description")
+        if is_otherwise and (key := COMMENTS.get(name, _safe_name(name))):
+            song[key] = list(about.values(name))
     song.save()
 
 

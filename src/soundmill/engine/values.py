@@ -93,7 +93,8 @@ def _of_atoms(atoms: Mapping[str, list[object]] | None) -> Values:
             yield "bpm", values
         elif name.startswith("----:"):
             texts = [bytes(each).decode("utf-8", "replace") for each in values if isinstance(each, MP4FreeForm)]
-            yield tag_name(name.removeprefix(_FREE_ATOM)), texts
+            # The name is UTF-8, which mutagen takes for Latin-1.
+            yield tag_name(name.removeprefix(_FREE_ATOM).encode("latin-1").decode("utf-8", "replace")), texts
 
 
 def _of_frames(frames: ID3 | None) -> Values:
