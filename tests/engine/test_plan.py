@@ -107,6 +107,27 @@ def test_a_bit_rate_that_the_rate_can_not_have_is_lowered_and_said() -> None:
     assert made.losses == ("320000 bit/s (MP3 at 8000 Hz gets 64000)",)
 
 
+@pytest.mark.parametrize(
+    ("to", "rate", "channels", "asked", "given"),
+    [
+        ("mp3", 44_100, 2, 100_000, 96_000),
+        ("mp3", 44_100, 2, 8_000, 32_000),
+        ("mp3", 22_050, 2, 8_000, 8_000),
+        ("opus", 48_000, 1, 510_000, 256_000),
+        ("opus", 48_000, 2, 510_000, 510_000),
+        ("m4a", 8_000, 1, 512_000, 48_000),
+        ("aac", 44_100, 2, 512_000, 512_000),
+    ],
+)
+def test_a_bit_rate_is_the_nearest_that_the_codec_has(
+    to: str, rate: int, channels: int, asked: int, given: int
+) -> None:
+    layout = "mono" if channels == 1 else "stereo"
+    made = plan(Sound("pcm_s16le", rate, channels, layout, "s16"), to, bit_rate=asked)
+    assert made.bit_rate == given
+    assert bool(made.losses) == (asked != given)
+
+
 def test_wma_gets_a_silent_tail() -> None:
     assert plan(CD, "wma").silent_tail == 2048
 

@@ -106,22 +106,21 @@ def tagged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Pat
 
 
 def text_of(value: Any) -> str:
-    first = value[0] if isinstance(value, list) else value
-    return str(first)
+    return ";".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def found_in(path: Path) -> dict[str, str]:
     """What mutagen finds in the places where players look."""
     if path.suffix in (".mp3", ".aac"):
         frames = ID3(path)
-        return {name: str(each[0]) for name, frame in FRAMES.items() if (each := frames.getall(frame))}
+        return {
+            name: str(each[0]).replace("\0", ";") for name, frame in FRAMES.items() if (each := frames.getall(frame))
+        }
     song = mutagen.File(path)
     names = {".m4a": ATOMS, ".wma": WM}.get(path.suffix, {name: VORBIS.get(name, name) for name in SAID})
     found = {name: text_of(song[key]) for name, key in names.items() if key in song}
     if path.suffix == ".m4a" and "trkn" in song:
         found["track"] = str(song["trkn"][0][0])
-    if "comment" not in found and "description" in song:  # FFmpeg's name for it in Vorbis comments
-        found["comment"] = text_of(song["description"])
     return found
 
 

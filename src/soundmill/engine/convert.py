@@ -51,7 +51,7 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
     if job.following:
         return convert_joined(job, on_progress)
     with _open(job) as source:
-        about = read_about(job.source, source.container, source.stream)
+        about = read_about(job.source, source)
         copying = copy_plan(source.kind, declared_sound(source), job.target, job.options)
         if source.damage is not None or source.is_chained or job.options.is_split:
             copying = None

@@ -60,7 +60,7 @@ def convert_joined(job: Job, on_progress: Callable[[float], None]) -> Conversion
 
 def _heard(job: Job, path: Path, name: str) -> Joined:
     with named_errors(name), open_source(path, although_damaged=job.options.salvages) as source:
-        about = read_about(path, source.container, source.stream)
+        about = read_about(path, source)
         decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
         frames = decoding.frames()
         sound = decoded_sound(source, next(frames))

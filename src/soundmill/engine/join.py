@@ -62,7 +62,7 @@ def common_about(joined: Sequence[Joined], rate: int) -> About:
         if name not in _OF_ONE and all(each.tags.get(name) == text for each in others)
     }
     cover = next((each.about.cover for each in joined if each.about.cover is not None), None)
-    return About(tags, cover, tuple(_chapters(joined, rate)))
+    return About(tags, cover, tuple(_chapters(joined, rate)), several=first.several)
 
 
 def left_behind(joined: Sequence[Joined]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import av
@@ -11,17 +11,27 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, write_asf_cover, write_atoms
+from soundmill.engine.atoms import write_atoms
+from soundmill.engine.comments import chapter_comments, mend_comments, picture_block
+from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES
 from soundmill.engine.frames import write_aiff_frames, write_frames
 from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About, chapter_title
-from soundmill.engine.vorbis import chapter_comments, picture_block
+from soundmill.engine.wm import write_wm
 
 _COVER_STREAM_MUXERS = frozenset({"mp3", "flac"})
 _COMMENT_MUXERS = frozenset({"ogg", "flac"})
-_ID3_MUXERS = frozenset({"mp3", "adts"})
+_WRITERS: Mapping[str, Callable[[Path, About], None]] = {
+    "mp3": write_frames,
+    "adts": write_frames,
+    "aiff": write_aiff_frames,
+    "ipod": write_atoms,
+    "asf": write_wm,
+    "flac": mend_comments,
+    "ogg": mend_comments,
+}
 _ASF_NAMES = {"date": "WM/Year", "lyrics": "WM/Lyrics"}  # FFmpeg knows the other ones
 _VORBIS_COMMENT_PICTURE = "METADATA_BLOCK_PICTURE"
 
@@ -57,14 +67,9 @@ class Muxer:
     def finish(self) -> None:
         """Write the end of the file, and what FFmpeg has no place for."""
         self._container.close()
-        if self._muxer in _ID3_MUXERS:
-            write_frames(self._path, self._about.tags)
-        elif self._muxer == "aiff":
-            write_aiff_frames(self._path, self._about.tags, self._about.cover)
-        if self._muxer == "ipod":
-            write_atoms(self._path, self._about.cover, self._about.tags.get("lyrics"))
-        elif self._muxer == "asf" and self._about.cover is not None:
-            write_asf_cover(self._path, self._about.cover)
+        write = _WRITERS.get(self._muxer)
+        if write is not None:
+            write(self._path, self._about)
 
     def abandon(self) -> None:
         """Close the file as it is; it is worth nothing."""
@@ -106,6 +111,7 @@ def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about
         size = {"width": about.cover.width, "height": about.cover.height}
         stream = container.add_mux_stream(about.cover.codec, rate=1, **size)
         stream.disposition = Disposition.attached_pic
+        stream.metadata["comment"] = "Cover (front)"  # by which FFmpeg tells ID3v2's types
         return stream
     return None
 

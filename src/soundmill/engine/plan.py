@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from soundmill.model.formats import TargetFormat
+from soundmill.engine.rates import nearest_bit_rate
+from soundmill.model.formats import FORMATS, TargetFormat
 from soundmill.model.options import ConversionOptions
 
 _LOSSLESS_CODECS = ("pcm_", "dsd_")
@@ -24,8 +25,6 @@ _OPUS_ORDERS = {"5.0": (0, 1, 4, 2, 3), "6.1": (0, 1, 4, 3, 5, 2, 6)}
 
 # As libFLAC has it for blocks of 4,608 samples of 16 bits; FFmpeg's own 15 make its sums need 64 bits (docs/decisions/0014).
 _FLAC_COEFFICIENT_BITS = 12
-
-_LAME_BIT_RATE_CAPS = ((16_000, 64_000), (32_000, 160_000))  # MPEG-2.5 below 16 kHz, MPEG-2 below 32 kHz
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +161,8 @@ _MUXER_OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "alac": _FAST_START,
     "wav": (("rf64", "auto"),),
     "aiff": (("write_id3v2", "1"),),
+    # Each holds whole blocks only, of which there is one in FFmpeg's own 3,200 bytes from 256 kbit/s on: the file gets twice its size.
+    "wma": (("packet_size", "12800"),),
     "aac": (("write_id3v2", "1"),),
     "mp3": (("id3v2_version", "4"), ("write_xing", "1")),
 }
@@ -176,7 +177,7 @@ def _sample_rate(sound: Sound, target: TargetFormat, options: ConversionOptions)
     return min(wanted, _HIGHEST_RATES.get(target.codec, wanted))
 
 
-_HIGHEST_RATES = {"vorbis": 192_000, "flac": 655_350, "alac": 384_000}
+_HIGHEST_RATES = {"vorbis": FORMATS["ogg"].highest_sample_rate, "flac": 655_350, "alac": 384_000}
 
 
 def _lossless(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:
@@ -248,8 +249,7 @@ def _bit_rate(plan: Plan, target: TargetFormat, options: ConversionOptions) -> i
         return None
     # The default is for one or two channels; more of them need more.
     wanted = options.bit_rate or target.bit_rates.default * max(2, plan.channels) // 2
-    caps = [cap for below, cap in _LAME_BIT_RATE_CAPS if plan.sample_rate < below] if target.codec == "mp3" else []
-    return min([wanted, target.bit_rates.maximum, *caps[:1]])
+    return nearest_bit_rate(target.codec, min(wanted, target.bit_rates.maximum), plan.sample_rate, plan.channels)
 
 
 def _losses(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOptions) -> tuple[str, ...]:
@@ -268,7 +268,7 @@ def _losses(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionO
     is_float = plan.encoder.startswith("pcm_f")
     if is_float and sound.depth > _bits(plan) and options.bit_depth is None:
         said.append(f"{sound.depth}-bit float samples ({target.title} gets {_bits(plan)}-bit float)")
-    if options.bit_rate and plan.bit_rate and plan.bit_rate < options.bit_rate:
+    if options.bit_rate and plan.bit_rate and plan.bit_rate != options.bit_rate:
         said.append(f"{options.bit_rate} bit/s ({target.title} at {plan.sample_rate} Hz gets {plan.bit_rate})")
     return tuple(said)
 

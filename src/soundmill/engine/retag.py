@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 from av.rational import AVRational
 
 from soundmill.engine.edit import Edits
-from soundmill.engine.tags import About, tag_name
+from soundmill.engine.names import tag_name
+from soundmill.engine.tags import About
 from soundmill.model.options import ConversionOptions
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
+
+
+_MEASURED = (
+    "replaygain_",
+    "r128_",
+)  # how loud the sound was: wiki.hydrogenaud.io, ReplayGain 2.0; RFC 7845, section 5.2.1
 
 
 def edited_about(about: About, options: ConversionOptions, edits: Edits | None = None) -> About:
@@ -24,9 +31,14 @@ def edited_about(about: About, options: ConversionOptions, edits: Edits | None =
         tags.pop(tag_name(name), None)
         if text.strip():
             tags[tag_name(name)] = text
+    unread = about.unread
+    if options.gain or options.loudness is not None:
+        measured = [name for name in about.tags if name.startswith(_MEASURED) and tags.get(name) == about.tags[name]]
+        unread += tuple(f"tag: {name} (the sound has another loudness now)" for name in measured)
+        tags = {name: text for name, text in tags.items() if name not in measured}
     is_moved = edits is not None and (edits.start or edits.end is not None or edits.tempo != 1)
     chapters = moved_chapters(about.chapters, edits) if edits and is_moved else about.chapters
-    return replace(about, tags=tags, chapters=chapters)
+    return replace(about, tags=tags, chapters=chapters, unread=unread)
 
 
 def moved_chapters(chapters: tuple[Chapter, ...], edits: Edits) -> tuple[Chapter, ...]:

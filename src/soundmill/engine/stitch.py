@@ -9,13 +9,14 @@ from pathlib import Path
 from av.packet import Packet
 from av.stream import Stream
 
+from soundmill.engine.comments import write_comments
 from soundmill.engine.encode import add_encoded_sound
 from soundmill.engine.flac import StreamInfo
 from soundmill.engine.mux import Muxer
 from soundmill.engine.packets import Packets, side_data
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
-from soundmill.engine.vorbis import WRITE_SAMPLES, write_comments
+from soundmill.engine.vorbis import WRITE_SAMPLES
 from soundmill.engine.vorbis_packets import template
 
 

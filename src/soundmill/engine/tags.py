@@ -11,9 +11,11 @@ from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
 from soundmill.engine.covers import read_asf_cover
-from soundmill.engine.frames import read_lists
+from soundmill.engine.names import tag_name
 from soundmill.engine.picture import Picture, read_picture
+from soundmill.engine.source import Source
 from soundmill.engine.text import readable
+from soundmill.engine.values import BETWEEN, read_values
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
@@ -23,22 +25,14 @@ _TECHNICAL_NAMES = """
 encoder encoded_by encoding_tool encodersettings major_brand minor_version compatible_brands creation_time
 duration handler_name vendor_id language bps number_of_frames number_of_bytes source_id tlen tsse itunsmpb
 itunpgap wm/encodingtime isvbr devicecconformancetemplate wmfsdkversion wmfsdkneeded deviceconformancetemplate
-metadata_block_picture software waveformatextensible_channel_mask
+metadata_block_picture encoder_options software waveformatextensible_channel_mask
 """
 _TECHNICAL = frozenset(_TECHNICAL_NAMES.split())
 _TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
 _MOST_TAGS = 500
 _LONGEST_TAG = 100_000
 _MOST_NAMED = 20
-# Other names of the same thing in this or that format.
-_SAME = {
-    "year": "date",
-    "tracknumber": "track",
-    "discnumber": "disc",
-    "albumartist": "album_artist",
-    "wm/year": "date",
-    "wm/lyrics": "lyrics",
-}
+_FRONT = "Cover (front)"  # FFmpeg's name for ID3v2's type 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +43,35 @@ class About:
     cover: Picture | None = None
     chapters: tuple[Chapter, ...] = ()
     unread: tuple[str, ...] = ()
-    """What is there, but too broken or too large to be carried anywhere; named for people."""
+    """What is there, but too broken, too large or too many to be carried anywhere; named for people."""
+    several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values of those tags that have more than one."""
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Each value of a tag that is there; one text where somebody gave it another since it was read."""
+        text, values = self.tags[name], self.several.get(name, ())
+        return values if BETWEEN.join(values) == text else (text,)
 
 
-def read_about(path: Path, container: InputContainer, sound: Stream) -> About:
-    """Read all of it; a broken cover is no cover, and is named as unread."""
-    tags, unread_tags = _tags(container, sound)
-    tags |= {name: value for name, value in read_lists(path).items() if name in tags}
-    data = _cover_data(path, container)
+def read_about(path: Path, source: Source) -> About:
+    """Read all of it; a broken cover is no cover, and is named as unread, as pictures besides the cover are."""
+    container = source.container
+    tags, unread = _tags(container, source.stream)
+    values = read_values(path, source.kind, source.stream.codec_context.name) if tags else {}
+    tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or len(texts) == 1}
+    data, others = _cover_data(path, container)
     cover = read_picture(data)
-    unread_cover = ("cover",) if data is not None and cover is None else ()
-    return About(tags, cover, tuple(_chapters(container)), unread_tags + unread_cover)
-
-
-def tag_name(name: str) -> str:
-    """The name by which a tag is known here, whatever its format calls it."""
-    key = name.lower()
-    return "lyrics" if key.startswith("lyrics-") else _SAME.get(key, key)
+    if data is not None and cover is None:
+        unread += ("cover",)
+    if others:
+        unread += (f"pictures besides the cover ({others})",)
+    several = {name: texts for name, texts in values.items() if name in tags and len(texts) > 1}
+    return About(tags, cover, tuple(_chapters(container)), unread, several)
 
 
 def missing(wanted: About, found: About) -> tuple[str, ...]:
     """What ``found`` lacks of ``wanted``, named for people."""
-    lost = [f"tag: {name}" for name, value in wanted.tags.items() if not _is_kept(name, value, found.tags)]
+    lost = [f"tag: {name}" for name in wanted.tags if not _is_kept(name, wanted, found)]
     if wanted.cover is not None and (found.cover is None or found.cover.data != wanted.cover.data):
         lost.append("cover")
     if _beginnings(wanted) != _beginnings(found):
@@ -105,18 +106,21 @@ def _tags(container: InputContainer, sound: Stream) -> tuple[dict[str, str], tup
     return tags, tuple(left_out)
 
 
-def _cover_data(path: Path, container: InputContainer) -> bytes | None:
-    """The cover's bytes, whatever they are worth; empty where there is one that has none."""
-    for stream in container.streams:
-        if isinstance(stream, AttachmentStream) and (stream.mimetype or "").startswith("image/"):
-            return stream.data
+def _cover_data(path: Path, container: InputContainer) -> tuple[bytes | None, int]:
+    """The cover's bytes, whatever they are worth, empty where there is one that has none; and how many other pictures there are."""
+    attached = [
+        each
+        for each in container.streams
+        if isinstance(each, AttachmentStream) and (each.mimetype or "").startswith("image/")
+    ]
+    if attached:
+        return attached[0].data, len(attached) - 1
     # A cover's packet comes before any sound; FFmpeg hands it out again after a seek to the start.
     pictures = [each for each in container.streams.video if each.disposition & each.disposition.attached_pic]
+    pictures.sort(key=lambda each: each.metadata.get("comment") != _FRONT)
     for packet in container.demux(pictures[:1]) if pictures else ():
-        return bytes(packet)
-    if container.format.name == "asf":
-        return read_asf_cover(path)
-    return None
+        return bytes(packet), len(pictures) - 1
+    return (read_asf_cover(path), 0) if container.format.name == "asf" else (None, 0)
 
 
 def _beginnings(about: About) -> list[tuple[int, str]]:
@@ -127,9 +131,13 @@ def _beginnings(about: About) -> list[tuple[int, str]]:
     ]
 
 
-def _is_kept(name: str, value: str, found: Mapping[str, str]) -> bool:
-    kept = found.get(name)
+def _is_kept(name: str, wanted: About, found: About) -> bool:
+    value, kept = wanted.tags[name].strip(), found.tags.get(name)
     if kept is None:
-        return False
-    # A format may hold only the year of a date, or the number of "3/12".
-    return kept.strip() == value.strip() or (name in ("date", "track", "disc") and value.startswith(kept.strip()))
+        part = name.removesuffix("total")
+        return part != name and found.tags.get(part, "").endswith(f"/{value}")
+    # A format may hold only the year of a date, or the number of "3/12"; or say how many there are where it says the number.
+    kept = kept.strip()
+    if name in ("track", "disc") and kept == f"{value}/{wanted.tags.get(f'{name}total', '').strip()}":
+        return True
+    return kept == value or (name in ("date", "track", "disc") and value.startswith(kept))

@@ -87,14 +87,14 @@ def verify(
 
 def _heard(path: Path, listener: Listener) -> Verified | None:
     with open_source(path) as result:
-        about = read_about(path, result.container, result.stream)
+        about = read_about(path, result)
         heard = listener.hear(result)
         return None if heard is None else Verified(sound_facts(path, result, heard, about), about)
 
 
 def _decoded(path: Path, limits: Limits, meter: LoudnessMeter | None) -> Verified:
     with open_source(path) as result:
-        about = read_about(path, result.container, result.stream)
+        about = read_about(path, result)
         decoding = Decoding(result, limits.decoded * 2, meter)
         for _ in decoding.frames():
             pass

@@ -35,7 +35,7 @@ class QualityScale:
 class TargetFormat:
     """One format that soundmill writes.
 
-    ``sample_rates`` in hertz; empty means any from 1,000 to 384,000. ``bit_depths`` is empty for lossy codecs. ``float_depths``
+    ``sample_rates`` in hertz; empty means any from 1,000 to ``highest_sample_rate``. ``bit_depths`` is empty for lossy codecs. ``float_depths``
     are those of ``bit_depths`` that mean floating point.
     """
 
@@ -50,11 +50,13 @@ class TargetFormat:
     bit_rates: BitRates | None = None
     quality: QualityScale | None = None
     sample_rates: tuple[int, ...] = ()
+    highest_sample_rate: int = 384_000
     bit_depths: tuple[int, ...] = ()
     float_depths: tuple[int, ...] = ()
 
 
-ANY_SAMPLE_RATE = (1_000, 384_000)
+LOWEST_SAMPLE_RATE = 1_000
+"""Where any will do."""
 
 _MPEG_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _AAC_RATES = (
@@ -90,6 +92,7 @@ _ALL = (
     TargetFormat(
         "ogg", "Ogg Vorbis", "ogg", "audio/ogg", "vorbis", "ogg", False, 8,
         quality=QualityScale(0, 10, 5, "Vorbis quality: 10 is best, 0 is smallest"),
+        highest_sample_rate=192_000,
     ),
     TargetFormat(
         "opus", "Opus", "opus", "audio/ogg; codecs=opus", "opus", "ogg", False, 8,

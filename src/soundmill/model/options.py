@@ -8,7 +8,7 @@ from typing import Any
 
 from soundmill.model.edits import CHOICES, EDIT_RANGES, parse_flag, parse_number, parse_sheet, parse_tags
 from soundmill.model.errors import FieldError, InvalidOptions
-from soundmill.model.formats import ANY_SAMPLE_RATE, TargetFormat
+from soundmill.model.formats import LOWEST_SAMPLE_RATE, TargetFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ def _sample_rate_complaint(target: TargetFormat, value: float) -> str | None:
     if target.sample_rates:
         allowed = ", ".join(map(str, target.sample_rates))
         return None if value in target.sample_rates else f"{target.title} takes these sample rates in Hz: {allowed}."
-    lowest, highest = ANY_SAMPLE_RATE
+    lowest, highest = LOWEST_SAMPLE_RATE, target.highest_sample_rate
     return None if lowest <= value <= highest else f"It is in Hz, from {lowest} to {highest}."
 
 

@@ -1,0 +1,51 @@
+"""What FFmpeg has no place for in MP4: covers, lyrics, several values of one tag, and whatever iTunes has no name for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
+
+from soundmill.engine.names import ATOMS, ATOMS_OF_FFMPEG, free_name
+from soundmill.engine.tags import About
+
+_COVERS = {"mjpeg": MP4Cover.FORMAT_JPEG, "png": MP4Cover.FORMAT_PNG}
+_FREE = "----:com.apple.iTunes:"
+_NUMBERS = {"track": "trkn", "disc": "disk"}
+_MOST = 0xFFFF  # numbers have 16 bits
+
+
+def write_atoms(path: Path, about: About) -> None:
+    """Add them to the finished MP4 file at ``path``."""
+    atoms: dict[str, list[object]] = {}
+    for name in about.tags:
+        atoms |= _atom(name, about)
+    if about.cover is not None:
+        atoms["covr"] = [MP4Cover(about.cover.data, _COVERS[about.cover.codec])]
+    if atoms:
+        song = MP4(path)
+        song.update(atoms)
+        song.save()
+
+
+def _atom(name: str, about: About) -> dict[str, list[object]]:
+    text, values = about.tags[name], about.values(name)
+    if name in _NUMBERS:
+        number, total = text.strip(), about.tags.get(f"{name}total", "").strip()
+        return {_NUMBERS[name]: [(int(number), int(total))]} if _is_number(number) and _is_number(total) else {}
+    if name in ATOMS_OF_FFMPEG and len(values) == 1:
+        return {}
+    if name in ATOMS:
+        return {ATOMS[name]: list(values)}
+    if name == "bpm" and _is_number(text.strip()):
+        return {"tmpo": [int(text)]}
+    return {_FREE + _as_latin(free_name(name)): [MP4FreeForm(each.encode()) for each in values]}
+
+
+def _as_latin(name: str) -> str:
+    """Names of free texts are UTF-8; mutagen takes them for Latin-1, reading and writing."""
+    return name.encode().decode("latin-1")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= _MOST

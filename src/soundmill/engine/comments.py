@@ -1,0 +1,80 @@
+"""Vorbis comments, in Ogg and FLAC: tags, chapters and cover by mutagen, where FFmpeg doesn't write them or writes them as others."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+from mutagen.flac import FLAC
+from mutagen.flac import Picture as PictureBlock
+from mutagen.oggflac import OggFLAC
+from mutagen.oggopus import OggOpus
+from mutagen.oggvorbis import OggVorbis
+
+from soundmill.engine.covers import FRONT_COVER
+from soundmill.engine.names import COMMENTS
+from soundmill.engine.picture import Picture
+from soundmill.engine.tags import About, chapter_title
+
+_KINDS = {b"fLaC": FLAC, b"OpusHead": OggOpus, b"\x01vorbis": OggVorbis, b"\x7fFLAC": OggFLAC}
+_HEAD_BYTES = 64
+
+
+def write_comments(path: Path, about: About) -> None:
+    """Put tags, chapters and cover into a finished file of Ogg Vorbis."""
+    comments = list(_comments(about))
+    if comments:
+        written = OggVorbis(path)
+        for name, values in comments:
+            written[name] = values
+        written.save()
+
+
+def mend_comments(path: Path, about: About) -> None:
+    """What FFmpeg wrote as another comment, or as one value, in the finished file of FLAC or Ogg."""
+    if not about.several and "comment" not in about.tags:
+        return
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    song = next(kind(path) for magic, kind in _KINDS.items() if magic in head)
+    song.pop("DESCRIPTION", None)  # FFmpeg's name for a comment
+    for name in about.tags:
+        is_otherwise = name in about.several or name in ("comment", "description")
+        if is_otherwise and (key := COMMENTS.get(name, _safe_name(name))):
+            song[key] = list(about.values(name))
+    song.save()
+
+
+def picture_block(cover: Picture) -> str:
+    """The value of a ``METADATA_BLOCK_PICTURE`` comment: FLAC's picture block in base64 (xiph.org, VorbisComment)."""
+    block = PictureBlock()
+    block.type, block.mime, block.data = FRONT_COVER, cover.mime_type, cover.data
+    block.width, block.height, block.depth = cover.width, cover.height, 24
+    return base64.b64encode(block.write()).decode("ascii")
+
+
+def chapter_comments(about: About) -> dict[str, str]:
+    """Chapters as comments (xiph.org, Chapter Extension). FFmpeg's own are late by a second wherever half of one has passed."""
+    comments: dict[str, str] = {}
+    for number, chapter in enumerate(about.chapters, 1):
+        milliseconds = round(chapter["start"] * chapter["time_base"] * 1000)
+        hours, minutes, seconds = milliseconds // 3_600_000, milliseconds // 60_000 % 60, milliseconds % 60_000 / 1000
+        comments[f"CHAPTER{number:03}"] = f"{hours:02}:{minutes:02}:{seconds:06.3f}"
+        comments[f"CHAPTER{number:03}NAME"] = chapter_title(chapter, number)
+    return comments
+
+
+def _comments(about: About) -> Iterator[tuple[str, list[str]]]:
+    for tag in about.tags:
+        if name := COMMENTS.get(tag, _safe_name(tag)):
+            yield name, list(about.values(tag))
+    for name, text in chapter_comments(about).items():
+        yield name, [text]
+    if about.cover is not None:
+        yield "METADATA_BLOCK_PICTURE", [picture_block(about.cover)]
+
+
+def _safe_name(name: str) -> str:
+    """Comment names are printable ASCII without “=” (Vorbis I, section 5.2.2)."""
+    return "".join(each for each in name.upper() if " " <= each <= "}" and each != "=")

@@ -1,0 +1,26 @@
+"""Which bit rates a codec has at a sample rate and so many channels: of any other, its encoder takes one without a word, or refuses."""
+
+from __future__ import annotations
+
+# ISO/IEC 11172-3 and 13818-3, Layer III, in kbit/s; MPEG-2.5 below 16 kHz takes what LAME gives it.
+_MPEG_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MPEG_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_MPEG_2_5 = (8, 16, 24, 32, 40, 48, 56, 64)
+
+_AAC_BITS_A_SAMPLE = 6  # ISO/IEC 14496-3, section 4.5.1: 6,144 bits a channel in a frame of 1,024 samples
+_OPUS_CHANNEL = 256_000  # libopus takes no more for one
+
+
+def nearest_bit_rate(codec: str, wanted: int, sample_rate: int, channels: int) -> int:
+    """``wanted`` where the codec has it, else what comes next to it; all in bits per second."""
+    if codec == "mp3":
+        return min((1000 * each for each in _mpeg_rates(sample_rate)), key=lambda each: (abs(each - wanted), -each))
+    if codec == "aac":
+        return min(wanted, _AAC_BITS_A_SAMPLE * sample_rate * channels)
+    return min(wanted, _OPUS_CHANNEL * channels) if codec == "opus" else wanted
+
+
+def _mpeg_rates(sample_rate: int) -> tuple[int, ...]:
+    if sample_rate < 16_000:
+        return _MPEG_2_5
+    return _MPEG_2 if sample_rate < 32_000 else _MPEG_1

@@ -1,0 +1,106 @@
+"""Tags with several values: FFmpeg reads the first one of some, and makes one text of others."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mutagen import MutagenError
+from mutagen.aiff import AIFF
+from mutagen.asf import ASF
+from mutagen.flac import FLAC
+from mutagen.id3 import ID3, TXXX, TextFrame
+from mutagen.mp4 import MP4, MP4FreeForm
+from mutagen.oggflac import OggFLAC
+from mutagen.oggopus import OggOpus
+from mutagen.oggvorbis import OggVorbis
+
+from soundmill.engine.names import ATOMS, FRAMES, WM_NAMES, tag_name
+
+BETWEEN = ";"
+"""What stands between values that have become one text: FFmpeg's choice."""
+
+UNREADABLE = (MutagenError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError, struct.error)
+"""What mutagen raises for files that were built to confuse it."""
+
+type Values = Iterator[tuple[str, Iterable[object]]]
+
+_OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
+_NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
+_NAMES_OF_ATOMS = {atom: name for name, atom in ATOMS.items()}
+_NAMES_IN_WM = {each: name for name, each in WM_NAMES.items()}
+# Of a comment and a description in Vorbis comments FFmpeg reads one; of the numbers of iTunes it reads some.
+_OVERLOOKED = {
+    "flac": ("comment", "description"),
+    "ogg": ("comment", "description"),
+    "mov,mp4,m4a,3gp,3g2,mj2": ("bpm",),
+}
+_FREE_ATOM = "----:com.apple.iTunes:"
+
+
+def read_values(path: Path, kind: str, codec: str) -> dict[str, tuple[str, ...]]:
+    """The values of each tag that has several, and of those that FFmpeg overlooks. Nothing where they can't be read.
+
+    ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls the file, ``codec`` FFmpeg's name of its sound.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    try:
+        for name, values in _all_values(path, kind, codec):
+            texts = tuple(text for each in values if (text := str(each)).strip())
+            if len(texts) > 1 or (texts and name in _OVERLOOKED.get(kind, ())):
+                found.setdefault(name, texts)
+    except UNREADABLE:
+        return {}
+    if "comment" not in found:
+        found.pop("description", None)  # which is a comment then
+    return found
+
+
+def _all_values(path: Path, kind: str, codec: str) -> Values:
+    if kind == "flac":
+        yield from _of_comments(FLAC(path).tags)
+    elif kind == "ogg":
+        reader = _OGG.get(codec.removeprefix("lib"))
+        yield from _of_comments(reader(path).tags if reader else None)
+    elif kind.startswith("mov"):
+        yield from _of_atoms(MP4(path).tags)
+    elif kind == "asf":
+        yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(ASF(path).tags))
+    elif kind == "aiff":
+        yield from _of_frames(AIFF(path).tags)
+    else:
+        with path.open("rb") as file:
+            has_frames = file.read(3) == b"ID3"
+        yield from _of_frames(ID3(path) if has_frames else None)
+
+
+def _by_name(tags: Any) -> Values:
+    """mutagen's lists of names and values have no types of their own."""
+    return iter(tags.as_dict().items() if tags else ())
+
+
+def _of_comments(comments: Any) -> Values:
+    return ((tag_name(name), texts) for name, texts in _by_name(comments))
+
+
+def _of_atoms(atoms: Mapping[str, list[object]] | None) -> Values:
+    for name, values in (atoms or {}).items():
+        if name in _NAMES_OF_ATOMS:
+            yield _NAMES_OF_ATOMS[name], values
+        elif name == "tmpo":
+            yield "bpm", values
+        elif name.startswith("----:"):
+            texts = [bytes(each).decode("utf-8", "replace") for each in values if isinstance(each, MP4FreeForm)]
+            # The name is UTF-8, which mutagen takes for Latin-1.
+            yield tag_name(name.removeprefix(_FREE_ATOM).encode("latin-1").decode("utf-8", "replace")), texts
+
+
+def _of_frames(frames: ID3 | None) -> Values:
+    for frame in (frames or {}).values():
+        if isinstance(frame, TXXX):
+            yield tag_name(frame.desc), frame.text
+        elif isinstance(frame, TextFrame) and frame.FrameID in _NAMES_OF_FRAMES:
+            texts = frame.genres if frame.FrameID == "TCON" else frame.text
+            yield _NAMES_OF_FRAMES[frame.FrameID], texts

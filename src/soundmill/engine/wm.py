@@ -1,0 +1,44 @@
+"""What FFmpeg has no place for in Windows Media files, or writes twice: covers, and tags with several values."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from mutagen.asf import ASF, ASFByteArrayAttribute
+
+from soundmill.engine.asf import correct_size
+from soundmill.engine.covers import FRONT_COVER
+from soundmill.engine.names import WM_NAMES
+from soundmill.engine.picture import Picture
+from soundmill.engine.tags import About
+
+_WRITTEN_TWICE = ("artist", "title", "comment")
+
+
+def write_wm(path: Path, about: About) -> None:
+    """Put them into the finished Windows Media file at ``path``."""
+    names = [name for name in about.tags if name in about.several or name in _WRITTEN_TWICE]
+    if not names and about.cover is None:
+        return
+    song = ASF(path)
+    if "comment" in about.tags:
+        song.pop("description", None)  # readers take it for the comment, whose place is called so too
+    for name in names:
+        song.pop(name, None)  # FFmpeg's second one
+        song[WM_NAMES.get(name, name)] = list(about.values(name))
+    if about.cover is not None:
+        song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(about.cover))]
+    song.save()
+    with path.open("r+b") as file:
+        correct_size(file)
+
+
+def _wm_picture(cover: Picture) -> bytes:
+    """Windows Media Format SDK, WM_PICTURE: type, size, MIME type, description, data."""
+    return (
+        struct.pack("<BI", FRONT_COVER, len(cover.data))
+        + (cover.mime_type + "\0").encode("utf-16-le")
+        + "\0".encode("utf-16-le")
+        + cover.data
+    )

@@ -1,0 +1,184 @@
+"""Tags with several values, those that only some formats have a name for, and pictures of several kinds: judged by mutagen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import mutagen
+import pytest
+from mutagen.asf import ASF
+from mutagen.flac import FLAC
+from mutagen.flac import Picture as FlacPicture
+from mutagen.id3 import APIC, ID3, TCON, TPE1, TSOP, TSRC, TXXX
+from mutagen.mp4 import MP4, MP4FreeForm
+
+from tests.engine.conftest import Convert
+from tests.sounds import encoded, jpeg, music
+
+FRONT, BACK = 3, 4
+ARTISTS, GENRES, MOODS = ["Ann", "Bob; the first"], ["Jazz", "Röck"], ["calm", "blue"]
+GAIN, ALBUM_ID = "-6.50 dB", "5b11f4ce-a62d-471e-81fc-a69a8278c7da"
+
+
+def tag_flac(path: Path) -> None:
+    song = FLAC(path)
+    song["artist"], song["genre"], song["mood"] = ARTISTS, GENRES, MOODS
+    song["isrc"], song["artistsort"], song["bpm"], song["compilation"] = "USRC17607839", "Ann", "120", "1"
+    song["replaygain_track_gain"], song["musicbrainz_albumid"] = GAIN, ALBUM_ID
+    song["tracknumber"], song["tracktotal"] = "3", "12"
+    song["comment"], song["description"] = "a comment", "a description"
+    for kind, size in ((BACK, 32), (FRONT, 16)):
+        picture = FlacPicture()
+        picture.type, picture.mime, picture.data = kind, "image/jpeg", jpeg(size)
+        song.add_picture(picture)
+    song.save()
+
+
+def tag_mp3(path: Path) -> None:
+    tags = ID3()
+    tags.add(TPE1(encoding=2, text=ARTISTS))
+    tags.add(TCON(encoding=1, text=GENRES))
+    tags.add(TSRC(encoding=0, text=["USRC17607839"]))
+    tags.add(TSOP(encoding=3, text=["Ann"]))
+    tags.add(TXXX(encoding=3, desc="mood", text=MOODS))
+    tags.add(TXXX(encoding=3, desc="REPLAYGAIN_TRACK_GAIN", text=[GAIN]))
+    tags.add(TXXX(encoding=3, desc="MusicBrainz Album Id", text=[ALBUM_ID]))
+    for kind, size in ((BACK, 32), (FRONT, 16)):
+        tags.add(APIC(encoding=3, mime="image/jpeg", type=kind, desc=str(kind), data=jpeg(size)))
+    tags.save(path)
+
+
+def tag_m4a(path: Path) -> None:
+    song = MP4(path)
+    song["\xa9ART"], song["\xa9gen"], song["soar"] = ARTISTS, GENRES, ["Ann"]
+    free = "----:com.apple.iTunes:"
+    song[free + "mood"] = [MP4FreeForm(each.encode()) for each in MOODS]
+    song[free + "ISRC"] = [MP4FreeForm(b"USRC17607839")]
+    song[free + "replaygain_track_gain"] = [MP4FreeForm(GAIN.encode())]
+    song[free + "MusicBrainz Album Id"] = [MP4FreeForm(ALBUM_ID.encode())]
+    song.save()
+
+
+TAGGERS = {"flac": tag_flac, "mp3": tag_mp3, "m4a": tag_m4a}
+COMMENTS = {"artist": "artist", "genre": "genre", "mood": "mood", "isrc": "isrc", "sort": "artistsort",
+            "gain": "replaygain_track_gain", "album": "musicbrainz_albumid"}  # fmt: skip
+NAMES = {
+    ".mp3": {"artist": "TPE1", "genre": "TCON", "mood": "TXXX:mood", "isrc": "TSRC", "sort": "TSOP",
+             "gain": "TXXX:replaygain_track_gain", "album": "TXXX:MusicBrainz Album Id"},
+    ".m4a": {"artist": "\xa9ART", "genre": "\xa9gen", "mood": "----:com.apple.iTunes:mood",
+             "isrc": "----:com.apple.iTunes:isrc", "sort": "soar",
+             "gain": "----:com.apple.iTunes:replaygain_track_gain",
+             "album": "----:com.apple.iTunes:MusicBrainz Album Id"},
+    ".wma": COMMENTS | {"artist": "Author", "genre": "WM/Genre"},
+}  # fmt: skip
+WANTED = {"artist": ARTISTS, "genre": GENRES, "mood": MOODS, "isrc": ["USRC17607839"], "sort": ["Ann"],
+          "gain": [GAIN], "album": [ALBUM_ID]}  # fmt: skip
+
+
+def tags_of(path: Path) -> mutagen.Tags:
+    return ID3(path) if path.suffix == ".aac" else mutagen.File(path).tags
+
+
+def values_in(path: Path) -> dict[str, list[str]]:
+    tags = tags_of(path)
+    names = NAMES.get({".aac": ".mp3", ".aiff": ".mp3"}.get(path.suffix, path.suffix), COMMENTS)
+    found = {}
+    for name, key in names.items():
+        values = tags[key]
+        values = getattr(values, "text", values)
+        found[name] = [each.decode() if isinstance(each, bytes) else str(each) for each in values]
+    return found
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    @cache
+    def make(extension: str) -> Path:
+        made = encoded(tmp_path_factory.mktemp("values"), f"a.{extension}", samples=music(0.3))
+        TAGGERS[extension](made)
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "alac", "wma", "aac", "aiff"])
+@pytest.mark.parametrize("source", TAGGERS)
+def test_each_value_stays_one(tagged: Callable[[str], Path], convert: Convert, source: str, to: str) -> None:
+    made = convert(tagged(source), to)
+    assert values_in(made.path) == WANTED
+    lost = [each for each in made.report.not_carried if each.startswith("tag:")]
+    assert lost == (["tag: description"] if (source, to) == ("flac", "wma") else [])
+
+
+@pytest.mark.parametrize("to", ["mp3", "flac"])
+@pytest.mark.parametrize("through", ["ogg", "opus", "m4a", "wma"])
+def test_values_survive_a_second_conversion(
+    tagged: Callable[[str], Path], convert: Convert, through: str, to: str
+) -> None:
+    assert values_in(convert(convert(tagged("flac"), through).path, to).path) == WANTED
+
+
+@pytest.mark.parametrize("source", ["flac", "mp3"])
+@pytest.mark.parametrize("to", ["mp3", "flac", "m4a"])
+def test_of_several_pictures_the_front_is_the_cover(
+    tagged: Callable[[str], Path], convert: Convert, source: str, to: str
+) -> None:
+    made = convert(tagged(source), to)
+    assert "pictures besides the cover (1)" in made.report.not_carried
+    if to == "flac":
+        assert [(each.type, each.data) for each in FLAC(made.path).pictures] == [(FRONT, jpeg())]
+    elif to == "mp3":
+        assert [(each.type, each.data) for each in ID3(made.path).getall("APIC")] == [(FRONT, jpeg())]
+    else:
+        assert [bytes(each) for each in MP4(made.path)["covr"]] == [jpeg()]
+
+
+def test_numbers_and_comments_stand_where_players_look(tagged: Callable[[str], Path], convert: Convert) -> None:
+    frames = ID3(convert(tagged("flac"), "mp3").path)
+    assert (str(frames["TRCK"]), str(frames["TBPM"]), str(frames["TCMP"])) == ("3/12", "120", "1")
+    assert not [each for each in frames if each in ("TXXX:TCMP", "TXXX:USLT", "TXXX:tracktotal", "TXXX:bpm")]
+    atoms = MP4(convert(tagged("flac"), "m4a").path)
+    assert (atoms["trkn"], atoms["tmpo"], atoms["cpil"]) == ([(3, 12)], [120], True)
+    for to in ("flac", "ogg", "opus"):
+        song = mutagen.File(convert(tagged("flac"), to).path)
+        assert (song["comment"], song["description"]) == (["a comment"], ["a description"])
+        assert (song["tracknumber"], song["tracktotal"]) == (["3"], ["12"])
+    assert [str(each) for each in ASF(convert(tagged("flac"), "wma").path)["Description"]] == ["a comment"]
+
+
+def test_a_tag_that_is_set_has_the_one_value_that_was_given(tagged: Callable[[str], Path], convert: Convert) -> None:
+    made = convert(tagged("flac"), "flac", tags={"artist": "Cleo"})
+    assert FLAC(made.path)["artist"] == ["Cleo"]
+    assert FLAC(made.path)["genre"] == GENRES
+
+
+def test_a_measured_gain_is_not_carried_to_a_sound_of_another_loudness(
+    tagged: Callable[[str], Path], convert: Convert
+) -> None:
+    made = convert(tagged("flac"), "flac", gain=-3)
+    assert "replaygain_track_gain" not in FLAC(made.path)
+    assert "tag: replaygain_track_gain (the sound has another loudness now)" in made.report.not_carried
+    assert FLAC(convert(tagged("flac"), "flac", fade_in=0.1).path)["replaygain_track_gain"] == [GAIN]
+
+
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aac", "aiff", "mka", "wav"])
+@pytest.mark.parametrize("values", [["один"], ["один", "два"]], ids=["one value", "two values"])
+def test_a_name_of_other_letters_is_carried_or_said_to_be_lost(
+    tmp_path: Path, convert: Convert, values: list[str], to: str
+) -> None:
+    source = encoded(tmp_path, "a.mp3", samples=music(0.3))
+    tags = ID3(source)
+    tags.add(TXXX(encoding=3, desc="ключ", text=values))
+    tags.add(TXXX(encoding=3, desc="", text=values))
+    tags.save()
+    made = convert(source, to)
+    assert ("tag: ключ" in made.report.not_carried) == (made.report.result.tags.get("ключ") != ";".join(values))
+    if to not in (
+        "flac",
+        "ogg",
+        "opus",
+        "wav",
+    ):  # where names are ASCII (Vorbis I, section 5.2.2), or there are no free ones
+        assert "tag: ключ" not in made.report.not_carried
