@@ -15,11 +15,8 @@ from soundmill.model.options import ConversionOptions
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
 
-
-_MEASURED = (
-    "replaygain_",
-    "r128_",
-)  # how loud the sound was: wiki.hydrogenaud.io, ReplayGain 2.0; RFC 7845, section 5.2.1
+# How loud the sound was (wiki.hydrogenaud.io, ReplayGain 2.0; RFC 7845, section 5.2.1).
+_MEASURED = ("replaygain_", "r128_")
 
 
 def edited_about(about: About, options: ConversionOptions, edits: Edits | None = None) -> About:
