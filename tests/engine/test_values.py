@@ -182,3 +182,11 @@ def test_a_name_of_other_letters_is_carried_or_said_to_be_lost(
         "wav",
     ):  # where names are ASCII (Vorbis I, section 5.2.2), or there are no free ones
         assert "tag: ключ" not in made.report.not_carried
+
+
+def test_a_value_that_stands_there_twice_is_one(convert: Convert, tmp_path: Path) -> None:
+    source = encoded(tmp_path, "song.wma", "-c:a", "wmav2")
+    song = ASF(source)
+    song["Author"] = ["Ann", "Ann"]  # so some ffmpegs write it
+    song.save()
+    assert FLAC(convert(source, "flac").path)["artist"] == ["Ann"]

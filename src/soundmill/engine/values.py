@@ -48,7 +48,8 @@ def read_values(path: Path, kind: str, codec: str) -> dict[str, tuple[str, ...]]
     found: dict[str, tuple[str, ...]] = {}
     try:
         for name, values in _all_values(path, kind, codec):
-            texts = tuple(text for each in values if (text := str(each)).strip())
+            # FFmpeg's muxer of Windows Media writes some twice.
+            texts = tuple(dict.fromkeys(text for each in values if (text := str(each)).strip()))
             if len(texts) > 1 or (texts and name in _OVERLOOKED.get(kind, ())):
                 found.setdefault(name, texts)
     except UNREADABLE:
