@@ -184,9 +184,10 @@ def _write(runs: list[Run], rate: int, channels: int) -> None:
         for run in runs:
             if run.target == target:
                 axes.plot([at / run.seconds for at in run.at], run.proportional, label=f"{run.hours:g} h", linewidth=1)
-        axes.set(title=target, xlabel="part of its time", ylim=(0, None))
+        axes.set(title=target, xlabel="part of its time")
         axes.grid(alpha=0.3)
-    panels[0][0].set_ylabel("PSS, MiB")
+    # Of axes that are shared, and now: before all is drawn the first one's lines would set the top of all.
+    panels[0][0].set(ylabel="PSS, MiB", ylim=(0, None))
     panels[0][0].legend(fontsize="small")
     figure.tight_layout()
     figure.savefig(RESULTS / "long.svg", metadata={"Date": None})
