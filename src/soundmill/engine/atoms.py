@@ -6,11 +6,10 @@ from pathlib import Path
 
 from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 
-from soundmill.engine.names import ATOMS, ATOMS_OF_FFMPEG, free_name
+from soundmill.engine.names import ATOMS, ATOMS_OF_FFMPEG, FREE_ATOM, free_name
 from soundmill.engine.tags import About
 
 _COVERS = {"mjpeg": MP4Cover.FORMAT_JPEG, "png": MP4Cover.FORMAT_PNG}
-_FREE = "----:com.apple.iTunes:"
 _NUMBERS = {"track": "trkn", "disc": "disk"}
 _MOST = 0xFFFF  # numbers have 16 bits
 
@@ -39,7 +38,7 @@ def _atom(name: str, about: About) -> dict[str, list[object]]:
         return {ATOMS[name]: list(values)}
     if name == "bpm" and _is_number(text.strip()):
         return {"tmpo": [int(text)]}
-    return {_FREE + _as_latin(free_name(name)): [MP4FreeForm(each.encode()) for each in values]}
+    return {FREE_ATOM + _as_latin(free_name(name)): [MP4FreeForm(each.encode()) for each in values]}
 
 
 def _as_latin(name: str) -> str:

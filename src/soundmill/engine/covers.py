@@ -11,6 +11,9 @@ from soundmill.engine.values import UNREADABLE
 FRONT_COVER = 3
 """ID3v2's number for it, which FLAC's picture block (RFC 9639, section 8.8) and WM/Picture share."""
 
+FRONT_COVER_NAME = "Cover (front)"
+"""FFmpeg's name for it."""
+
 LARGEST_FLAC_PICTURE_BYTES = (1 << 24) - 1024
 """A metadata block's size has 24 bits (RFC 9639, section 8.1); its header, description and type want room, too."""
 

@@ -13,7 +13,7 @@ from av.stream import Disposition, Stream
 
 from soundmill.engine.atoms import write_atoms
 from soundmill.engine.comments import chapter_comments, mend_comments, picture_block
-from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES
+from soundmill.engine.covers import FRONT_COVER_NAME, LARGEST_FLAC_PICTURE_BYTES
 from soundmill.engine.frames import write_aiff_frames, write_frames
 from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
 from soundmill.engine.picture import Picture
@@ -111,7 +111,7 @@ def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about
         size = {"width": about.cover.width, "height": about.cover.height}
         stream = container.add_mux_stream(about.cover.codec, rate=1, **size)
         stream.disposition = Disposition.attached_pic
-        stream.metadata["comment"] = "Cover (front)"  # by which FFmpeg tells ID3v2's types
+        stream.metadata["comment"] = FRONT_COVER_NAME  # by which FFmpeg tells ID3v2's types
         return stream
     return None
 

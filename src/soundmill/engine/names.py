@@ -72,6 +72,9 @@ ATOMS_OF_FFMPEG = frozenset(
 )
 """Its muxer writes these, and forgets all others."""
 
+FREE_ATOM = "----:com.apple.iTunes:"
+"""Before the name of any other text."""
+
 WM_NAMES = {
     "title": "Title",
     "comment": "Description",

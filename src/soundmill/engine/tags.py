@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
-from soundmill.engine.covers import read_asf_cover
+from soundmill.engine.covers import FRONT_COVER_NAME, read_asf_cover
 from soundmill.engine.names import tag_name
 from soundmill.engine.picture import Picture, read_picture
 from soundmill.engine.source import Source
@@ -32,7 +32,6 @@ _TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
 _MOST_TAGS = 500
 _LONGEST_TAG = 100_000
 _MOST_NAMED = 20
-_FRONT = "Cover (front)"  # FFmpeg's name for ID3v2's type 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def _cover_data(path: Path, container: InputContainer) -> tuple[bytes | None, in
         return attached[0].data, len(attached) - 1
     # A cover's packet comes before any sound; FFmpeg hands it out again after a seek to the start.
     pictures = [each for each in container.streams.video if each.disposition & each.disposition.attached_pic]
-    pictures.sort(key=lambda each: each.metadata.get("comment") != _FRONT)
+    pictures.sort(key=lambda each: each.metadata.get("comment") != FRONT_COVER_NAME)
     for packet in container.demux(pictures[:1]) if pictures else ():
         return bytes(packet), len(pictures) - 1
     return (read_asf_cover(path), 0) if container.format.name == "asf" else (None, 0)

@@ -17,7 +17,7 @@ from mutagen.oggflac import OggFLAC
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 
-from soundmill.engine.names import ATOMS, FRAMES, WM_NAMES, tag_name
+from soundmill.engine.names import ATOMS, FRAMES, FREE_ATOM, WM_NAMES, tag_name
 
 BETWEEN = ";"
 """What stands between values that have become one text: FFmpeg's choice."""
@@ -37,7 +37,6 @@ _OVERLOOKED = {
     "ogg": ("comment", "description"),
     "mov,mp4,m4a,3gp,3g2,mj2": ("bpm",),
 }
-_FREE_ATOM = "----:com.apple.iTunes:"
 
 
 def read_values(path: Path, kind: str, codec: str) -> dict[str, tuple[str, ...]]:
@@ -95,7 +94,7 @@ def _of_atoms(atoms: Mapping[str, list[object]] | None) -> Values:
         elif name.startswith("----:"):
             texts = [bytes(each).decode("utf-8", "replace") for each in values if isinstance(each, MP4FreeForm)]
             # The name is UTF-8, which mutagen takes for Latin-1.
-            yield tag_name(name.removeprefix(_FREE_ATOM).encode("latin-1").decode("utf-8", "replace")), texts
+            yield tag_name(name.removeprefix(FREE_ATOM).encode("latin-1").decode("utf-8", "replace")), texts
 
 
 def _of_frames(frames: ID3 | None) -> Values:
