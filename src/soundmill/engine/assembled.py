@@ -20,7 +20,7 @@ _PACKETS_BEHIND_SEAM = 16
 
 
 class Assembled:
-    """Implements :class:`~soundmill.engine.verify.Listener` with what pieces were heard to be, and what was taken of each."""
+    """Implements :class:`~soundmill.engine.listener.Listener` with what pieces were heard to be, and what was taken of each."""
 
     def __init__(self, decoder: DecoderSetup, *, is_lossless: bool) -> None:
         """``decoder`` is the pieces'. Those of a lossless codec must be all there as they are."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from av.audio.frame import AudioFrame
 
 from soundmill.engine.divide import Part
 from soundmill.engine.encode import Encoder, open_encoder
+from soundmill.engine.listener import Listener
 from soundmill.engine.plan import Plan
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.tags import missing
@@ -23,10 +24,21 @@ from soundmill.model.sound import SoundFacts
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenPart:
+    """The file of a piece, so many samples a channel long, and what is known of it."""
+
+    part: Part
+    path: Path
+    samples: int
+    known: Listener | None
+
+
 class PartsEncoder:
     """Implements :class:`soundmill.engine.encode.Encoder`: each frame goes into the piece, or the pieces, that it belongs to."""
 
     frame_samples = 0
+    known = None
 
     def __init__(self, directory: Path, plan: Plan, parts: Iterable[Part]) -> None:
         """Pieces of which no sample comes aren't made."""
@@ -35,7 +47,7 @@ class PartsEncoder:
         self._waiting = list(parts)
         self._open: _OpenPart | None = None
         self._position = 0
-        self.written: list[tuple[Part, Path, int]] = []
+        self.written: list[WrittenPart] = []
 
     def encode(self, frame: AudioFrame) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
@@ -72,7 +84,7 @@ class PartsEncoder:
     def _close(self) -> None:
         if self._open is not None:
             self._open.finish()
-            self.written.append((self._open.part, self._open.path, self._open.sample_count))
+            self.written.append(self._open.written)
             self._open = None
 
 
@@ -84,8 +96,8 @@ class _OpenPart:
         self._reshaper = Reshaper(replace(plan, dither=False, channel_order=()), encoder.frame_samples)
 
     @property
-    def sample_count(self) -> int:
-        return self._reshaper.sample_count
+    def written(self) -> WrittenPart:
+        return WrittenPart(self.part, self.path, self._reshaper.sample_count, self.encoder.known)
 
     def add(self, frame: AudioFrame) -> None:
         for ready in self._reshaper.feed(frame):
@@ -98,17 +110,17 @@ class _OpenPart:
 
 
 def bundle(
-    path: Path, written: Iterable[tuple[Part, Path, int]], verify: Callable[[Path, int], Verified]
+    path: Path, written: Iterable[WrittenPart], verify: Callable[[WrittenPart], Verified]
 ) -> tuple[SoundFacts, tuple[str, ...]]:
     """Verify each piece and put it into the ZIP at ``path``, which is read again. Gives facts of all together, and what was lost.
 
-    ``verify`` gets a file and how many samples went into its encoder. Raises what that does.
+    Raises what ``verify`` does.
     """
     facts: list[SoundFacts] = []
     lost: dict[str, None] = {}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for part, file, samples in written:
-            found = verify(file, samples)
+        for each in written:
+            part, file, found = each.part, each.path, verify(each)
             facts.append(found.facts)
             lost |= dict.fromkeys(missing(part.about, found.about))
             with file.open("rb") as data, archive.open(_entry(part, file), "w") as entry:

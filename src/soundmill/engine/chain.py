@@ -58,7 +58,7 @@ def sound_links(source: Source, *, is_heard: bool = True) -> Iterator[SoundLink]
     Raises ``ConversionError`` as :func:`~soundmill.engine.source.open_source` does.
     """
     if not is_heard and can_be_counted(source):
-        yield SoundLink(source.container, source.stream, Counting(source.stream).decode)
+        yield SoundLink(source.container, source.stream, Counting(source.stream.codec_context.layout.name).decode)
         return
     yield _link(source, 0, source.container, source.stream)
     places = [*(each.begin for each in source.links[1:]), 0]

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from av.audio.frame import AudioFrame
 
-from soundmill.engine.bundle import PartsEncoder, bundle, without_tail
+from soundmill.engine.bundle import PartsEncoder, WrittenPart, bundle, without_tail
 from soundmill.engine.convert_joined import convert_joined
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
@@ -149,9 +148,10 @@ def _encoded(
         check_all_written(divided, len(encoder.written))
         facts, lost = _bundled(job, plan, encoder)
     else:
-        known = (encoder.prints, encoder.assembled) if isinstance(encoder, SplitEncoder) else ()
-        listeners = Listeners(crew, *known) if crew is not None and is_long else None
-        verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listeners)
+        listener = encoder.known
+        if crew is not None and is_long:
+            listener = Listeners(crew, encoder.prints if isinstance(encoder, SplitEncoder) else (), listener)
+        verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listener)
         facts, lost = verified.facts, missing(wanted, verified.about)
     lost = (*decoding.losses(plan, job.options), *lost)
     return made_report(job, plan, source_facts, facts, lost, drawings)
@@ -182,7 +182,7 @@ def _decoded_side_by_side(
             frames = drawings.seen_by_source(decoding.frames(progress(source.expected_seconds, on_progress)))
             encoded_samples = encode_all(encoder, plan, frames)
         source_facts = sound_facts(job.source, source, decoding, about)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None)
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None, encoder.known)
     return made_report(job, plan, source_facts, verified.facts, missing(wanted, verified.about), drawings)
 
 
@@ -196,8 +196,8 @@ def _parts(job: Job, plan: Plan, about: About, wanted: About, edits: Edits | Non
 
 
 def _bundled(job: Job, plan: Plan, encoder: PartsEncoder) -> tuple[SoundFacts, tuple[str, ...]]:
-    def check(file: Path, samples: int) -> Verified:
-        return verify(file, job.target, plan, samples, job.limits, None)
+    def check(written: WrittenPart) -> Verified:
+        return verify(written.path, job.target, plan, written.samples, job.limits, None, written.known)
 
     return bundle(job.result_path, encoder.written, check)
 

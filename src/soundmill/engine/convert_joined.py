@@ -52,7 +52,7 @@ def convert_joined(job: Job, on_progress: Callable[[float], None]) -> Conversion
         encoded_samples = encode_all(encoder, plan, frames)
     if all(each.facts.sample_rate == plan.sample_rate for each in joined):
         check_edited(facts.sample_count, encoded_samples - plan.silent_tail)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None)
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None, encoder.known)
     lost = (*left_behind(joined), *missing(wanted, verified.about))
     report = made_report(job, plan, facts, verified.facts, lost, drawings)
     return replace(report, sources=each_ones_facts(joined))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import av
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from soundmill.engine import opus
@@ -27,14 +27,15 @@ def can_be_counted(source: Source) -> bool:
 class Counting:
     """In place of a decoder: gives frames of the length that a packet decodes to, with nothing in them."""
 
-    def __init__(self, stream: AudioStream) -> None:
-        self._layout = stream.codec_context.layout.name
+    def __init__(self, layout: str) -> None:
+        """``layout`` is FFmpeg's name of the channels'."""
+        self._layout = layout
         self._left_to_skip = 0
         self._frames: dict[int, AudioFrame] = {}
 
-    def decode(self, packet: Packet[AudioStream]) -> Sequence[AudioFrame]:
+    def decode(self, packet: Packet[Any]) -> Sequence[AudioFrame]:
         """Raises ``av.InvalidDataError`` for what is no packet."""
-        data = bytes(packet)
+        data = memoryview(packet)
         if not data:
             return ()
         samples = opus.packet_samples(data)

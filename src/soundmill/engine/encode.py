@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +10,10 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.packet import Packet
 
+from soundmill.engine.encoded_opus import EncodedOpus
+from soundmill.engine.listener import Listener
 from soundmill.engine.mux import Muxer
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
@@ -23,6 +27,11 @@ class Encoder(Protocol):
 
     frame_samples: int
     """How many samples each frame must have, the last one aside; 0 for any."""
+
+    @property
+    def known(self) -> Listener | None:
+        """What need not be found out of the file again, complete after :meth:`finish`."""
+        ...
 
     def encode(self, frame: AudioFrame) -> None:
         """Add one frame."""
@@ -53,21 +62,28 @@ class LibavEncoder:
     def __init__(self, path: Path, plan: Plan, about: About) -> None:
         self._muxer = Muxer(path, plan, about, lambda container: add_encoded_sound(container, plan))
         self._stream = self._muxer.stream
+        head = self._stream.codec_context.extradata or b""
+        self.known = EncodedOpus(head) if plan.encoder == "libopus" else None
+        """See :class:`Encoder`."""
 
     def encode(self, frame: AudioFrame) -> None:
         """See :class:`Encoder`."""
-        for packet in self._stream.encode(frame):
-            self._muxer.add(packet)
+        self._add(self._stream.encode(frame))
 
     def finish(self) -> None:
         """See :class:`Encoder`."""
-        for packet in self._stream.encode(None):
-            self._muxer.add(packet)
+        self._add(self._stream.encode(None))
         self._muxer.finish()
 
     def abandon(self) -> None:
         """See :class:`Encoder`."""
         self._muxer.abandon()
+
+    def _add(self, packets: Iterable[Packet[AudioStream]]) -> None:
+        for packet in packets:
+            if self.known is not None:
+                self.known.add(packet)
+            self._muxer.add(packet)
 
 
 def add_encoded_sound(container: OutputContainer, plan: Plan) -> AudioStream:

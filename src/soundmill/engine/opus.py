@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+type Octets = bytes | memoryview
+
 RATE = 48_000
 """Everything about Opus in files is counted at this rate in hertz (RFC 7845, section 4)."""
 
@@ -13,7 +15,7 @@ _LONGEST_PACKET_SAMPLES = 5760
 _FAMILY = 18
 
 
-def packet_samples(data: bytes) -> int:
+def packet_samples(data: Octets) -> int:
     """Samples of a packet at 48 kHz; 0 for what breaks one of the rules R1 to R7 and is no packet (RFC 6716, section 3.4)."""
     if not data:
         return 0
@@ -31,7 +33,7 @@ def packet_samples(data: bytes) -> int:
     return samples if samples <= _LONGEST_PACKET_SAMPLES else 0
 
 
-def _several_frames(data: bytes) -> int:
+def _several_frames(data: Octets) -> int:
     """How many a packet of code 3 holds (section 3.2.5); 0 where their lengths don't fit into it."""
     if len(data) < 2:
         return 0
@@ -53,7 +55,7 @@ def _several_frames(data: bytes) -> int:
     return frames if 0 <= end - at <= _LONGEST_FRAME_BYTES else 0
 
 
-def _length(data: bytes, at: int) -> tuple[int, int]:
+def _length(data: Octets, at: int) -> tuple[int, int]:
     """The length of a frame that is told at ``at`` (section 3.2.1), and where the telling ends: 0 if the packet does before."""
     if at < len(data) and data[at] < 252:
         return data[at], at + 1

@@ -1,17 +1,17 @@
-"""Nothing is called processed that was not decoded to its end and found right."""
+"""Nothing is called processed that was not read again to its end and found right."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
 from soundmill.engine.facts import Decoded, sound_facts
 from soundmill.engine.hearing import Print, can_be_heard_in_stretches, hear
 from soundmill.engine.job import Limits
+from soundmill.engine.listener import Listener
 from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.plan import Plan
 from soundmill.engine.source import Source, open_source
@@ -20,14 +20,6 @@ from soundmill.engine.tolerance import tolerance_for
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import TargetFormat
 from soundmill.model.sound import SoundFacts
-
-
-class Listener(Protocol):
-    """Finds out what a result decodes to in less time than decoding it takes."""
-
-    def hear(self, result: Source) -> Decoded | None:
-        """Nothing where only decoding it tells. Raises ``ConversionError`` with ``DAMAGED_INPUT`` or ``NO_AUDIO``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
