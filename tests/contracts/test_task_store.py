@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
-from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
+from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseBoard, DatabaseTasks
 from soundmill.model.errors import InvalidOptions, KeyReused, NotFound, QueueFull, WrongState
 from soundmill.model.tasks import RetryRule, TaskStatus, TaskView
 from soundmill.service.ports import NamedFile, Once, PageRequest
@@ -73,6 +74,19 @@ def test_names_stay_unique_when_many_upload_at_once(tasks: DatabaseTasks, owner:
 def test_a_result_in_the_sources_format_has_a_name_of_its_own(tasks: DatabaseTasks, owner: int) -> None:
     task = submitted(tasks, owner, "wav", name="song.wav")[0]
     assert (task.file_name, task.result_name) == ("song.wav", "song (2).wav")
+
+
+def test_nothing_is_shown_for_a_token_that_was_revoked(tasks: DatabaseTasks, owner: int, database: Database) -> None:
+    made = submitted(tasks, owner)[0]
+    assert [made] == tasks.page(owner, PageRequest(9), "token") == tasks.page(owner, PageRequest(9))
+    assert made == tasks.get(owner, made.id, "token") == tasks.get(owner, made.id)
+    DatabaseAccounts(database).revoke("token", datetime.now(UTC) + timedelta(hours=1))
+    for descending, status in product((False, True), (None, TaskStatus.UPLOADED)):
+        assert tasks.page(owner, PageRequest(9, descending, status=status), "token") == []
+        assert tasks.page(owner, PageRequest(9, descending, status=status), "other") == [made]
+    with pytest.raises(NotFound):
+        tasks.get(owner, made.id, "token")
+    assert tasks.get(owner, made.id, "other") == made
 
 
 def test_a_full_queue_refuses_and_keeps_nothing(database: Database, owner: int) -> None:

@@ -28,18 +28,24 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
         account, _ = caller()
         return view(*arguments, account=account, **named)
 
-    # APIFlask reads this to say in the OpenAPI document that the route needs a token.
-    vars(checked)["_spec"] = {**vars(view).get("_spec", {}), "auth": _bearer, "roles": []}
-    return checked
+    return _documented(checked, view)
+
+
+def with_token(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the view its ``token``, which may be revoked: the view asks for that along with what it shows. For safe methods only."""
+
+    @wraps(view)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        return view(*arguments, token=services().accounts.read(_shown()[0]), **named)
+
+    return _documented(checked, view)
 
 
 def caller() -> tuple[Account, Token]:
     """The account and token of this request. Raises ``NotAuthenticated``."""
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return services().accounts.authenticate(bearer.strip())
-    account, token = services().accounts.authenticate(request.cookies.get(SESSION_COOKIE, ""))
-    if request.method not in _SAFE_METHODS:
+    text, is_bearer = _shown()
+    account, token = services().accounts.authenticate(text)
+    if not is_bearer and request.method not in _SAFE_METHODS:
         _check_csrf(token)
     return account, token
 
@@ -47,6 +53,20 @@ def caller() -> tuple[Account, Token]:
 def csrf_token(token: Token) -> str:
     """What a page that holds the session's cookie must send along with every change."""
     return hmac.new(services().csrf_secret, token.id.encode(), hashlib.sha256).hexdigest()
+
+
+def _shown() -> tuple[str, bool]:
+    """The token's text, and whether it came as a bearer's."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return bearer.strip(), True
+    return request.cookies.get(SESSION_COOKIE, ""), False
+
+
+def _documented(checked: Callable[..., Any], view: Callable[..., Any]) -> Callable[..., Any]:
+    # APIFlask reads this to say in the OpenAPI document that the route needs a token.
+    vars(checked)["_spec"] = {**vars(view).get("_spec", {}), "auth": _bearer, "roles": []}
+    return checked
 
 
 def _check_csrf(token: Token) -> None:

@@ -10,16 +10,16 @@ from apiflask import APIBlueprint
 from flask import Response, make_response, request, url_for
 from pydantic import ConfigDict, Field
 
-from soundmill.api.authentication import signed_in
+from soundmill.api.authentication import signed_in, with_token
 from soundmill.api.multipart import received_form
 from soundmill.api.services import services
 from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_json, task_out, tasks_json
-from soundmill.model.errors import InvalidRequest, TooLarge
+from soundmill.model.errors import InvalidRequest, NotFound, TooLarge
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
 from soundmill.model.tasks import TaskStatus, TaskView
 from soundmill.service.delivery import MOST_SOURCES
-from soundmill.service.ports import Account, Order, PageRequest
+from soundmill.service.ports import Account, Order, PageRequest, Token
 
 tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="Tasks")
 
@@ -99,14 +99,16 @@ def _submitted(account: Account, key: str | None, size_limit: int) -> Response:
     summary="One's own tasks",
     description="The next page's address is in the `Link` header (RFC 8288).",
 )
-@signed_in
+@with_token
 @tasks.input(PageIn, location="query", arg_name="given")
-def list_tasks(account: Account, given: PageIn) -> Response:
+def list_tasks(token: Token, given: PageIn) -> Response:
     """A page of tasks."""
     needed = services()
     size = min(given.max, _LARGEST_PAGE)
     page = PageRequest(size, bool(given.order), given.after, given.status)
-    found = needed.tasks.page(account.id, page)
+    found = needed.tasks.page(token.account_id, page, token.id)
+    if not found:
+        needed.accounts.holder(token)
     answer = _as_sent(tasks_json(found, needed.keep))
     if found and len(found) == size:
         status = f"&status={given.status}" if given.status else ""
@@ -118,10 +120,16 @@ def list_tasks(account: Account, given: PageIn) -> Response:
 @tasks.get("/<id:task_id>")
 @tasks.output(TaskOut)
 @tasks.doc(summary="One task", responses=[404])
-@signed_in
-def show(task_id: int, account: Account) -> Response:
+@with_token
+def show(task_id: int, token: Token) -> Response:
     """The task."""
-    return _as_sent(task_json(services().tasks.get(account.id, task_id), services().keep))
+    needed = services()
+    try:
+        task = needed.tasks.get(token.account_id, task_id, token.id)
+    except NotFound:
+        needed.accounts.holder(token)
+        raise
+    return _as_sent(task_json(task, needed.keep))
 
 
 @tasks.put("/<id:task_id>")

@@ -64,12 +64,27 @@ class Accounts:
 
     def authenticate(self, token_text: str) -> tuple[Account, Token]:
         """Who holds this token. Raises ``NotAuthenticated`` when it is wrong, expired or revoked."""
+        token = self.read(token_text)
+        return self.holder(token), token
+
+    def read(self, token_text: str) -> Token:
+        """This token, which may be revoked. Raises ``NotAuthenticated`` when it is wrong or expired."""
         token = self._mint.read(token_text)
-        account = None if token is None else self._store.get(token.account_id, token.id)
-        if token is None or account is None:
-            raise NotAuthenticated("Log in first: the token is missing, wrong, expired or revoked.")
-        return account, token
+        if token is None:
+            raise _not_logged_in()
+        return token
+
+    def holder(self, token: Token) -> Account:
+        """Who holds it. Raises ``NotAuthenticated`` when it is revoked."""
+        account = self._store.get(token.account_id, token.id)
+        if account is None:
+            raise _not_logged_in()
+        return account
 
     def log_out(self, token: Token) -> None:
         """Make the token stop working."""
         self._store.revoke(token.id, token.expires_at)
+
+
+def _not_logged_in() -> NotAuthenticated:
+    return NotAuthenticated("Log in first: the token is missing, wrong, expired or revoked.")

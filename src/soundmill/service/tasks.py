@@ -82,13 +82,13 @@ class Tasks:
         failpoint("after_ring")
         return accepted
 
-    def get(self, account_id: int, task_id: int) -> TaskView:
-        """One task. Raises ``NotFound``."""
-        return self._store.get(account_id, task_id)
+    def get(self, account_id: int, task_id: int, token_id: str = "") -> TaskView:
+        """One task. Raises ``NotFound``, where ``token_id`` was revoked, too."""
+        return self._store.get(account_id, task_id, token_id)
 
-    def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
-        """A page of the account's tasks."""
-        return self._store.page(account_id, request)
+    def page(self, account_id: int, request: PageRequest, token_id: str = "") -> list[TaskView]:
+        """A page of the account's tasks; nothing where ``token_id`` was revoked."""
+        return self._store.page(account_id, request, token_id)
 
     def convert_anew(self, account_id: int, task_id: int, order: Order) -> TaskView:
         """Another format or other options, from any state; the old result is deleted. Raises ``NotFound``."""

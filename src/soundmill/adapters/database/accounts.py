@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from soundmill.adapters.database.clock import now
 from soundmill.adapters.database.connection import Database
-from soundmill.adapters.database.lookup import Lookup
+from soundmill.adapters.database.lookup import IS_NOT_REVOKED, Lookup
 from soundmill.adapters.database.schema import accounts, revoked_tokens
 from soundmill.model.credentials import name_key
 from soundmill.model.errors import AlreadyTaken, FieldError
@@ -19,7 +19,7 @@ from soundmill.service.ports import Account
 # Asked for with every request.
 _HOLDER = Lookup(
     select(accounts.c.id, accounts.c.username, accounts.c.email, accounts.c.used_bytes).where(
-        accounts.c.id == bindparam("account"), ~exists().where(revoked_tokens.c.token_id == bindparam("token"))
+        accounts.c.id == bindparam("account"), IS_NOT_REVOKED
     )
 )
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Dialect, Select
+from sqlalchemy import Dialect, Select, bindparam, exists
+
+from soundmill.adapters.database.schema import revoked_tokens
+
+IS_NOT_REVOKED = ~exists().where(revoked_tokens.c.token_id == bindparam("token"))
+"""Of the token with this id."""
 
 
 class Lookup:

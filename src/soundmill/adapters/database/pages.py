@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, tuple_
 
-from soundmill.adapters.database.lookup import Lookup
+from soundmill.adapters.database.lookup import IS_NOT_REVOKED, Lookup
 from soundmill.adapters.database.schema import tasks
 from soundmill.adapters.database.views import select_views
 from soundmill.service.ports import PageRequest
@@ -15,11 +15,19 @@ from soundmill.service.ports import PageRequest
 _LARGEST_ID = (1 << 63) - 1
 
 
-def page_query(account_id: int, request: PageRequest, *, is_sqlite: bool) -> tuple[Lookup, dict[str, Any]]:
+def page_query(
+    account_id: int, request: PageRequest, token_id: str, *, is_sqlite: bool
+) -> tuple[Lookup, dict[str, Any]]:
     """The query and its parameters. Keyset paging: the index finds the cursor, no row before it is read."""
     query = _query(by_status=request.status is not None, descending=request.descending, is_sqlite=is_sqlite)
     end = request.after if request.after is not None else (_LARGEST_ID if request.descending else 0)
-    given = {"of_account": account_id, "of_status": request.status, "end": end, "size": request.size}
+    given = {
+        "of_account": account_id,
+        "of_status": request.status,
+        "end": end,
+        "size": request.size,
+        "token": token_id,
+    }
     return query, given
 
 
@@ -31,7 +39,7 @@ def _query(*, by_status: bool, descending: bool, is_sqlite: bool) -> Lookup:
     columns = [*same, tasks.c.id]
     order = [column.desc() for column in columns] if descending else columns
     bounds = _bounds(same, descending=descending, is_sqlite=is_sqlite)
-    return Lookup(select_views().where(*bounds).order_by(*order).limit(bindparam("size")))
+    return Lookup(select_views().where(*bounds, IS_NOT_REVOKED).order_by(*order).limit(bindparam("size")))
 
 
 def _bounds(

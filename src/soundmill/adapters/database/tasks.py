@@ -20,7 +20,7 @@ from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.events import note_final
 from soundmill.adapters.database.joining import fitting, followers
-from soundmill.adapters.database.lookup import Lookup
+from soundmill.adapters.database.lookup import IS_NOT_REVOKED, Lookup
 from soundmill.adapters.database.names import free_name
 from soundmill.adapters.database.once import remember, remembered
 from soundmill.adapters.database.pages import page_query
@@ -76,13 +76,14 @@ class DatabaseTasks:
         """See the port."""
         return self._submissions.accept(account_id, Submission(sources, orders, once, self._traceparent()))
 
-    def get(self, account_id: int, task_id: int) -> TaskView:
+    def get(self, account_id: int, task_id: int, token_id: str = "") -> TaskView:
         """See the port."""
-        return _only(self._seen(self._database.look(_ONE, {"of_account": account_id, "asked": task_id})))
+        given = {"of_account": account_id, "asked": task_id, "token": token_id}
+        return _only(self._seen(self._database.look(_ONE, given)))
 
-    def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
+    def page(self, account_id: int, request: PageRequest, token_id: str = "") -> list[TaskView]:
         """See the port."""
-        query, given = page_query(account_id, request, is_sqlite=self._database.is_sqlite)
+        query, given = page_query(account_id, request, token_id, is_sqlite=self._database.is_sqlite)
         return self._seen(self._database.look(query, given))
 
     def _seen(self, rows: Sequence[tuple[Any, ...]]) -> list[TaskView]:
@@ -190,7 +191,11 @@ class DatabaseTasks:
             return set(task_ids) - set(connection.execute(running).scalars())
 
 
-_ONE = Lookup(select_views().where(tasks.c.id == bindparam("asked"), tasks.c.account_id == bindparam("of_account")))
+_ONE = Lookup(
+    select_views().where(
+        tasks.c.id == bindparam("asked"), tasks.c.account_id == bindparam("of_account"), IS_NOT_REVOKED
+    )
+)
 
 
 def _locked(connection: Connection, account_id: int, task_id: int) -> Row[Any]:
@@ -202,7 +207,7 @@ def _locked(connection: Connection, account_id: int, task_id: int) -> Row[Any]:
 
 
 def _view(connection: Connection, account_id: int, task_id: int) -> TaskView:
-    found = connection.execute(_ONE.statement, {"of_account": account_id, "asked": task_id}).all()
+    found = connection.execute(_ONE.statement, {"of_account": account_id, "asked": task_id, "token": ""}).all()
     return _only(views(found, partial(followers, connection)))
 
 

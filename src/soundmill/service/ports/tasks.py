@@ -66,12 +66,12 @@ class TaskStore(Protocol):
         """
         ...
 
-    def get(self, account_id: int, task_id: int) -> TaskView:
-        """One task."""
+    def get(self, account_id: int, task_id: int, token_id: str = "") -> TaskView:
+        """One task. Raises ``NotFound``, where ``token_id`` was revoked, too: who polls needn't be looked up by himself."""
         ...
 
-    def page(self, account_id: int, request: PageRequest) -> list[TaskView]:
-        """A page of tasks by id; costs the same however many there are."""
+    def page(self, account_id: int, request: PageRequest, token_id: str = "") -> list[TaskView]:
+        """A page of tasks by id; costs the same however many there are. Nothing where ``token_id`` was revoked."""
         ...
 
     def restart(
