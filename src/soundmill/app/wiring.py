@@ -43,17 +43,9 @@ from soundmill.adapters.metrics import (
     WorkerFigures,
 )
 from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle, kept_secret
-from soundmill.adapters.storage import (
-    Bucket,
-    BucketMark,
-    BucketStorage,
-    BucketWorkbench,
-    DirectoryMark,
-    DirectoryStorage,
-    DirectoryWorkbench,
-    Layout,
-)
+from soundmill.adapters.storage import DirectoryStorage
 from soundmill.app.converting import conversion_limits, open_mill, worker_name
+from soundmill.app.files import FileParts
 from soundmill.app.tracing import Tracing, tracing_by
 from soundmill.lifeline import in_own_process
 from soundmill.model.errors import ConfigurationError, NoRoom, Unreachable
@@ -68,7 +60,6 @@ from soundmill.service.ports import (
     Doorbell,
     QueueGauge,
     Storage,
-    StorageMark,
     UsageLedger,
     WaveformIndex,
     Workbench,
@@ -90,13 +81,14 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._files = FileParts(settings)
 
     def prepare(self) -> None:
         """Make the data directory, its secret and the database ready; several may do so at once.
 
         Raises ``ConfigurationError``.
         """
-        self._make_data_directory()
+        self._files.make_data_directory()
         with suppress(NoRoom):  # downloads work, and deleting makes room
             self.storage.check()
         self._derived_key("check")
@@ -112,15 +104,8 @@ class App:
     def upgrade_database(self) -> None:
         """Apply the migrations that are missing; several may do so at once. Raises ``Unreachable`` without a database."""
         if self.settings.sqlite_path:
-            self._make_data_directory()
+            self._files.make_data_directory()
         upgrade(self.database)
-
-    def _make_data_directory(self) -> None:
-        # With a bucket and servers for all else nothing is kept on this machine.
-        if self._bucket is None:
-            Layout.prepared(self.settings.data_dir)
-        elif self.settings.sqlite_path or not self.settings.effective_broker_url:
-            self.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @cached_property
     def database(self) -> Database:
@@ -131,18 +116,15 @@ class App:
         # A connection is a file here, not a process of a server.
         return Database(sqlite_url(path), connections=self.settings.api_threads)
 
-    @cached_property
+    @property
     def storage(self) -> Storage:
         """The files, as the API sees them."""
-        if self._bucket:
-            return BucketStorage(self._bucket)
-        reserve, has_broker = self.settings.storage_reserve, bool(self.settings.effective_broker_url)
-        return DirectoryStorage(self.settings.data_dir, reserve_bytes=reserve, is_read_elsewhere=has_broker)
+        return self._files.storage
 
-    @cached_property
-    def _bucket(self) -> Bucket | None:
-        url = self.settings.storage_url
-        return Bucket(url, allow_http=self.settings.storage_allow_http) if url else None
+    @property
+    def workbench(self) -> Workbench:
+        """The files, as a worker sees them."""
+        return self._files.workbench
 
     def before_forks(self, act: Callable[[App], None]) -> None:
         """Have ``act`` done with this. A process that forks later mustn't speak to a bucket itself: the client's threads don't survive that."""
@@ -154,7 +136,7 @@ class App:
     @cached_property
     def belonging(self) -> Belonging:
         """Do the database and the files belong together?"""
-        return Belonging(DatabaseIdentity(self.database), self._mark)
+        return Belonging(DatabaseIdentity(self.database), self._files.mark)
 
     @cached_property
     def storage_identity(self) -> str:
@@ -174,7 +156,7 @@ class App:
         try:
             if not self._speaks_http:
                 self.belonging.check()
-            elif self._mark.read() is None:
+            elif self._files.mark.read() is None:
                 return self._strange_storage
         except (ConfigurationError, Unreachable) as error:
             return error.message
@@ -186,18 +168,7 @@ class App:
 
     @property
     def _strange_storage(self) -> str:
-        return f"{self._mark.place} isn't the API's storage. Is it the right one, and mounted?"
-
-    @cached_property
-    def _mark(self) -> StorageMark:
-        return BucketMark(self._bucket) if self._bucket else DirectoryMark(self.settings.data_dir)
-
-    @cached_property
-    def workbench(self) -> Workbench:
-        """The files, as a worker sees them."""
-        if self._bucket:
-            return BucketWorkbench(self._bucket, self.settings.data_dir)
-        return DirectoryWorkbench(self.settings.data_dir)
+        return f"{self._files.mark.place} isn't the API's storage. Is it the right one, and mounted?"
 
     @cached_property
     def doorbell(self) -> Doorbell:
@@ -378,7 +349,7 @@ class App:
         secret = self.settings.worker_secret.get_secret_value()
         if not secret:
             raise ConfigurationError("Say the worker secret, the same as the API's: SOUNDMILL_WORKER_SECRET.")
-        storage = self._mark.read()
+        storage = self._files.mark.read()
         if storage is None:
             raise ConfigurationError(self._strange_storage)
         return HttpBoard(self.settings.effective_api_url, secret, storage=storage, headers=self.tracing.headers)
@@ -395,6 +366,6 @@ class App:
     @cached_property
     def _secret(self) -> bytes:
         given = self.settings.secret.get_secret_value()
-        if self._bucket and not given:
+        if self._files.bucket and not given:
             raise ConfigurationError("With a bucket no machine keeps the secret for all: give SOUNDMILL_SECRET.")
         return given.encode() if given else kept_secret(self.settings.data_dir / "secret")
