@@ -9,6 +9,7 @@ from pathlib import Path
 import mutagen
 import numpy as np
 import pytest
+import soundfile
 
 from soundmill.engine import Converted, Job, Limits, Mill
 from soundmill.engine.join import common_sound
@@ -55,6 +56,16 @@ def test_joined_sounds_are_exact(two: list[Path], join: Join, to: str) -> None:
     made = join(two, to)
     assert np.array_equal(decoded(made.path), np.concatenate([decoded(each) for each in two]))
     assert made.report.source.duration == made.report.result.duration == pytest.approx(2.2)
+
+
+def test_what_a_source_has_that_the_result_can_not_hold_is_told_with_its_name(tmp_path: Path, join: Join) -> None:
+    loud = np.array(music(0.5))
+    loud[100:103], loud[200] = 1.5, np.nan
+    soundfile.write(tmp_path / "loud.wav", loud, RATE, "FLOAT")
+    made = join([write(tmp_path / "one.wav", music(0.4)), tmp_path / "loud.wav"], "flac")
+    channels = loud.shape[1]
+    assert f"loud.wav: {3 * channels} samples above full scale (cut off at it)" in made.report.not_carried
+    assert f"loud.wav: {channels} samples that are no numbers (silence stands there)" in made.report.not_carried
 
 
 @pytest.mark.parametrize("to", ["mp3", "wma", *(pytest.param(each, marks=SLOW) for each in ("ogg", "opus", "aac"))])

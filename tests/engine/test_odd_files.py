@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import subprocess
 from collections.abc import Callable
@@ -376,3 +377,17 @@ def test_coded_sound_that_calls_itself_pcm_is_decoded(
     made = convert(source, "flac")
     assert made.report.source.codec == codec
     assert made.report.source.duration == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_track_of_a_cue_block_begins_behind_the_pause_before_it(tmp_path: Path, convert: Convert) -> None:
+    wav, sheet, source = write(tmp_path / "a.wav", music(8.0)), tmp_path / "a.cue", tmp_path / "a.flac"
+    indexes = ("INDEX 01 00:00:00", "INDEX 00 00:02:00\n    INDEX 01 00:03:15", "INDEX 01 00:05:00")
+    tracks = "\n".join(f"  TRACK 0{number} AUDIO\n    {index}" for number, index in enumerate(indexes, 1))
+    sheet.write_text(f'FILE "a.wav" WAVE\n{tracks}\n')
+    subprocess.run(["flac", "-s", f"--cuesheet={sheet}", wav, "-o", source], check=True)
+    for to in ("m4a", "mka"):
+        made = convert(source, to).path
+        command = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", str(made)]
+        chapters = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["chapters"]
+        assert [float(each["start_time"]) for each in chapters] == [0, 3.2, 5]
+        assert [float(each["end_time"]) for each in chapters] == [3.2, 5, pytest.approx(8, abs=0.05)]

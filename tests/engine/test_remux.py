@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mutagen.mp4 import MP4
 
+from soundmill.engine.flac import SoundDigest
 from soundmill.engine.plan import Sound, copy_plan
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
@@ -151,3 +154,54 @@ def test_what_is_copied_is_decided_by_codec_and_options(target: str, options: di
 def test_containers_whose_packets_have_no_exact_times_are_not_copied() -> None:
     assert copy_plan("mpegts", AAC, FORMATS["m4a"], ConversionOptions()) is None
     assert copy_plan("asf", AAC, FORMATS["m4a"], ConversionOptions()) is None
+
+
+def flac_of(path: Path, bits: int) -> Path:
+    """By Xiph's own encoder, of some sound with so many bits a sample."""
+    size = -(-bits // 8)
+    samples = np.round(music(2.0) * ((1 << bits - 1) - 1)).astype("<i4")
+    raw = path.with_suffix(".raw")
+    raw.write_bytes(samples.view(np.uint8).reshape(-1, 4)[:, :size].tobytes())
+    form = ["--force-raw-format", "--endian=little", "--sign=signed", "--channels=2", "--sample-rate=44100"]
+    subprocess.run(["flac", "-s", "-f", *form, f"--bps={bits}", raw, "-o", path], check=True)
+    return path
+
+
+@pytest.mark.parametrize("bits", [8, 16, 24])
+def test_flac_of_any_depth_is_copied_with_its_checksum(tmp_path: Path, convert: Convert, bits: int) -> None:
+    source = flac_of(tmp_path / "a.flac", bits)
+    made = convert(source, "flac")
+    assert packets(made.path) == packets(source)
+    subprocess.run(["flac", "-ts", made.path], check=True)
+
+
+@pytest.mark.parametrize("bits", [4, 8, 12, 16, 20, 24, 32])
+def test_flac_is_known_by_its_samples_as_they_are_coded(bits: int) -> None:
+    size, stored = -(-bits // 8), 16 if bits <= 16 else 32
+    samples = np.round(music(0.5) * ((1 << bits - 1) - 1)).astype(np.int64)
+    coded = samples.astype("<i8").view(np.uint8).reshape(-1, 8)[:, :size].tobytes()
+    digest = SoundDigest(bits)
+    for part in np.array_split(samples << stored - bits, 3):
+        digest.add(memoryview(part.astype(f"<i{stored // 8}").tobytes()))
+    assert digest.digest() == hashlib.md5(coded, usedforsecurity=False).digest()
+
+
+@pytest.mark.parametrize("to", ["flac", "mka"])
+def test_a_checksum_of_another_sound_is_not_copied(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = flac_of(tmp_path / "a.flac", 16)
+    data = bytearray(source.read_bytes())
+    data[26] ^= 1  # behind the marker and the block's head, the MD5 is the last 16 of 34 bytes
+    source.write_bytes(data)
+    made = convert(source, to).path
+    assert np.array_equal(decoded(made), decoded(source))
+    flac = tmp_path / "made.flac"
+    ffmpeg("-i", made, "-c", "copy", flac)
+    subprocess.run(["flac", "-ts", flac], check=True)
+
+
+def test_a_checksum_that_nobody_knew_is_copied(tmp_path: Path, convert: Convert) -> None:
+    source = flac_of(tmp_path / "a.flac", 16)
+    data = bytearray(source.read_bytes())
+    data[26:42] = bytes(16)
+    source.write_bytes(data)
+    assert packets(convert(source, "flac").path) == packets(source)

@@ -77,7 +77,7 @@ def _copied(
     """Nothing where a copy isn't to the sample what the source is: a container may not know where the sound begins or ends."""
     drawings = Drawings(is_wanted=job.draws)
     decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source, counts=True)
-    wanted = edited_about(about, job.options)
+    wanted = edited_about(about, job.target, job.options)
     try:
         copied = copy_sound(
             job.result_path, source, decoding, plan, wanted, progress(source.expected_seconds, on_progress)
@@ -126,7 +126,7 @@ def _encoded(
     if not is_drawn_late:
         sound = drawings.seen_by_source(sound)
     edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
-    wanted = edited_about(about, job.options, edits)
+    wanted = edited_about(about, job.target, job.options, edits)
     divided = _parts(job, plan, about, wanted, edits, first.sample_rate) if job.options.is_split else ()
     editor = None if edits is None else Editor(edits, plan)
     with encoding_errors():
@@ -173,7 +173,7 @@ def _is_drawn_alike(source: Source, plan: Plan) -> bool:
 def _decoded_side_by_side(
     job: Job, about: About, plan: Plan, on_progress: Callable[[float], None], crew: Crew
 ) -> ConversionReport:
-    wanted = edited_about(about, job.options)
+    wanted = edited_about(about, job.target, job.options)
     drawings = Drawings(is_wanted=job.draws)
     with _open(job) as source:
         decoding = SideBySide(source, plan, crew, job.limits.decoded.total_seconds())

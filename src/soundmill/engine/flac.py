@@ -13,9 +13,37 @@ _SYNC_AND_FORM_BYTES = 4  # section 9.1: sync code and blocking strategy, sizes,
 _CRC_8, _CRC_16 = 0x07, 0x8005  # sections 9.1.8 and 9.3
 _BLOCK_SIZE_BYTES = {6: 1, 7: 2}
 _RATE_BYTES = {12: 1, 13: 2, 14: 2}
+# Where a container keeps the file's own beginning (section 10.1): the marker, and the head of the first block.
+_BEFORE_STREAMINFO = b"fLaC\x00\x00\x00\x22"
 _MOST_FRAME_BYTES = (1 << 24) - 1
 
 type _Numbers = npt.NDArray[np.uint32]
+
+
+class SoundDigest:
+    """The MD5 of a whole sound, by which STREAMINFO (section 8.2) knows it."""
+
+    def __init__(self, bits: int) -> None:
+        """``bits`` is the depth that the stream is coded with."""
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sample_bytes = -(-bits // 8)
+        self._stored_bytes = 2 if bits <= 16 else 4
+        self._shift = 8 * self._stored_bytes - bits
+
+    def add(self, block: memoryview) -> None:
+        """Interleaved samples in the upper part of 16 or 32 bits, as FFmpeg has them."""
+        if not self._shift:
+            self._md5.update(block)
+        elif not self._shift % 8:
+            stored = np.frombuffer(block, np.uint8).reshape(-1, self._stored_bytes)
+            self._md5.update(stored[:, -self._sample_bytes :].tobytes())
+        else:
+            samples = np.frombuffer(block, f"<i{self._stored_bytes}") >> self._shift
+            self._md5.update(samples.view(np.uint8).reshape(-1, self._stored_bytes)[:, : self._sample_bytes].tobytes())
+
+    def digest(self) -> bytes:
+        """Of all so far."""
+        return self._md5.digest()
 
 
 class StreamInfo:
@@ -23,16 +51,12 @@ class StreamInfo:
 
     def __init__(self, bits: int) -> None:
         """``bits`` is the depth that the stream is coded with: 16 or 24."""
-        self._bits = bits
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._digest = SoundDigest(bits)
         self._smallest, self._largest, self._samples = _MOST_FRAME_BYTES, 0, 0
 
     def add_sound(self, block: memoryview, samples: int) -> None:
         """Interleaved samples of 16 bits, or of 24 in the upper part of 32; ``samples`` of them a channel."""
-        if self._bits == 24:
-            self._md5.update(np.frombuffer(block, np.uint8).reshape(-1, 4)[:, 1:].tobytes())
-        else:
-            self._md5.update(block)
+        self._digest.add(block)
         self._samples += samples
 
     def add_frames(self, sizes: Sequence[int]) -> None:
@@ -44,7 +68,13 @@ class StreamInfo:
         """The block for the whole stream, from the one that the encoder began with."""
         packed = int.from_bytes(head[10:18]) >> 36 << 36 | self._samples
         sizes = self._smallest.to_bytes(3) + self._largest.to_bytes(3)
-        return head[:4] + sizes + packed.to_bytes(8) + self._md5.digest()
+        return head[:4] + sizes + packed.to_bytes(8) + self._digest.digest()
+
+
+def told_digest(head: bytes) -> bytes | None:
+    """The MD5 that STREAMINFO tells; nothing where whoever wrote it didn't know."""
+    told = head.removeprefix(_BEFORE_STREAMINFO)[18:34]
+    return told if any(told) else None
 
 
 def form_of(head: bytes) -> bytes:

@@ -8,17 +8,19 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
-from soundmill.engine import opus
+from soundmill.engine import flac, opus
 from soundmill.engine.copied import Copied
 from soundmill.engine.decode import Decoding
 from soundmill.engine.mpeg import mpeg_header
 from soundmill.engine.mux import Muxer
 from soundmill.engine.packets import samples_cut_off, skip_samples
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import planes
 from soundmill.engine.source import Source
 from soundmill.engine.tags import About
 
@@ -46,7 +48,7 @@ def copy_sound(
 
     with _REFUSALS:
         muxer = Muxer(path, plan, about, add_sound)
-    retime, copied = _clock(source), Copied(source)
+    retime, copied, sums = _clock(source), Copied(source), _Sums(source)
     last_pts: int | None = None
 
     def add(packet: _SoundPacket, samples: int) -> None:
@@ -65,14 +67,33 @@ def copy_sound(
             muxer.add(packet)
 
     try:
-        for _ in decoding.frames(on_position, add):
-            pass
+        for frame in decoding.frames(on_position, add):
+            sums.add(frame)
+        sums.check()
     except BaseException:
         muxer.abandon()
         raise
     with _REFUSALS:
         muxer.finish()
     return copied
+
+
+class _Sums:
+    """A copy of FLAC has its source's MD5, which must be that of its sound: there are programs that change one and not the other."""
+
+    def __init__(self, source: Source) -> None:
+        context = source.stream.codec_context
+        self._told = flac.told_digest(context.extradata or b"") if context.name == "flac" else None
+        self._digest = None if self._told is None else flac.SoundDigest(context.bits_per_raw_sample or 16)
+
+    def add(self, frame: AudioFrame) -> None:
+        if self._digest is not None:
+            for plane in planes(frame):
+                self._digest.add(plane)
+
+    def check(self) -> None:
+        if self._digest is not None and self._digest.digest() != self._told:
+            raise NotCopyable("STREAMINFO has the MD5 of another sound")
 
 
 class _Refusals:

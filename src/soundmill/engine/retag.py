@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from av.rational import AVRational
 
 from soundmill.engine.edit import Edits
+from soundmill.engine.gains import with_gains
 from soundmill.engine.names import tag_name
 from soundmill.engine.tags import About
+from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 _MEASURED = ("replaygain_", "r128_")
 
 
-def edited_about(about: About, options: ConversionOptions, edits: Edits | None = None) -> About:
-    """Tags as asked for, and chapters where their sound went with ``edits``."""
+def edited_about(about: About, target: TargetFormat, options: ConversionOptions, edits: Edits | None = None) -> About:
+    """Tags as asked for and as ``target`` calls them, and chapters where their sound went with ``edits``."""
     if options.strip_tags:
         about = About()
     tags = dict(about.tags)
@@ -33,6 +35,7 @@ def edited_about(about: About, options: ConversionOptions, edits: Edits | None =
         measured = [name for name in about.tags if name.startswith(_MEASURED) and tags.get(name) == about.tags[name]]
         unread += tuple(f"tag: {name} (the sound has another loudness now)" for name in measured)
         tags = {name: text for name, text in tags.items() if name not in measured}
+    tags = with_gains(tags, is_opus=(target.codec, target.container) == ("opus", "ogg"))
     is_moved = edits is not None and (edits.start or edits.end is not None or edits.tempo != 1)
     chapters = moved_chapters(about.chapters, edits) if edits and is_moved else about.chapters
     return replace(about, tags=tags, chapters=chapters, unread=unread)

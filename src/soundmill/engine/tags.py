@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
 from soundmill.engine.covers import FRONT_COVER_NAME, read_asf_cover
+from soundmill.engine.cue_block import at_first_indexes
 from soundmill.engine.names import tag_name
 from soundmill.engine.picture import Picture, read_picture
 from soundmill.engine.source import Source
@@ -65,7 +66,10 @@ def read_about(path: Path, source: Source) -> About:
     if others:
         unread += (f"pictures besides the cover ({others})",)
     several = {name: texts for name, texts in values.items() if name in tags and len(texts) > 1}
-    return About(tags, cover, tuple(_chapters(container)), unread, several)
+    chapters: Sequence[Chapter] = tuple(_chapters(container))
+    if source.kind == "flac":
+        chapters = at_first_indexes(chapters, path)
+    return About(tags, cover, tuple(chapters), unread, several)
 
 
 def missing(wanted: About, found: About) -> tuple[str, ...]:
