@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.conftest import PASSWORD
+from tests.api.conftest import PASSWORD, User
 
 ANN = {"username": "ann", "password1": PASSWORD, "password2": PASSWORD, "email": "ann@example.org"}
 
@@ -87,6 +87,15 @@ def test_a_token_works_until_log_out(client: FlaskClient) -> None:
     answer = client.get("/api/me", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_who_logged_out_sees_none_of_the_tasks(client: FlaskClient, ann: User) -> None:
+    path = f"/api/tasks/{ann.upload().get_json()['id']}"
+    for each in ("/api/tasks", path):
+        assert client.get(each, headers=ann.headers).status_code == 200
+    assert client.post("/api/auth/logout", headers=ann.headers).status_code == 204
+    for each in ("/api/tasks", path):
+        assert client.get(each, headers=ann.headers).status_code == 401
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer x", "Basic YTpi", "bearer a.b.c", "Bearer \u00ff"])

@@ -63,8 +63,8 @@ def encoded(wav: Path, path: Path, target: str, crew: Crew) -> tuple[Assembled, 
     for ready in reshaper.flush():
         encoder.encode(ready)
     encoder.finish()
-    assert encoder.known is not None
-    return encoder.known, plan.muxer
+    assert encoder.listener is not None
+    return encoder.listener, plan.muxer
 
 
 def told(path: Path, assembled: Assembled) -> int | None:

@@ -44,8 +44,8 @@ def encoded(path: Path, target: str, seconds: float = 6.3, options: ConversionOp
     for ready in reshaper.flush():
         encoder.encode(ready)
     encoder.finish()
-    assert encoder.known is not None
-    return encoder.known
+    assert encoder.listener is not None
+    return encoder.listener
 
 
 def told(path: Path, known: EncodedOpus) -> int | None:
@@ -61,7 +61,13 @@ def told(path: Path, known: EncodedOpus) -> int | None:
 @pytest.mark.parametrize("target", ["opus", "webm"])
 @pytest.mark.parametrize("seconds", [2.0, 6.3, 7.0])
 @pytest.mark.parametrize(
-    "options", [WHOLE, ConversionOptions(bit_rate=12_000, channels=1), ConversionOptions(bit_rate=256_000)]
+    "options",
+    [
+        WHOLE,
+        ConversionOptions(bit_rate=12_000, channels=1),
+        ConversionOptions(bit_rate=256_000),
+        ConversionOptions(sample_rate=16_000),
+    ],
 )
 def test_comparing_tells_what_decoding_does(
     tmp_path: Path, target: str, seconds: float, options: ConversionOptions

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine.gains import with_gains
+from soundmill.engine.gains import gains_by_other_name
 from tests.engine.conftest import Convert
 from tests.sounds import encoded, music
 
@@ -20,31 +20,31 @@ UNITS, ALBUM_UNITS = "r128_track_gain", "r128_album_gain"
 @given(st.integers(-9999, 9999))
 def test_there_and_back_is_the_same(hundredths: int) -> None:
     text = f"{hundredths / 100:+.2f} dB"
-    there = with_gains({GAIN: text}, is_opus=True)
-    assert with_gains({UNITS: there[UNITS]}, is_opus=False)[GAIN] == text
+    there = gains_by_other_name({GAIN: text}, is_ogg_opus=True)
+    assert gains_by_other_name(there, is_ogg_opus=False) == {GAIN: text}
 
 
 @pytest.mark.parametrize(
     ("decibels", "units"), [("-6.5 dB", "-2944"), ("+5 dB", "0"), ("5.00", "0"), ("6 db", "256"), (" 4.75 dB ", "-64")]
 )
 def test_what_players_of_opus_get(decibels: str, units: str) -> None:
-    assert with_gains({GAIN: decibels, ALBUM: decibels}, is_opus=True) == {
-        GAIN: decibels,
-        ALBUM: decibels,
-        UNITS: units,
-        ALBUM_UNITS: units,
-    }
+    both = {GAIN: decibels, ALBUM: decibels}
+    assert gains_by_other_name(both, is_ogg_opus=True) == {UNITS: units, ALBUM_UNITS: units}
 
 
 @pytest.mark.parametrize("text", ["", "loud", "nan dB", "inf", "-200 dB", "1e9", "6 dB 7", "٣ dB x"])
-def test_what_is_no_gain_stays_as_it_is(text: str) -> None:
-    assert with_gains({GAIN: text}, is_opus=True) == {GAIN: text}
-    assert with_gains({UNITS: f"{text}x"}, is_opus=False) == {UNITS: f"{text}x"}
+def test_what_is_no_gain_has_no_other_name(text: str) -> None:
+    assert gains_by_other_name({GAIN: text}, is_ogg_opus=True) == {}
 
 
-def test_what_is_there_is_not_overwritten() -> None:
+@pytest.mark.parametrize("text", ["", "loud", "-6.5", "1e3", "40000", "-32769", "6 dB"])
+def test_what_is_no_gain_of_opus_has_no_other_name(text: str) -> None:
+    assert gains_by_other_name({UNITS: text}, is_ogg_opus=False) == {}
+
+
+def test_what_is_there_is_not_made() -> None:
     both = {GAIN: "-6.5 dB", UNITS: "12"}
-    assert with_gains(both, is_opus=True) == with_gains(both, is_opus=False) == both
+    assert gains_by_other_name(both, is_ogg_opus=True) == gains_by_other_name(both, is_ogg_opus=False) == {}
 
 
 def test_opus_and_others_have_it_each_by_its_name(tmp_path: Path, convert: Convert) -> None:
@@ -60,3 +60,6 @@ def test_opus_and_others_have_it_each_by_its_name(tmp_path: Path, convert: Conve
     assert mutagen.File(convert(bare, "flac").path)["REPLAYGAIN_TRACK_GAIN"] == ["-6.53 dB"]
     assert mutagen.File(convert(bare, "mp3").path)["TXXX:replaygain_track_gain"].text == ["-6.53 dB"]
     assert "R128_TRACK_GAIN" not in mutagen.File(convert(source, "opus", gain=-3).path)
+    assert "R128_TRACK_GAIN" not in mutagen.File(convert(source, "opus", tags={"R128_TRACK_GAIN": ""}).path)
+    # WAV has no place for either, and the source had only one.
+    assert convert(bare, "wav").report.not_carried == ("tag: r128_track_gain",)

@@ -379,15 +379,43 @@ def test_coded_sound_that_calls_itself_pcm_is_decoded(
     assert made.report.source.duration == pytest.approx(3.0, abs=0.1)
 
 
-def test_a_track_of_a_cue_block_begins_behind_the_pause_before_it(tmp_path: Path, convert: Convert) -> None:
-    wav, sheet, source = write(tmp_path / "a.wav", music(8.0)), tmp_path / "a.cue", tmp_path / "a.flac"
-    indexes = ("INDEX 01 00:00:00", "INDEX 00 00:02:00\n    INDEX 01 00:03:15", "INDEX 01 00:05:00")
+def with_cue_block(directory: Path, *indexes: str) -> Path:
+    """A FLAC file of eight seconds, by Xiph's own encoder."""
+    wav, sheet, source = write(directory / "a.wav", music(8.0)), directory / "a.cue", directory / "a.flac"
     tracks = "\n".join(f"  TRACK 0{number} AUDIO\n    {index}" for number, index in enumerate(indexes, 1))
     sheet.write_text(f'FILE "a.wav" WAVE\n{tracks}\n')
     subprocess.run(["flac", "-s", f"--cuesheet={sheet}", wav, "-o", source], check=True)
+    return source
+
+
+def chapters_of(path: Path) -> list[tuple[float, float]]:
+    command = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", str(path)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["chapters"]
+    return [(float(each["start_time"]), float(each["end_time"])) for each in found]
+
+
+def test_a_track_of_a_cue_block_begins_behind_the_pause_before_it(tmp_path: Path, convert: Convert) -> None:
+    pause = "INDEX 00 00:02:00\n    INDEX 01 00:03:15"
+    source = with_cue_block(tmp_path, "INDEX 01 00:00:00", pause, "INDEX 01 00:05:00")
     for to in ("m4a", "mka"):
-        made = convert(source, to).path
-        command = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", str(made)]
-        chapters = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["chapters"]
-        assert [float(each["start_time"]) for each in chapters] == [0, 3.2, 5]
-        assert [float(each["end_time"]) for each in chapters] == [3.2, 5, pytest.approx(8, abs=0.05)]
+        end = pytest.approx(8, abs=0.05)
+        assert chapters_of(convert(source, to).path) == [(0, 3.2), (3.2, 5), (5, end)]
+
+
+@pytest.mark.parametrize("offset", [10 * RATE // 588 * 588, (1 << 63) // 588 * 588])
+def test_a_cue_block_with_an_index_behind_the_end_is_taken_as_ffmpeg_does(
+    tmp_path: Path, convert: Convert, offset: int
+) -> None:
+    source = with_cue_block(tmp_path, "INDEX 01 00:00:00", "INDEX 00 00:02:00\n    INDEX 01 00:03:15")
+    right, data = (3 * 75 + 15 - 2 * 75) * 588, source.read_bytes()
+    assert data.count(right.to_bytes(8)) == 1
+    source.write_bytes(data.replace(right.to_bytes(8), offset.to_bytes(8)))
+    assert [begin for begin, _ in chapters_of(convert(source, "mka").path)] == [0, 2]
+
+
+def test_chapters_of_comments_may_be_out_of_order(tmp_path: Path, convert: Convert) -> None:
+    times = {"CHAPTER001": "00:00:02.000", "CHAPTER002": "00:00:00.000", "CHAPTER003": "00:00:01.000"}
+    tags = [text for name, at in times.items() for text in ("-metadata", f"{name}={at}")]
+    source = encoded(tmp_path, "a.flac", "-c:a", "flac", *tags, samples=music(3.0))
+    for to in ("mka", "m4a", "flac"):
+        assert [begin for begin, _ in chapters_of(convert(source, to).path)] == [0, 1, 2]

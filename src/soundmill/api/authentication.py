@@ -32,7 +32,10 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_token(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Give the view its ``token``, which may be revoked: the view asks for that along with what it shows. For safe methods only."""
+    """Give the view its ``token``, which may be revoked: the view asks for that along with what it shows.
+
+    For safe methods only: no CSRF token is asked for.
+    """
 
     @wraps(view)
     def checked(*arguments: Any, **named: Any) -> Any:

@@ -108,7 +108,7 @@ def list_tasks(token: Token, given: PageIn) -> Response:
     page = PageRequest(size, bool(given.order), given.after, given.status)
     found = needed.tasks.page(token.account_id, page, token.id)
     if not found:
-        needed.accounts.holder(token)
+        needed.accounts.holder(token)  # raises: nothing is what a revoked token sees, too
     answer = _as_sent(tasks_json(found, needed.keep))
     if found and len(found) == size:
         status = f"&status={given.status}" if given.status else ""
@@ -127,7 +127,7 @@ def show(task_id: int, token: Token) -> Response:
     try:
         task = needed.tasks.get(token.account_id, task_id, token.id)
     except NotFound:
-        needed.accounts.holder(token)
+        needed.accounts.holder(token)  # raises for a revoked token
         raise
     return _as_sent(task_json(task, needed.keep))
 

@@ -31,14 +31,14 @@ class WrittenPart:
     part: Part
     path: Path
     samples: int
-    known: Listener | None
+    listener: Listener | None
 
 
 class PartsEncoder:
     """Implements :class:`soundmill.engine.encode.Encoder`: each frame goes into the piece, or the pieces, that it belongs to."""
 
     frame_samples = 0
-    known = None
+    listener = None
 
     def __init__(self, directory: Path, plan: Plan, parts: Iterable[Part]) -> None:
         """Pieces of which no sample comes aren't made."""
@@ -97,7 +97,7 @@ class _OpenPart:
 
     @property
     def written(self) -> WrittenPart:
-        return WrittenPart(self.part, self.path, self._reshaper.sample_count, self.encoder.known)
+        return WrittenPart(self.part, self.path, self._reshaper.sample_count, self.encoder.listener)
 
     def add(self, frame: AudioFrame) -> None:
         for ready in self._reshaper.feed(frame):

@@ -148,7 +148,7 @@ def _encoded(
         check_all_written(divided, len(encoder.written))
         facts, lost = _bundled(job, plan, encoder)
     else:
-        listener = encoder.known
+        listener = encoder.listener
         if crew is not None and is_long:
             listener = Listeners(crew, encoder.prints if isinstance(encoder, SplitEncoder) else (), listener)
         verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listener)
@@ -182,7 +182,7 @@ def _decoded_side_by_side(
             frames = drawings.seen_by_source(decoding.frames(progress(source.expected_seconds, on_progress)))
             encoded_samples = encode_all(encoder, plan, frames)
         source_facts = sound_facts(job.source, source, decoding, about)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None, encoder.known)
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None, encoder.listener)
     return made_report(job, plan, source_facts, verified.facts, missing(wanted, verified.about), drawings)
 
 
@@ -197,7 +197,7 @@ def _parts(job: Job, plan: Plan, about: About, wanted: About, edits: Edits | Non
 
 def _bundled(job: Job, plan: Plan, encoder: PartsEncoder) -> tuple[SoundFacts, tuple[str, ...]]:
     def check(written: WrittenPart) -> Verified:
-        return verify(written.path, job.target, plan, written.samples, job.limits, None, written.known)
+        return verify(written.path, job.target, plan, written.samples, job.limits, None, written.listener)
 
     return bundle(job.result_path, encoder.written, check)
 

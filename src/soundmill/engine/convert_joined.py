@@ -46,20 +46,14 @@ def convert_joined(job: Job, on_progress: Callable[[float], None]) -> Conversion
     wanted = edited_about(about, job.target, job.options)
     facts = common_facts(joined, about)
     drawings = Drawings(is_wanted=job.draws, is_edited=True)  # the result alone is one sound
-    decodings: list[Decoding] = []
     with encoding_errors():
         encoder = open_encoder(job.result_path, plan, wanted)
-        frames = drawings.seen(_one_by_one(job, decodings, facts.duration, on_progress))
+        frames = drawings.seen(_one_by_one(job, facts.duration, on_progress))
         encoded_samples = encode_all(encoder, plan, frames)
     if all(each.facts.sample_rate == plan.sample_rate for each in joined):
         check_edited(facts.sample_count, encoded_samples - plan.silent_tail)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None, encoder.known)
-    losses = (
-        f"{each.name}: {loss}"
-        for each, decoding in zip(joined, decodings, strict=True)
-        for loss in decoding.losses(plan, job.options)
-    )
-    lost = (*left_behind(joined), *losses, *missing(wanted, verified.about))
+    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None, encoder.listener)
+    lost = (*left_behind(joined, plan, job.options), *missing(wanted, verified.about))
     report = made_report(job, plan, facts, verified.facts, lost, drawings)
     return replace(report, sources=each_ones_facts(joined))
 
@@ -72,19 +66,15 @@ def _heard(job: Job, path: Path, name: str) -> Joined:
         sound = decoded_sound(source, next(frames))
         for _ in frames:
             pass
-        return Joined(sound, sound_facts(path, source, decoding, about), about, name)
+        return Joined(sound, sound_facts(path, source, decoding, about), about, name, decoding.losses)
 
 
-def _one_by_one(
-    job: Job, decodings: list[Decoding], total_seconds: float, on_progress: Callable[[float], None]
-) -> Iterator[AudioFrame]:
-    """Adds the pass over each source to ``decodings``."""
+def _one_by_one(job: Job, total_seconds: float, on_progress: Callable[[float], None]) -> Iterator[AudioFrame]:
     on_position = progress(total_seconds, on_progress)
     done = 0.0
     for path, name in zip(job.sources, job.names, strict=True):
         with named_errors(name), open_source(path, although_damaged=job.options.salvages) as source:
             decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
-            decodings.append(decoding)
             yield from decoding.frames(partial(_behind, on_position, done))
         done += decoding.seconds
 

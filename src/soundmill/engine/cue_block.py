@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,23 +18,25 @@ _FIRST = 1
 
 
 def at_first_indexes(chapters: Sequence[Chapter], path: Path) -> Sequence[Chapter]:
-    """``chapters`` of the file at ``path``, each where its track's sound begins; the pause before it is the end of the one before."""
+    """``chapters`` of the file at ``path``, each where its track's sound begins; the pause before it is the end of the one before.
+
+    As they are where that would have one end before it begins.
+    """
     moved = [each.copy() for each in chapters]
     begins = _begins(path) if chapters else {}
     for each in moved:
-        # Those of comments count milliseconds.
-        each["start"] = begins.get((each["time_base"].denominator, each["start"]), each["start"])
-    for this, following in pairwise(moved):
-        if this["time_base"] == following["time_base"]:
-            this["end"] = following["start"]
-    return moved
+        # Chapters of comments may stand at the same numbers: these count milliseconds.
+        rate = each["time_base"].denominator
+        each["start"] = begins.get((rate, each["start"]), each["start"])
+        each["end"] = begins.get((rate, each["end"]), each["end"])
+    return moved if all(each["start"] <= each["end"] for each in moved) else chapters
 
 
 def _begins(path: Path) -> dict[tuple[int, int], int]:
     """By the sample rate and the sample at which a track begins: the one at which its sound does."""
     try:
         song = FLAC(path)
-        tracks = song.cuesheet.tracks if song.cuesheet else ()
+        tracks = song.cuesheet.tracks[:-1] if song.cuesheet else ()  # the last one is where all ends
         rate = song.info.sample_rate
     except UNREADABLE:
         return {}

@@ -29,7 +29,7 @@ class Encoder(Protocol):
     """How many samples each frame must have, the last one aside; 0 for any."""
 
     @property
-    def known(self) -> Listener | None:
+    def listener(self) -> Listener | None:
         """What need not be found out of the file again, complete after :meth:`finish`."""
         ...
 
@@ -63,7 +63,7 @@ class LibavEncoder:
         self._muxer = Muxer(path, plan, about, lambda container: add_encoded_sound(container, plan))
         self._stream = self._muxer.stream
         head = self._stream.codec_context.extradata or b""
-        self.known = EncodedOpus(head) if plan.encoder == "libopus" else None
+        self.listener = EncodedOpus(head) if plan.encoder == "libopus" else None
         """See :class:`Encoder`."""
 
     def encode(self, frame: AudioFrame) -> None:
@@ -81,8 +81,8 @@ class LibavEncoder:
 
     def _add(self, packets: Iterable[Packet[AudioStream]]) -> None:
         for packet in packets:
-            if self.known is not None:
-                self.known.add(packet)
+            if self.listener is not None:
+                self.listener.add(packet)
             self._muxer.add(packet)
 
 

@@ -13,8 +13,6 @@ _SYNC_AND_FORM_BYTES = 4  # section 9.1: sync code and blocking strategy, sizes,
 _CRC_8, _CRC_16 = 0x07, 0x8005  # sections 9.1.8 and 9.3
 _BLOCK_SIZE_BYTES = {6: 1, 7: 2}
 _RATE_BYTES = {12: 1, 13: 2, 14: 2}
-# Where a container keeps the file's own beginning (section 10.1): the marker, and the head of the first block.
-_BEFORE_STREAMINFO = b"fLaC\x00\x00\x00\x22"
 _MOST_FRAME_BYTES = (1 << 24) - 1
 
 type _Numbers = npt.NDArray[np.uint32]
@@ -71,9 +69,14 @@ class StreamInfo:
         return head[:4] + sizes + packed.to_bytes(8) + self._digest.digest()
 
 
+def with_digest(head: bytes, digest: bytes) -> bytes:
+    """STREAMINFO with another MD5."""
+    return head[:18] + digest + head[34:]
+
+
 def told_digest(head: bytes) -> bytes | None:
     """The MD5 that STREAMINFO tells; nothing where whoever wrote it didn't know."""
-    told = head.removeprefix(_BEFORE_STREAMINFO)[18:34]
+    told = head[18:34]
     return told if any(told) else None
 
 

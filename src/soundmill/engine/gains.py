@@ -14,17 +14,17 @@ _DECIBELS = re.compile(r"\s*([+-]?\d{1,3}(?:\.\d{1,20})?)\s*(?:dB)?\s*", re.IGNO
 _UNITS = re.compile(r"\s*([+-]?\d{1,5})\s*")
 
 
-def with_gains(tags: Mapping[str, str], *, is_opus: bool) -> dict[str, str]:
-    """``tags`` and, where one is missing, the gain by the name that players look for in Ogg Opus, or else in all other files."""
+def gains_by_other_name(tags: Mapping[str, str], *, is_ogg_opus: bool) -> dict[str, str]:
+    """The gains that ``tags`` have only by the other name, by the one that players look for in Ogg Opus, or else in all other files."""
     added = {}
     for of_opus, of_others in _REPLAY_GAINS.items():
-        wanted, there = (of_opus, of_others) if is_opus else (of_others, of_opus)
+        wanted, there = (of_opus, of_others) if is_ogg_opus else (of_others, of_opus)
         text = tags.get(there)
         if text is not None and wanted not in tags:
-            gain = _units(text) if is_opus else _decibels(text)
+            gain = _units(text) if is_ogg_opus else _decibels(text)
             if gain is not None:
                 added[wanted] = gain
-    return {**tags, **added}
+    return added
 
 
 def _units(text: str) -> str | None:
@@ -35,4 +35,5 @@ def _units(text: str) -> str | None:
 
 def _decibels(text: str) -> str | None:
     found = _UNITS.fullmatch(text)
-    return f"{int(found[1]) / _UNITS_A_DECIBEL + _DECIBELS_BETWEEN:+.2f} dB" if found else None
+    units = int(found[1]) if found else None
+    return f"{units / _UNITS_A_DECIBEL + _DECIBELS_BETWEEN:+.2f} dB" if units is not None and units in _RANGE else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from av.rational import AVRational
 
-from soundmill.engine.plan import Sound
+from soundmill.engine.plan import Plan, Sound
 from soundmill.engine.salvage import told
 from soundmill.engine.tags import About
 from soundmill.engine.text import clock
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.names import split_extension
+from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import SoundFacts
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Joined:
     facts: SoundFacts
     about: About
     name: str
+    losses: Callable[[Plan, ConversionOptions], Iterator[str]]
+    """What a plan has no place for, although it was decoded; named for people."""
 
     @property
     def seconds(self) -> Fraction:
@@ -65,15 +68,17 @@ def common_about(joined: Sequence[Joined], rate: int) -> About:
     return About(tags, cover, tuple(_chapters(joined, rate)), several=first.several)
 
 
-def left_behind(joined: Sequence[Joined]) -> tuple[str, ...]:
-    """What differs between the sources, named for people: one file can't say it of all."""
+def left_behind(joined: Sequence[Joined], plan: Plan, options: ConversionOptions) -> tuple[str, ...]:
+    """What ``plan`` has no place for, and what differs between the sources, named for people: one file can't say it of all."""
     names = dict.fromkeys(name for each in joined for name in each.about.tags if name not in _OF_ONE)
     differing = [name for name in names if len({each.about.tags.get(name) for each in joined}) > 1]
     covers = {each.about.cover.data for each in joined if each.about.cover is not None}
     unread = dict.fromkeys(name for each in joined for name in each.about.unread)
     damage = (f"{each.name}: {hole}" for each in joined for hole in told(each.facts.damage))
+    losses = (f"{each.name}: {loss}" for each in joined for loss in each.losses(plan, options))
     return (
         *damage,
+        *losses,
         *(f"tag: {name} (differs between the sources)" for name in differing),
         *(["covers but the first"] if len(covers) > 1 else []),
         *(["chapters of the sources"] if any(each.about.chapters for each in joined) else []),

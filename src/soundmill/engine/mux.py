@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
+from av.rational import AVRational
 from av.stream import Disposition, Stream
 
 from soundmill.engine.atoms import write_atoms
@@ -62,6 +64,14 @@ class Muxer:
         """Write one packet of :attr:`stream`. It is empty afterwards."""
         if self._muxer == "mp3":
             self._sum_padding(packet)
+        self._container.mux_one(packet)
+
+    def tell(self, extradata: bytes, pts: int, time_base: Fraction | AVRational) -> None:
+        """Behind all sound, say something else to decoders than at the begin: muxers of FLAC take STREAMINFO from a packet without sound."""
+        packet: Packet[Stream] = Packet(b"")
+        packet.pts = packet.dts = pts
+        packet.time_base, packet.stream = time_base, self.stream
+        packet.set_sidedata(side_data("new_extradata", extradata))
         self._container.mux_one(packet)
 
     def finish(self) -> None:

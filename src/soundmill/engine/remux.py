@@ -48,7 +48,7 @@ def copy_sound(
 
     with _REFUSALS:
         muxer = Muxer(path, plan, about, add_sound)
-    retime, copied, sums = _clock(source), Copied(source), _Sums(source)
+    retime, copied, digest = _clock(source), Copied(source), _Digest(source)
     last_pts: int | None = None
 
     def add(packet: _SoundPacket, samples: int) -> None:
@@ -68,8 +68,10 @@ def copy_sound(
 
     try:
         for frame in decoding.frames(on_position, add):
-            sums.add(frame)
-        sums.check()
+            digest.add(frame)
+        if (head := digest.right_head()) is not None:
+            with _REFUSALS:
+                muxer.tell(head, (last_pts or 0) + 1, source.stream.time_base)
     except BaseException:
         muxer.abandon()
         raise
@@ -78,22 +80,25 @@ def copy_sound(
     return copied
 
 
-class _Sums:
+class _Digest:
     """A copy of FLAC has its source's MD5, which must be that of its sound: there are programs that change one and not the other."""
 
     def __init__(self, source: Source) -> None:
         context = source.stream.codec_context
-        self._told = flac.told_digest(context.extradata or b"") if context.name == "flac" else None
-        self._digest = None if self._told is None else flac.SoundDigest(context.bits_per_raw_sample or 16)
+        self._head = context.extradata or b""
+        self._told = flac.told_digest(self._head) if context.name == "flac" else None
+        self._counted = None if self._told is None else flac.SoundDigest(context.bits_per_raw_sample or 16)
 
     def add(self, frame: AudioFrame) -> None:
-        if self._digest is not None:
+        if self._counted is not None:
             for plane in planes(frame):
-                self._digest.add(plane)
+                self._counted.add(plane)
 
-    def check(self) -> None:
-        if self._digest is not None and self._digest.digest() != self._told:
-            raise NotCopyable("STREAMINFO has the MD5 of another sound")
+    def right_head(self) -> bytes | None:
+        """What the copy must begin with, if not with what the source does."""
+        if self._counted is None or self._counted.digest() == self._told:
+            return None
+        return flac.with_digest(self._head, self._counted.digest())
 
 
 class _Refusals:
@@ -119,7 +124,7 @@ def _clock(source: Source) -> _Retime | None:
         return None
     if codec == "opus":
         start = -opus.pre_skip(context.extradata or b"")
-        return _retimed(opus.RATE, start, lambda packet, samples: opus.packet_samples(bytes(packet)))
+        return _retimed(opus.RATE, start, lambda packet, samples: opus.packet_samples(memoryview(packet)))
     if codec == "vorbis":
         # A page's granule is the count of samples that are decoded with it (Vorbis I, appendix A.2): its decoder says.
         return _retimed(context.sample_rate, 0, lambda packet, samples: samples + samples_cut_off(skip_samples(packet)))

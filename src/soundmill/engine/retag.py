@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from av.rational import AVRational
 
 from soundmill.engine.edit import Edits
-from soundmill.engine.gains import with_gains
+from soundmill.engine.gains import gains_by_other_name
 from soundmill.engine.names import tag_name
 from soundmill.engine.tags import About
 from soundmill.model.formats import TargetFormat
@@ -35,10 +35,12 @@ def edited_about(about: About, target: TargetFormat, options: ConversionOptions,
         measured = [name for name in about.tags if name.startswith(_MEASURED) and tags.get(name) == about.tags[name]]
         unread += tuple(f"tag: {name} (the sound has another loudness now)" for name in measured)
         tags = {name: text for name, text in tags.items() if name not in measured}
-    tags = with_gains(tags, is_opus=(target.codec, target.container) == ("opus", "ogg"))
+    # Ogg Opus should only have its own (RFC 7845, section 5.2.1), but there are players that look for the other's there, too.
+    made = gains_by_other_name(tags, is_ogg_opus=(target.codec, target.container) == ("opus", "ogg"))
+    made = {name: text for name, text in made.items() if name not in map(tag_name, options.tags or {})}
     is_moved = edits is not None and (edits.start or edits.end is not None or edits.tempo != 1)
     chapters = moved_chapters(about.chapters, edits) if edits and is_moved else about.chapters
-    return replace(about, tags=tags, chapters=chapters, unread=unread)
+    return replace(about, tags=tags | made, chapters=chapters, unread=unread, made=frozenset(made))
 
 
 def moved_chapters(chapters: tuple[Chapter, ...], edits: Edits) -> tuple[Chapter, ...]:

@@ -134,7 +134,7 @@ class SplitEncoder:
         self._prints: dict[int, Print] = {}
         decoder = _decoder(plan, self._file.extradata) if is_checked else None
         is_lossless = plan.encoder in LOSSLESS_ENCODERS
-        self.known = None if decoder is None else Assembled(decoder, is_lossless=is_lossless)
+        self.listener = None if decoder is None else Assembled(decoder, is_lossless=is_lossless)
         """See :class:`~soundmill.engine.encode.Encoder`."""
         crew.begin(PieceEncoder.order(plan, decoder))
 
@@ -187,15 +187,15 @@ class SplitEncoder:
         done = as_encoded(result)
         if done.checksum is not None:
             self._prints[done.first] = Print(len(done.packets), done.checksum)
-        if self.known is not None:
-            self.known.add_piece(done)
+        if self.listener is not None:
+            self.listener.add_piece(done)
         self._joining.add(done.first, done.packets)
 
     def _add(self, runs: Iterator[Run]) -> None:
         for each in runs:
             self._file.add(each.packets)
-            if self.known is not None:
-                self.known.add_run(each)
+            if self.listener is not None:
+                self.listener.add_run(each)
 
     def _write_ready(self) -> None:
         try:

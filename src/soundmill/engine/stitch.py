@@ -13,7 +13,7 @@ from soundmill.engine.comments import write_comments
 from soundmill.engine.encode import add_encoded_sound
 from soundmill.engine.flac import StreamInfo
 from soundmill.engine.mux import Muxer
-from soundmill.engine.packets import Packets, side_data
+from soundmill.engine.packets import Packets
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
 from soundmill.engine.vorbis import WRITE_SAMPLES
@@ -59,7 +59,7 @@ class StitchedFile:
     def finish(self) -> None:
         """Write what is left and close the file."""
         if self._stream_info:
-            self._mux(self._told(self._stream_info))
+            self._muxer.tell(self._stream_info.finished(self.extradata), self._end_pts, self._time_base)
         self._muxer.finish()
         if self._is_vorbis:
             write_comments(self._path, self._about)
@@ -67,13 +67,6 @@ class StitchedFile:
     def abandon(self) -> None:
         """Close the file as it is; it is worth nothing."""
         self._muxer.abandon()
-
-    def _told(self, stream_info: StreamInfo) -> Packet[Stream]:
-        """FFmpeg's muxers take STREAMINFO from the last packet, which has no sound."""
-        packet: Packet[Stream] = Packet(b"")
-        packet.pts = packet.dts = self._end_pts
-        packet.set_sidedata(side_data("new_extradata", stream_info.finished(self.extradata)))
-        return packet
 
     def _mux(self, packet: Packet[Stream]) -> None:
         packet.stream = self._muxer.stream

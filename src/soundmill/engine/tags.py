@@ -46,6 +46,8 @@ class About:
     """What is there, but too broken, too large or too many to be carried anywhere; named for people."""
     several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The values of those tags that have more than one."""
+    made: frozenset[str] = frozenset()
+    """Names of tags that say by another name what one of the source's says."""
 
     def values(self, name: str) -> tuple[str, ...]:
         """Each value of a tag that is there; one text where somebody gave it another since it was read."""
@@ -66,7 +68,8 @@ def read_about(path: Path, source: Source) -> About:
     if others:
         unread += (f"pictures besides the cover ({others})",)
     several = {name: texts for name, texts in values.items() if name in tags and len(texts) > 1}
-    chapters: Sequence[Chapter] = tuple(_chapters(container))
+    # Comments may tell them in any order; FFmpeg's reader of Matroska drops those that begin before one that it has read.
+    chapters: Sequence[Chapter] = sorted(_chapters(container), key=lambda each: each["start"] * each["time_base"])
     if source.kind == "flac":
         chapters = at_first_indexes(chapters, path)
     return About(tags, cover, tuple(chapters), unread, several)
@@ -74,7 +77,7 @@ def read_about(path: Path, source: Source) -> About:
 
 def missing(wanted: About, found: About) -> tuple[str, ...]:
     """What ``found`` lacks of ``wanted``, named for people."""
-    lost = [f"tag: {name}" for name in wanted.tags if not _is_kept(name, wanted, found)]
+    lost = [f"tag: {name}" for name in wanted.tags if name not in wanted.made and not _is_kept(name, wanted, found)]
     if wanted.cover is not None and (found.cover is None or found.cover.data != wanted.cover.data):
         lost.append("cover")
     if _beginnings(wanted) != _beginnings(found):

@@ -57,7 +57,7 @@ class VorbisEncoder:
     """Implements :class:`soundmill.engine.encode.Encoder`."""
 
     frame_samples = WRITE_SAMPLES
-    known = None
+    listener = None
 
     def __init__(self, path: Path, plan: Plan, about: About) -> None:
         self._path = path

@@ -86,7 +86,7 @@ class Tasks:
         """One task. Raises ``NotFound``, where ``token_id`` was revoked, too."""
         return self._store.get(account_id, task_id, token_id)
 
-    def page(self, account_id: int, request: PageRequest, token_id: str = "") -> list[TaskView]:
+    def page(self, account_id: int, request: PageRequest, token_id: str) -> list[TaskView]:
         """A page of the account's tasks; nothing where ``token_id`` was revoked."""
         return self._store.page(account_id, request, token_id)
 

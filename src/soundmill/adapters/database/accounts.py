@@ -16,7 +16,7 @@ from soundmill.model.credentials import name_key
 from soundmill.model.errors import AlreadyTaken, FieldError
 from soundmill.service.ports import Account
 
-# Asked for with every request.
+# Asked for with most requests.
 _HOLDER = Lookup(
     select(accounts.c.id, accounts.c.username, accounts.c.email, accounts.c.used_bytes).where(
         accounts.c.id == bindparam("account"), IS_NOT_REVOKED

@@ -10,7 +10,7 @@ from sqlalchemy import Dialect, Select, bindparam, exists
 from soundmill.adapters.database.schema import revoked_tokens
 
 IS_NOT_REVOKED = ~exists().where(revoked_tokens.c.token_id == bindparam("token"))
-"""Of the token with this id."""
+"""True unless the token whose id is the parameter ``token`` was revoked."""
 
 
 class Lookup:
