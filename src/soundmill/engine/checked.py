@@ -1,4 +1,4 @@
-"""A piece of sound is decoded where it was encoded: its packets need go nowhere for that, and no other core waits for them."""
+"""A piece of sound is decoded, or counted, where it was encoded: its packets need go nowhere for that, and no other core waits for them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Checked:
 
 
 def check(packets: Packets, setup: DecoderSetup, *, is_compared: bool) -> Checked:
-    """Decode ``packets``. The PCM's checksum is only counted where it ``is_compared``."""
+    """Decode ``packets``, or count what tells its length by itself. The PCM's checksum is only counted where it ``is_compared``."""
     checking = _Checking(setup, is_compared=is_compared)
     for each in packets.for_ffmpeg():
         checking.add(each)
