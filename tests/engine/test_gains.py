@@ -10,6 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundmill.engine.gains import gains_by_other_name
+from soundmill.engine.retag import edited_about
+from soundmill.engine.tags import About, missing
+from soundmill.model.formats import FORMATS
+from soundmill.model.options import ConversionOptions
 from tests.engine.conftest import Convert
 from tests.sounds import encoded, music
 
@@ -61,5 +65,10 @@ def test_opus_and_others_have_it_each_by_its_name(tmp_path: Path, convert: Conve
     assert mutagen.File(convert(bare, "mp3").path)["TXXX:replaygain_track_gain"].text == ["-6.53 dB"]
     assert "R128_TRACK_GAIN" not in mutagen.File(convert(source, "opus", gain=-3).path)
     assert "R128_TRACK_GAIN" not in mutagen.File(convert(source, "opus", tags={"R128_TRACK_GAIN": ""}).path)
-    # WAV has no place for either, and the source had only one.
-    assert convert(bare, "wav").report.not_carried == ("tag: r128_track_gain",)
+
+
+def test_a_name_that_was_made_is_not_missed() -> None:
+    tags = {UNITS: "12"}
+    wanted = edited_about(About(tags), FORMATS["wav"], ConversionOptions())
+    assert wanted.tags == {UNITS: "12", GAIN: "+5.05 dB"}
+    assert missing(wanted, About()) == (f"tag: {UNITS}",)

@@ -17,6 +17,7 @@ from mutagen.flac import FLAC
 from mutagen.flac import Picture as FlacPicture
 from mutagen.id3 import APIC, COMM, ID3, TALB, TCOM, TCON, TDRC, TIT2, TPE1, TRCK, USLT
 from mutagen.mp4 import MP4, MP4Cover
+from mutagen.wave import WAVE
 
 from tests.engine.conftest import Convert
 from tests.sounds import encoded, ffmpeg, jpeg, music
@@ -111,8 +112,8 @@ def text_of(value: Any) -> str:
 
 def found_in(path: Path) -> dict[str, str]:
     """What mutagen finds in the places where players look."""
-    if path.suffix in (".mp3", ".aac"):
-        frames = ID3(path)
+    if path.suffix in (".mp3", ".aac", ".wav"):
+        frames = WAVE(path).tags if path.suffix == ".wav" else ID3(path)
         return {
             name: str(each[0]).replace("\0", ";") for name, frame in FRAMES.items() if (each := frames.getall(frame))
         }
@@ -130,7 +131,7 @@ def covers_in(path: Path) -> list[bytes]:
     song = mutagen.File(path)
     if path.suffix == ".flac":
         return [each.data for each in song.pictures]
-    if path.suffix == ".aiff":
+    if path.suffix in (".aiff", ".wav"):
         return [each.data for each in song.tags.getall("APIC")]
     if path.suffix == ".m4a":
         return [bytes(each) for each in song.get("covr", [])]
@@ -140,7 +141,7 @@ def covers_in(path: Path) -> list[bytes]:
     return [FlacPicture(b64decode(each)).data for each in song.get("metadata_block_picture", [])]
 
 
-@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aac"])
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aac", "wav"])
 @pytest.mark.parametrize("source", TAGGERS)
 def test_tags_are_carried_or_said_to_be_lost(
     tagged: Callable[[str, str], Path], convert: Convert, source: str, to: str
@@ -152,21 +153,21 @@ def test_tags_are_carried_or_said_to_be_lost(
     assert lost == set()
 
 
-@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aiff", "aac", "wav"])
+@pytest.mark.parametrize("to", ["mp3", "flac", "ogg", "opus", "m4a", "wma", "aiff", "aac", "wav", "webm"])
 @pytest.mark.parametrize("mime", ["image/jpeg", "image/png"])
 @pytest.mark.parametrize("source", ["mp3", pytest.param("m4a", marks=pytest.mark.slow)])
 def test_covers_are_carried_or_said_to_be_lost(
     tagged: Callable[[str, str], Path], convert: Convert, source: str, mime: str, to: str
 ) -> None:
     made = convert(tagged(source, mime), to)
-    if to in ("aac", "wav"):
+    if to == "webm":
         assert "cover" in made.report.not_carried
         return
     assert covers_in(made.path) == [png() if "png" in mime else jpeg()]
     assert "cover" not in made.report.not_carried
 
 
-@pytest.mark.parametrize("extension", ["ogg", "opus", "wma"])
+@pytest.mark.parametrize("extension", ["ogg", "opus", "wma", "wav"])
 @pytest.mark.parametrize(
     "to", ["mp3", "m4a", *(pytest.param(each, marks=pytest.mark.slow) for each in ("flac", "ogg", "wma"))]
 )

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mutagen.aiff import AIFF
-from mutagen.id3 import APIC, COMM, ID3, TXXX, USLT, Encoding, Frame, Frames
+from mutagen.id3 import (
+    APIC,
+    CHAP,
+    COMM,
+    CTOC,
+    ID3,
+    TIT2,
+    TXXX,
+    USLT,
+    CTOCFlags,
+    Encoding,
+    Frame,
+    Frames,
+    ID3NoHeaderError,
+)
+from mutagen.wave import WAVE
 
 from soundmill.engine.covers import FRONT_COVER
 from soundmill.engine.names import FRAMES, FRAMES_THAT_FFMPEG_LACKS, free_name
-from soundmill.engine.tags import About
+from soundmill.engine.picture import Picture
+from soundmill.engine.tags import About, chapter_title
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # in PyAV's stubs only
 
 _UNKNOWN_LANGUAGE = "XXX"  # ID3v2.4, section 4
 _TOTALS = (("track", "tracktotal", "TRCK"), ("disc", "disctotal", "TPOS"))
+_PLAIN_FRAMES = {"date": "TDRC", "track": "TRCK", "disc": "TPOS", "copyright": "TCOP", "performer": "TPE3"}
+# Those of FFmpeg's muxer.
+_IN_INFO = frozenset({"artist", "comment", "copyright", "date", "genre", "title", "album", "track"})
+# A chunk must fit in behind the sound: of the largest pictures and texts that are carried.
+_LARGEST_RIFF_BYTES = (1 << 32) - (64 << 20)
+_UNUSED = 0xFFFF_FFFF
 _REWRITTEN = FRAMES_THAT_FFMPEG_LACKS | {"comment", "lyrics", "tracktotal", "disctotal"}
 
 
@@ -25,6 +52,19 @@ def write_frames(path: Path, about: About) -> None:
     frames.save(path)
 
 
+def write_adts_frames(path: Path, about: About) -> None:
+    """The same before the frames of ADTS, with the cover, which FFmpeg's muxer has no place for."""
+    if about.cover is None and _is_well_written(about):
+        return
+    try:
+        frames = ID3(path)
+    except ID3NoHeaderError:
+        frames = ID3()
+    _add_texts(frames, about)
+    _add_cover(frames, about.cover)
+    frames.save(path)
+
+
 def write_aiff_frames(path: Path, about: About) -> None:
     """The same in the finished AIFF file's ID3 chunk, with the cover: FFmpeg 9's muxer refuses pictures that it once took."""
     cover = about.cover
@@ -34,8 +74,25 @@ def write_aiff_frames(path: Path, about: About) -> None:
     if song.tags is None:
         song.add_tags()
     _add_texts(song.tags, about)
-    if cover is not None:
-        song.tags.add(APIC(encoding=Encoding.UTF8, mime=cover.mime_type, type=FRONT_COVER, desc="", data=cover.data))
+    _add_cover(song.tags, cover)
+    song.save()
+
+
+def write_wave_frames(path: Path, about: About) -> None:
+    """Put into the finished WAV file what RIFF's INFO has no place for, in a chunk of ID3 behind the sound.
+
+    Readers look there first, so all tags are in it. A file that is too large for RIFF's 32 bits stays without.
+    """
+    has_more = about.several or about.cover is not None or about.chapters or not about.tags.keys() <= _IN_INFO
+    if not has_more or path.stat().st_size > _LARGEST_RIFF_BYTES:
+        return
+    song = WAVE(path)
+    song.add_tags()
+    for name in about.tags:
+        song.tags.add(_frame(name, values := list(about.values(name))) or _plain_frame(name, values))
+    _add_totals(song.tags, about)
+    _add_cover(song.tags, about.cover)
+    _add_chapters(song.tags, about.chapters)
     song.save()
 
 
@@ -53,11 +110,38 @@ def _add_texts(frames: ID3, about: About) -> None:
             frames.add(frame)
     for alias in ("USLT", "TCMP"):  # as FFmpeg calls lyrics and compilations among free texts
         frames.delall(f"TXXX:{alias}")
+    _add_totals(frames, about)
+
+
+def _add_totals(frames: ID3, about: About) -> None:
     for part, total, frame_id in _TOTALS:
         number = about.tags.get(part, "")
         if total in about.tags and number and "/" not in number:
             frames.delall(f"TXXX:{total}")
             frames.add(Frames[frame_id](encoding=Encoding.UTF8, text=[f"{number}/{about.tags[total]}"]))
+
+
+def _add_cover(frames: ID3, cover: Picture | None) -> None:
+    if cover is not None:
+        frames.add(APIC(encoding=Encoding.UTF8, mime=cover.mime_type, type=FRONT_COVER, desc="", data=cover.data))
+
+
+def _add_chapters(frames: ID3, chapters: Sequence[Chapter]) -> None:
+    """As ID3v2 Chapter Frame Addendum 1.0 has them; byte offsets aren't used."""
+    names = [f"ch{number}" for number, _ in enumerate(chapters)]
+    for number, (name, each) in enumerate(zip(names, chapters, strict=True), 1):
+        begin, end = (round(each[at] * each["time_base"] * 1000) for at in ("start", "end"))
+        title = TIT2(encoding=Encoding.UTF8, text=[chapter_title(each, number)])
+        frames.add(CHAP(name, begin, end, _UNUSED, _UNUSED, [title]))
+    if names:
+        frames.add(CTOC("toc", CTOCFlags.TOP_LEVEL | CTOCFlags.ORDERED, names, []))
+
+
+def _plain_frame(name: str, values: list[str]) -> Frame:
+    """As FFmpeg writes it."""
+    if name in _PLAIN_FRAMES:
+        return Frames[_PLAIN_FRAMES[name]](encoding=Encoding.UTF8, text=values)
+    return TXXX(encoding=Encoding.UTF8, desc=free_name(name), text=values)
 
 
 def _frame(name: str, values: list[str]) -> Frame | None:

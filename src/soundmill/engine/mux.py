@@ -16,7 +16,7 @@ from av.stream import Disposition, Stream
 from soundmill.engine.atoms import write_atoms
 from soundmill.engine.comments import chapter_comments, mend_comments, picture_block
 from soundmill.engine.covers import FRONT_COVER_NAME, LARGEST_FLAC_PICTURE_BYTES
-from soundmill.engine.frames import write_aiff_frames, write_frames
+from soundmill.engine.frames import write_adts_frames, write_aiff_frames, write_frames, write_wave_frames
 from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
@@ -27,8 +27,9 @@ _COVER_STREAM_MUXERS = frozenset({"mp3", "flac"})
 _COMMENT_MUXERS = frozenset({"ogg", "flac"})
 _WRITERS: Mapping[str, Callable[[Path, About], None]] = {
     "mp3": write_frames,
-    "adts": write_frames,
+    "adts": write_adts_frames,
     "aiff": write_aiff_frames,
+    "wav": write_wave_frames,
     "ipod": write_atoms,
     "asf": write_wm,
     "flac": mend_comments,

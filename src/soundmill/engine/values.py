@@ -16,6 +16,7 @@ from mutagen.mp4 import MP4, MP4FreeForm
 from mutagen.oggflac import OggFLAC
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
+from mutagen.wave import WAVE
 
 from soundmill.engine.names import ATOMS, FRAMES, FREE_ATOM, WM_NAMES, tag_name
 
@@ -70,10 +71,19 @@ def _all_values(path: Path, kind: str, codec: str) -> Values:
         yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(ASF(path).tags))
     elif kind == "aiff":
         yield from _of_frames(AIFF(path).tags)
+    elif kind == "wav":
+        yield from _of_frames(_wave_frames(path))
     else:
         with path.open("rb") as file:
             has_frames = file.read(3) == b"ID3"
         yield from _of_frames(ID3(path) if has_frames else None)
+
+
+def _wave_frames(path: Path) -> ID3 | None:
+    with path.open("rb") as file:
+        is_riff = file.read(4) == b"RIFF"  # mutagen knows no RF64
+    tags: ID3 | None = WAVE(path).tags if is_riff else None
+    return tags
 
 
 def _by_name(tags: Any) -> Values:
