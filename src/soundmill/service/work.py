@@ -107,8 +107,7 @@ class Worker:
                 assignment.options,
                 report_progress.tick,
             )
-            # The last word before publishing: a fenced attempt leaves nothing in the storage.
-            self._board.progress(attempt, 1.0)
+            report_progress.last_word()
             failpoint("before_publish")
             with _kept_alive(self._board, attempt, 1.0):
                 stored = self._workbench.publish(attempt, result)
@@ -179,8 +178,19 @@ class _Reporter:
         """False when the worker must give the task back; raises ``StaleAttempt`` when it was taken away."""
         if self._is_out_of_time():
             return False
+        self._report(fraction, _REPORT_SECONDS)
+        return True
+
+    def last_word(self) -> None:
+        """Before publishing: a fenced attempt leaves nothing in the storage, and raises ``StaleAttempt``.
+
+        Of one that was begun, or heard of, a moment ago nobody asks again, which costs as much as a short clip's encoder: what it then
+        published in vain has no row, and is swept.
+        """
+        self._report(1.0, _RENEW_SECONDS)
+
+    def _report(self, fraction: float, pause_seconds: float) -> None:
         moment = time.monotonic()
-        if moment - self._reported_at >= _REPORT_SECONDS:
+        if moment - self._reported_at >= pause_seconds:
             self._reported_at = moment
             self._board.progress(self._attempt, fraction)
-        return True
