@@ -21,6 +21,7 @@ from mutagen.id3 import (
     Frame,
     Frames,
     ID3NoHeaderError,
+    TextFrame,
 )
 from mutagen.wave import WAVE
 
@@ -34,13 +35,19 @@ if TYPE_CHECKING:
 
 _UNKNOWN_LANGUAGE = "XXX"  # ID3v2.4, section 4
 _TOTALS = (("track", "tracktotal", "TRCK"), ("disc", "disctotal", "TPOS"))
-_PLAIN_FRAMES = {"date": "TDRC", "track": "TRCK", "disc": "TPOS", "copyright": "TCOP", "performer": "TPE3"}
+_PLAIN_FRAMES = {"track": "TRCK", "disc": "TPOS", "copyright": "TCOP", "performer": "TPE3"}
 # Those of FFmpeg's muxer.
 _IN_INFO = frozenset({"artist", "comment", "copyright", "date", "genre", "title", "album", "track"})
 # A chunk must fit in behind the sound: of the largest pictures and texts that are carried.
 _LARGEST_RIFF_BYTES = (1 << 32) - (64 << 20)
 _UNUSED = 0xFFFF_FFFF
+_LAST_MILLISECOND = _UNUSED - 1  # of what a chapter's 32 bits can say
+_MOST_IN_A_TABLE = 255  # of contents, whose entries are counted in a byte
 _REWRITTEN = FRAMES_THAT_FFMPEG_LACKS | {"comment", "lyrics", "tracktotal", "disctotal"}
+
+
+class TDRC(TextFrame):  # type: ignore[misc]  # mutagen has no types
+    """A date as it was written: mutagen's own frame of this name keeps what it takes for a time stamp, and drops or reorders the rest."""
 
 
 def write_frames(path: Path, about: About) -> None:
@@ -97,7 +104,11 @@ def write_wave_frames(path: Path, about: About) -> None:
 
 
 def _is_well_written(about: About) -> bool:
-    return not about.several and all(name not in _REWRITTEN and free_name(name) == name for name in about.tags)
+    return (
+        not about.several
+        and len(about.chapters) <= _MOST_IN_A_TABLE
+        and all(name not in _REWRITTEN and free_name(name) == name for name in about.tags)
+    )
 
 
 def _add_texts(frames: ID3, about: About) -> None:
@@ -110,6 +121,8 @@ def _add_texts(frames: ID3, about: About) -> None:
             frames.add(frame)
     for alias in ("USLT", "TCMP"):  # as FFmpeg calls lyrics and compilations among free texts
         frames.delall(f"TXXX:{alias}")
+    if len(about.chapters) > _MOST_IN_A_TABLE:
+        frames.delall("CTOC")  # FFmpeg's has all of them behind the wrong number
     _add_totals(frames, about)
 
 
@@ -127,13 +140,17 @@ def _add_cover(frames: ID3, cover: Picture | None) -> None:
 
 
 def _add_chapters(frames: ID3, chapters: Sequence[Chapter]) -> None:
-    """As ID3v2 Chapter Frame Addendum 1.0 has them; byte offsets aren't used."""
-    names = [f"ch{number}" for number, _ in enumerate(chapters)]
-    for number, (name, each) in enumerate(zip(names, chapters, strict=True), 1):
+    """As ID3v2 Chapter Frame Addendum 1.0 has them; byte offsets aren't used. A table of contents is no must."""
+    names = []
+    for number, each in enumerate(chapters, 1):
         begin, end = (round(each[at] * each["time_base"] * 1000) for at in ("start", "end"))
+        if not 0 <= begin <= _LAST_MILLISECOND:
+            continue
+        end = min(max(begin, end), _LAST_MILLISECOND)
         title = TIT2(encoding=Encoding.UTF8, text=[chapter_title(each, number)])
-        frames.add(CHAP(name, begin, end, _UNUSED, _UNUSED, [title]))
-    if names:
+        names.append(f"ch{number - 1}")
+        frames.add(CHAP(names[-1], begin, end, _UNUSED, _UNUSED, [title]))
+    if 0 < len(names) <= _MOST_IN_A_TABLE:
         frames.add(CTOC("toc", CTOCFlags.TOP_LEVEL | CTOCFlags.ORDERED, names, []))
 
 
@@ -145,6 +162,8 @@ def _plain_frame(name: str, values: list[str]) -> Frame:
 
 
 def _frame(name: str, values: list[str]) -> Frame | None:
+    if name == "date":
+        return TDRC(encoding=Encoding.UTF8, text=values)
     if name == "comment":
         return COMM(encoding=Encoding.UTF8, lang=_UNKNOWN_LANGUAGE, desc="", text=values)
     if name == "lyrics":
