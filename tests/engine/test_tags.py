@@ -252,3 +252,19 @@ def test_a_genre_that_begins_with_a_number_is_not_the_one_with_that_number(
     made = convert(source, "wav", tags={"mood": "blue"})
     assert str(WAVE(made.path).tags["TCON"]) == genre
     assert made.report.not_carried == ()
+
+
+@pytest.mark.parametrize("to", ["wav", "mp3", "aac", "aiff"])
+def test_chapters_stand_in_the_order_of_time_whatever_their_names(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = encoded(tmp_path, "a.flac", "-metadata", "comment=there", samples=music(1.2))
+    song = FLAC(source)
+    wanted = [(0.0, "A long name"), (0.4, "B"), (0.8, "Longer")]
+    for number, (begin, title) in enumerate(wanted):
+        song[f"CHAPTER{number:03}"], song[f"CHAPTER{number:03}NAME"] = f"00:00:{begin:06.3f}", title
+    song.save()
+    shown = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", convert(source, to).path],
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]] == wanted

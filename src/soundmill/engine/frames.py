@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mutagen.id3
 from mutagen.aiff import AIFF
 from mutagen.id3 import (
     APIC,
-    CHAP,
     COMM,
     CTOC,
     ID3,
@@ -48,6 +48,17 @@ _REWRITTEN = FRAMES_THAT_FFMPEG_LACKS | {"comment", "lyrics", "tracktotal", "dis
 
 class TDRC(TextFrame):  # type: ignore[misc]  # mutagen has no types
     """A date as it was written: mutagen's own frame of this name keeps what it takes for a time stamp, and drops or reorders the rest."""
+
+
+class CHAP(mutagen.id3.CHAP):  # type: ignore[misc]
+    """A chapter that keeps its place: mutagen sorts all frames but pictures by size, and FFmpeg takes chapters as they come and loses some."""
+
+    FrameID = "APIC"  # what it is sorted as; in the file its name is that of the class
+
+    @property
+    def HashKey(self) -> str:  # noqa: N802
+        """As that of any other chapter."""
+        return f"CHAP:{self.element_id}"
 
 
 def write_frames(path: Path, about: About) -> None:
@@ -121,9 +132,8 @@ def _add_texts(frames: ID3, about: About) -> None:
             frames.add(frame)
     for alias in ("USLT", "TCMP"):  # as FFmpeg calls lyrics and compilations among free texts
         frames.delall(f"TXXX:{alias}")
-    if len(about.chapters) > _MOST_IN_A_TABLE:
-        frames.delall("CTOC")  # FFmpeg's has all of them behind the wrong number
     _add_totals(frames, about)
+    _add_chapters(frames, about.chapters)
 
 
 def _add_totals(frames: ID3, about: About) -> None:
@@ -140,7 +150,12 @@ def _add_cover(frames: ID3, cover: Picture | None) -> None:
 
 
 def _add_chapters(frames: ID3, chapters: Sequence[Chapter]) -> None:
-    """As ID3v2 Chapter Frame Addendum 1.0 has them; byte offsets aren't used. A table of contents is no must."""
+    """As ID3v2 Chapter Frame Addendum 1.0 has them, in place of FFmpeg's; byte offsets aren't used.
+
+    A table of contents is no must, and FFmpeg's has many chapters behind a number that is too small.
+    """
+    frames.delall("CHAP")
+    frames.delall("CTOC")
     names = []
     for number, each in enumerate(chapters, 1):
         begin, end = (round(each[at] * each["time_base"] * 1000) for at in ("start", "end"))
