@@ -26,6 +26,7 @@ from tests.engine.assemble import (
     other_byte,
     swapped_packets,
 )
+from tests.engine.conftest import Convert
 from tests.sounds import music, write
 
 WHOLE = ConversionOptions()
@@ -98,3 +99,8 @@ def test_what_is_short_is_decoded(tmp_path: Path) -> None:
 def test_a_surround_sound_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "a.opus"
     assert told(path, encoded(path, "opus", options=ConversionOptions(channels=6))) is None
+
+
+def test_a_webm_of_a_single_packet_is_good(tmp_path: Path, convert: Convert) -> None:
+    made = convert(write(tmp_path / "tiny.wav", music(0.01, 48_000), 48_000), "webm")
+    assert made.report.result.sample_count == 960 - 312  # what all of the packet decodes to, without the pre-skip

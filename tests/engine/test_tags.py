@@ -12,6 +12,7 @@ from typing import Any
 
 import mutagen
 import pytest
+from mutagen.aiff import AIFF
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.flac import Picture as FlacPicture
@@ -200,3 +201,70 @@ def test_chapters_are_carried_or_said_to_be_lost(tmp_path: Path, convert: Conver
     found = [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]]
     wanted = [(0.0, "Part Ω0"), (0.4, "Part Ω1"), (0.8, "Part Ω2")]
     assert ("chapters" in made.report.not_carried) == (found != wanted), found
+
+
+@pytest.mark.parametrize("to", ["wav", "mp3", "aac"])
+def test_there_may_be_more_chapters_than_a_table_of_contents_holds(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = encoded(tmp_path, "many.flac", samples=music(0.3))
+    song = FLAC(source)
+    for number in range(256):
+        song[f"CHAPTER{number:03}"] = f"00:00:00.{number:03}"
+    song.save()
+    made = convert(source, to)
+    frames = WAVE(made.path).tags if to == "wav" else ID3(made.path)
+    assert [each.start_time for each in frames.getall("CHAP")] == list(range(256))
+    assert frames.getall("CTOC") == []
+    assert made.report.not_carried == ()
+
+
+def test_a_chapter_beyond_what_id3_can_say_is_said_to_be_lost(tmp_path: Path, convert: Convert) -> None:
+    listed = tmp_path / "chapters.txt"
+    listed.write_text(
+        ";FFMETADATA1\n"
+        + "".join(f"[CHAPTER]\nTIMEBASE=1/1\nSTART={second}\nEND={second + 1}\n" for second in (0, 5_000_000))
+    )
+    plain = encoded(tmp_path, "plain.mka", "-c:a", "flac", samples=music(1.2))
+    source = tmp_path / "a.mka"
+    ffmpeg("-i", plain, "-i", listed, "-map_chapters", "1", "-c", "copy", source)
+    made = convert(source, "wav")
+    assert [(each.start_time, each.end_time) for each in WAVE(made.path).tags.getall("CHAP")] == [(0, 1000)]
+    assert made.report.not_carried == ("chapters",)
+
+
+@pytest.mark.parametrize("date", ["May 2021", "1990/1991", "01.05.2021", "2021-05-01T10:00:00Z"])
+@pytest.mark.parametrize("to", ["mp3", "wav", "aac", "aiff"])
+def test_a_date_stays_as_it_was_written(tmp_path: Path, convert: Convert, to: str, date: str) -> None:
+    source = encoded(tmp_path, "a.flac", "-metadata", f"date={date}", "-metadata", "lyrics=la", samples=music(0.2))
+    made = convert(source, to)
+    tags = {"wav": WAVE, "aiff": AIFF}[to](made.path).tags if to in ("wav", "aiff") else ID3(made.path)
+    assert f"\x03{date}".encode() in made.path.read_bytes()
+    assert "TDRC" in tags or date == "May 2021"  # which is no time for mutagen
+    assert made.report.result.tags["date"] == date
+    assert made.report.not_carried == ()
+
+
+@pytest.mark.parametrize("genre", ["80s", "2-Step"])
+def test_a_genre_that_begins_with_a_number_is_not_the_one_with_that_number(
+    tmp_path: Path, convert: Convert, genre: str
+) -> None:
+    source = encoded(tmp_path, "a.mp3", "-metadata", f"genre={genre}", samples=music(0.2))
+    assert FLAC(convert(source, "flac").path)["genre"] == [genre]
+    made = convert(source, "wav", tags={"mood": "blue"})
+    assert str(WAVE(made.path).tags["TCON"]) == genre
+    assert made.report.not_carried == ()
+
+
+@pytest.mark.parametrize("to", ["wav", "mp3", "aac", "aiff"])
+def test_chapters_stand_in_the_order_of_time_whatever_their_names(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = encoded(tmp_path, "a.flac", "-metadata", "comment=there", samples=music(1.2))
+    song = FLAC(source)
+    wanted = [(0.0, "A long name"), (0.4, "B"), (0.8, "Longer")]
+    for number, (begin, title) in enumerate(wanted):
+        song[f"CHAPTER{number:03}"], song[f"CHAPTER{number:03}NAME"] = f"00:00:{begin:06.3f}", title
+    song.save()
+    shown = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", convert(source, to).path],
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]] == wanted

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mutagen.id3
 from mutagen.aiff import AIFF
 from mutagen.id3 import (
     APIC,
-    CHAP,
     COMM,
     CTOC,
     ID3,
@@ -21,6 +21,7 @@ from mutagen.id3 import (
     Frame,
     Frames,
     ID3NoHeaderError,
+    TextFrame,
 )
 from mutagen.wave import WAVE
 
@@ -34,13 +35,30 @@ if TYPE_CHECKING:
 
 _UNKNOWN_LANGUAGE = "XXX"  # ID3v2.4, section 4
 _TOTALS = (("track", "tracktotal", "TRCK"), ("disc", "disctotal", "TPOS"))
-_PLAIN_FRAMES = {"date": "TDRC", "track": "TRCK", "disc": "TPOS", "copyright": "TCOP", "performer": "TPE3"}
+_PLAIN_FRAMES = {"track": "TRCK", "disc": "TPOS", "copyright": "TCOP", "performer": "TPE3"}
 # Those of FFmpeg's muxer.
 _IN_INFO = frozenset({"artist", "comment", "copyright", "date", "genre", "title", "album", "track"})
 # A chunk must fit in behind the sound: of the largest pictures and texts that are carried.
 _LARGEST_RIFF_BYTES = (1 << 32) - (64 << 20)
 _UNUSED = 0xFFFF_FFFF
+_LAST_MILLISECOND = _UNUSED - 1  # of what a chapter's 32 bits can say
+_MOST_IN_A_TABLE = 255  # of contents, whose entries are counted in a byte
 _REWRITTEN = FRAMES_THAT_FFMPEG_LACKS | {"comment", "lyrics", "tracktotal", "disctotal"}
+
+
+class TDRC(TextFrame):  # type: ignore[misc]  # mutagen has no types
+    """A date as it was written: mutagen's own frame of this name keeps what it takes for a time stamp, and drops or reorders the rest."""
+
+
+class CHAP(mutagen.id3.CHAP):  # type: ignore[misc]
+    """A chapter that keeps its place: mutagen sorts all frames but pictures by size, and FFmpeg takes chapters as they come and loses some."""
+
+    FrameID = "APIC"  # what it is sorted as; in the file its name is that of the class
+
+    @property
+    def HashKey(self) -> str:  # noqa: N802
+        """As that of any other chapter."""
+        return f"CHAP:{self.element_id}"
 
 
 def write_frames(path: Path, about: About) -> None:
@@ -97,7 +115,11 @@ def write_wave_frames(path: Path, about: About) -> None:
 
 
 def _is_well_written(about: About) -> bool:
-    return not about.several and all(name not in _REWRITTEN and free_name(name) == name for name in about.tags)
+    return (
+        not about.several
+        and len(about.chapters) <= _MOST_IN_A_TABLE
+        and all(name not in _REWRITTEN and free_name(name) == name for name in about.tags)
+    )
 
 
 def _add_texts(frames: ID3, about: About) -> None:
@@ -111,6 +133,7 @@ def _add_texts(frames: ID3, about: About) -> None:
     for alias in ("USLT", "TCMP"):  # as FFmpeg calls lyrics and compilations among free texts
         frames.delall(f"TXXX:{alias}")
     _add_totals(frames, about)
+    _add_chapters(frames, about.chapters)
 
 
 def _add_totals(frames: ID3, about: About) -> None:
@@ -127,13 +150,22 @@ def _add_cover(frames: ID3, cover: Picture | None) -> None:
 
 
 def _add_chapters(frames: ID3, chapters: Sequence[Chapter]) -> None:
-    """As ID3v2 Chapter Frame Addendum 1.0 has them; byte offsets aren't used."""
-    names = [f"ch{number}" for number, _ in enumerate(chapters)]
-    for number, (name, each) in enumerate(zip(names, chapters, strict=True), 1):
+    """As ID3v2 Chapter Frame Addendum 1.0 has them, in place of FFmpeg's; byte offsets aren't used.
+
+    A table of contents is no must, and FFmpeg's has many chapters behind a number that is too small.
+    """
+    frames.delall("CHAP")
+    frames.delall("CTOC")
+    names = []
+    for number, each in enumerate(chapters, 1):
         begin, end = (round(each[at] * each["time_base"] * 1000) for at in ("start", "end"))
+        if not 0 <= begin <= _LAST_MILLISECOND:
+            continue
+        end = min(max(begin, end), _LAST_MILLISECOND)
         title = TIT2(encoding=Encoding.UTF8, text=[chapter_title(each, number)])
-        frames.add(CHAP(name, begin, end, _UNUSED, _UNUSED, [title]))
-    if names:
+        names.append(f"ch{number - 1}")
+        frames.add(CHAP(names[-1], begin, end, _UNUSED, _UNUSED, [title]))
+    if 0 < len(names) <= _MOST_IN_A_TABLE:
         frames.add(CTOC("toc", CTOCFlags.TOP_LEVEL | CTOCFlags.ORDERED, names, []))
 
 
@@ -145,6 +177,8 @@ def _plain_frame(name: str, values: list[str]) -> Frame:
 
 
 def _frame(name: str, values: list[str]) -> Frame | None:
+    if name == "date":
+        return TDRC(encoding=Encoding.UTF8, text=values)
     if name == "comment":
         return COMM(encoding=Encoding.UTF8, lang=_UNKNOWN_LANGUAGE, desc="", text=values)
     if name == "lyrics":

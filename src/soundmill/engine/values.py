@@ -32,11 +32,13 @@ _OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
 _NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
 _NAMES_OF_ATOMS = {atom: name for name, atom in ATOMS.items()}
 _NAMES_IN_WM = {each: name for name, each in WM_NAMES.items()}
-# Of a comment and a description in Vorbis comments FFmpeg reads one; of the numbers of iTunes it reads some.
+# Of a comment and a description in Vorbis comments FFmpeg reads one; of the numbers of iTunes it reads some. A genre of ID3 that begins
+# with a number ("80s", "2-Step") it takes for the one with that number in a list of old.
 _OVERLOOKED = {
     "flac": ("comment", "description"),
     "ogg": ("comment", "description"),
     "mov,mp4,m4a,3gp,3g2,mj2": ("bpm",),
+    **dict.fromkeys(("mp3", "aac", "wav", "aiff"), ("genre",)),
 }
 
 
