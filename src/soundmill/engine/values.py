@@ -38,7 +38,9 @@ _OVERLOOKED = {
     "flac": ("comment", "description"),
     "ogg": ("comment", "description"),
     "mov,mp4,m4a,3gp,3g2,mj2": ("bpm",),
-    **dict.fromkeys(("mp3", "aac", "wav", "aiff"), ("genre",)),
+    **dict.fromkeys(("mp3", "wav", "aiff"), ("genre",)),
+    # Of ADTS it believes ID3v1 at the end, whose texts have 30 letters, more than ID3v2 at the begin.
+    "aac": ("title", "artist", "album", "genre"),
 }
 
 
