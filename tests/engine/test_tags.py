@@ -268,3 +268,17 @@ def test_chapters_stand_in_the_order_of_time_whatever_their_names(tmp_path: Path
         check=True,
     ).stdout
     assert [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]] == wanted
+
+
+@pytest.mark.parametrize("to", ["wav", "mp3", "aac"])
+def test_chapters_with_long_names_are_carried_there_and_back(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(1.0))
+    song = FLAC(source)
+    names = ["A", "Глава " * 40, "B"]
+    for number, title in enumerate(names):
+        song[f"CHAPTER{number:03}"], song[f"CHAPTER{number:03}NAME"] = f"00:00:00.{number * 300:03}", title.strip()
+    song.save()
+    there = convert(source, to)
+    back = convert(there.path, "flac")
+    assert (there.report.not_carried, back.report.not_carried) == ((), ())
+    assert [FLAC(back.path)[f"CHAPTER{number:03}NAME"] for number in (1, 2, 3)] == [[each.strip()] for each in names]

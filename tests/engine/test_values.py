@@ -11,7 +11,7 @@ import pytest
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.flac import Picture as FlacPicture
-from mutagen.id3 import APIC, ID3, TCON, TPE1, TSOP, TSRC, TXXX
+from mutagen.id3 import APIC, ID3, TCON, TIT2, TPE1, TSOP, TSRC, TXXX
 from mutagen.mp4 import MP4, MP4FreeForm
 
 from tests.engine.conftest import Convert
@@ -190,3 +190,13 @@ def test_a_value_that_stands_there_twice_is_one(convert: Convert, tmp_path: Path
     song["Author"] = ["Ann", "Ann"]  # so some ffmpegs write it
     song.save()
     assert FLAC(convert(source, "flac").path)["artist"] == ["Ann"]
+
+
+def test_the_longer_title_before_an_aac_stream_counts_more_than_the_one_behind_it(
+    convert: Convert, tmp_path: Path
+) -> None:
+    source = encoded(tmp_path, "song.aac", "-f", "adts", samples=music(0.3))
+    tags = ID3()
+    tags.add(TIT2(encoding=3, text=["A title that has more than thirty letters"]))
+    tags.save(source, v1=2)
+    assert FLAC(convert(source, "flac").path)["title"] == ["A title that has more than thirty letters"]

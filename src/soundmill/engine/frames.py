@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN_LANGUAGE = "XXX"  # ID3v2.4, section 4
 _TOTALS = (("track", "tracktotal", "TRCK"), ("disc", "disctotal", "TPOS"))
-_PLAIN_FRAMES = {"track": "TRCK", "disc": "TPOS", "copyright": "TCOP", "performer": "TPE3"}
+_PLAIN_FRAMES = {"track": "TRCK", "disc": "TPOS", "copyright": "TCOP", "performer": "TPE3", "grouping": "TIT1"}
 # Those of FFmpeg's muxer.
 _IN_INFO = frozenset({"artist", "comment", "copyright", "date", "genre", "title", "album", "track"})
 # A chunk must fit in behind the sound: of the largest pictures and texts that are carried.

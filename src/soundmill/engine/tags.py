@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
+from soundmill.engine.chapter_frames import with_overlooked
 from soundmill.engine.covers import FRONT_COVER_NAME, read_asf_cover
 from soundmill.engine.cue_block import at_first_indexes
 from soundmill.engine.names import tag_name
@@ -69,7 +70,8 @@ def read_about(path: Path, source: Source) -> About:
         unread += (f"pictures besides the cover ({others})",)
     several = {name: texts for name, texts in values.items() if name in tags and len(texts) > 1}
     # Comments may tell them in any order; FFmpeg's reader of Matroska drops those that begin before one that it has read.
-    chapters: Sequence[Chapter] = sorted(_chapters(container), key=lambda each: each["start"] * each["time_base"])
+    told = with_overlooked([*_chapters(container)], path, source.kind)
+    chapters: Sequence[Chapter] = sorted(told, key=lambda each: each["start"] * each["time_base"])
     if source.kind == "flac":
         chapters = at_first_indexes(chapters, path)
     return About(tags, cover, tuple(chapters), unread, several)

@@ -1,0 +1,41 @@
+"""The chapters of ID3: FFmpeg (5.1 to 9.0) overlooks those of ID3v2.4 whose names are longer than 125 bytes, for it misreads their length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from av.rational import AVRational
+
+from soundmill.engine.values import UNREADABLE, read_frames
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # in PyAV's stubs only
+
+_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
+
+
+def with_overlooked(chapters: Sequence[Chapter], path: Path, kind: str) -> Sequence[Chapter]:
+    """All of the file at ``path``, of which FFmpeg found ``chapters``. Where it found none, nobody looks again."""
+    if not chapters or kind not in _KINDS:
+        return chapters
+    try:
+        frames = read_frames(path, kind)
+        # FFmpeg takes no chapter that ends before it begins.
+        told = [] if frames is None else [each for each in frames.getall("CHAP") if each.start_time <= each.end_time]
+        names = [each.sub_frames.getall("TIT2") for each in told]
+    except UNREADABLE:
+        return chapters
+    if len(told) <= len(chapters):
+        return chapters
+    return [
+        {
+            "id": number,
+            "start": each.start_time,
+            "end": each.end_time,
+            "time_base": AVRational(1, 1000),
+            "metadata": {"title": str(name[0])} if name else {},
+        }
+        for number, (each, name) in enumerate(zip(told, names, strict=True))
+    ]
