@@ -39,7 +39,7 @@ _PLAIN_FRAMES = {"track": "TRCK", "disc": "TPOS", "copyright": "TCOP", "performe
 # Those of FFmpeg's muxer.
 _IN_INFO = frozenset({"artist", "comment", "copyright", "date", "genre", "title", "album", "track"})
 # A chunk must fit in behind the sound: of the largest pictures and texts that are carried.
-_LARGEST_RIFF_BYTES = (1 << 32) - (64 << 20)
+_LARGEST_RIFF_BYTES = (1 << 32) - (128 << 20)
 _UNUSED = 0xFFFF_FFFF
 _LAST_MILLISECOND = _UNUSED - 1  # of what a chapter's 32 bits can say
 _MOST_IN_A_TABLE = 255  # of contents, whose entries are counted in a byte
@@ -99,7 +99,7 @@ def write_aiff_frames(path: Path, about: About) -> None:
 def write_wave_frames(path: Path, about: About) -> None:
     """Put into the finished WAV file what RIFF's INFO has no place for, in a chunk of ID3 behind the sound.
 
-    Readers look there first, so all tags are in it. A file that is too large for RIFF's 32 bits stays without.
+    Some readers look there, others in INFO: all tags are in it. A file that is too large for RIFF's 32 bits stays without.
     """
     has_more = about.several or about.cover is not None or about.chapters or not about.tags.keys() <= _IN_INFO
     if not has_more or path.stat().st_size > _LARGEST_RIFF_BYTES:
