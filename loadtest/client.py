@@ -66,11 +66,6 @@ class Client:
             )
             return any(page.json() for page in pages)
 
-    def wait_for(self, task_id: int, seconds: float) -> None:
-        """Until that one is final, or so many seconds (60 at most) are over: the service tells, so nobody has to look again and again."""
-        with self.connection() as client:
-            client.get(f"/api/tasks/{task_id}/wait", params={"timeout": seconds}).raise_for_status()
-
     def newest(self) -> int:
         """The id of its last task; 0 when it has none."""
         with self.connection() as client:
