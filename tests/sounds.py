@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +77,15 @@ def probed(path: Path, *entries: str) -> dict[str, str]:
     command: list[str | Path] = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-of", "default=nw=1"]
     ran = subprocess.run([*command, "-show_entries", f"stream={shown}", path], capture_output=True, check=True)
     return dict(line.split("=", 1) for line in ran.stdout.decode().splitlines() if "=" in line)
+
+
+def chapters(path: Path) -> list[dict[str, Any]]:
+    """As ``ffprobe`` shows them."""
+    command: list[str | Path] = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", path]
+    shown: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)[
+        "chapters"
+    ]
+    return shown
 
 
 @cache

@@ -18,9 +18,10 @@ from av.stream import Stream
 from soundmill.engine.assembled import Assembled
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
+from soundmill.engine.encoding import encode_all
 from soundmill.engine.job import Limits
+from soundmill.engine.listener import Listener
 from soundmill.engine.plan import Plan, Sound, make_plan
-from soundmill.engine.reshape import Reshaper
 from soundmill.engine.server import _load_everything
 from soundmill.engine.source import open_source
 from soundmill.engine.split import SplitEncoder
@@ -55,23 +56,17 @@ def encoded(wav: Path, path: Path, target: str, crew: Crew) -> tuple[Assembled, 
     """What is known of the result, and the name of its muxer."""
     plan: Plan = make_plan(Sound("pcm_s16le", 44_100, 2, "stereo", "s16"), FORMATS[target], ConversionOptions())
     encoder = SplitEncoder(path, plan, About({}, None, ()), crew, expected_seconds=0)
-    reshaper = Reshaper(plan, encoder.frame_samples)
     with open_source(wav) as source:
-        for frame in Decoding(source, LONGEST).frames():
-            for ready in reshaper.feed(frame):
-                encoder.encode(ready)
-    for ready in reshaper.flush():
-        encoder.encode(ready)
-    encoder.finish()
+        encode_all(encoder, plan, Decoding(source, LONGEST).frames())
     assert encoder.listener is not None
     return encoder.listener, plan.muxer
 
 
-def told(path: Path, assembled: Assembled) -> int | None:
+def told(path: Path, listener: Listener) -> int | None:
     """By comparing."""
     try:
         with open_source(path) as result:
-            heard = assembled.hear(result)
+            heard = listener.hear(result)
             return None if heard is None else heard.sample_count
     except ConversionError:
         return None

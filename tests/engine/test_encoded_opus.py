@@ -10,11 +10,9 @@ import pytest
 
 from soundmill.engine.encode import LibavEncoder
 from soundmill.engine.encoded_opus import EncodedOpus
+from soundmill.engine.encoding import encode_all
 from soundmill.engine.plan import Plan, Sound, make_plan
-from soundmill.engine.reshape import Reshaper
-from soundmill.engine.source import open_source
 from soundmill.engine.tags import About
-from soundmill.model.conversion import ConversionError
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
 from tests.engine.assemble import (
@@ -25,6 +23,7 @@ from tests.engine.assemble import (
     other_begin,
     other_byte,
     swapped_packets,
+    told,
 )
 from tests.engine.conftest import Convert
 from tests.sounds import music, write
@@ -37,26 +36,10 @@ def encoded(path: Path, target: str, seconds: float = 6.3, options: ConversionOp
     wav = write(path.with_name("source.wav"), music(seconds))
     plan: Plan = make_plan(Sound("pcm_s16le", 44_100, 2, "stereo", "s16"), FORMATS[target], options)
     encoder = LibavEncoder(path, plan, About({}, None, ()))
-    reshaper = Reshaper(plan, encoder.frame_samples)
     with av.open(wav) as source:
-        for frame in source.decode(audio=0):
-            for ready in reshaper.feed(frame):
-                encoder.encode(ready)
-    for ready in reshaper.flush():
-        encoder.encode(ready)
-    encoder.finish()
+        encode_all(encoder, plan, source.decode(audio=0))
     assert encoder.listener is not None
     return encoder.listener
-
-
-def told(path: Path, known: EncodedOpus) -> int | None:
-    """Without decoding all of it."""
-    try:
-        with open_source(path) as result:
-            heard = known.hear(result)
-            return None if heard is None else heard.sample_count
-    except ConversionError:
-        return None
 
 
 @pytest.mark.parametrize("target", ["opus", "webm"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import subprocess
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from mutagen.id3 import ID3, PRIV
 
 from soundmill.engine import Converted
 from tests.engine.conftest import Convert
-from tests.sounds import RATE, Samples, decoded, encoded, ffmpeg, music, probed, tones, write
+from tests.sounds import RATE, Samples, chapters, decoded, encoded, ffmpeg, music, probed, tones, write
 
 
 def slow(to: str) -> ParameterSet:
@@ -389,9 +388,7 @@ def with_cue_block(directory: Path, *indexes: str) -> Path:
 
 
 def chapters_of(path: Path) -> list[tuple[float, float]]:
-    command = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", str(path)]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["chapters"]
-    return [(float(each["start_time"]), float(each["end_time"])) for each in found]
+    return [(float(each["start_time"]), float(each["end_time"])) for each in chapters(path)]
 
 
 def test_a_track_of_a_cue_block_begins_behind_the_pause_before_it(tmp_path: Path, convert: Convert) -> None:

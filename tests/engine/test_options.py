@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from pathlib import Path
@@ -18,7 +17,7 @@ from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import Loudness
 from tests.engine.conftest import Convert
-from tests.sounds import RATE, Samples, decoded, encoded, ffmpeg, music, probed, tones, write
+from tests.sounds import RATE, Samples, chapters, decoded, encoded, ffmpeg, music, probed, tones, write
 
 _LSB = 1 / (1 << 15)
 
@@ -302,10 +301,7 @@ def with_chapters(tmp_path: Path, samples: Samples) -> Path:
 
 def shown_chapters(path: Path) -> list[tuple[float, str]]:
     """When each begins, and its title, as ffprobe says them."""
-    shown = subprocess.run(
-        ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", path], capture_output=True, check=True
-    ).stdout
-    return [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]]
+    return [(float(each["start_time"]), each["tags"]["title"]) for each in chapters(path)]
 
 
 def test_chapters_move_with_the_sound(tmp_path: Path, convert: Convert) -> None:

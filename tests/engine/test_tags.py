@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from base64 import b64decode
 from collections.abc import Callable
 from functools import cache
@@ -21,6 +19,7 @@ from mutagen.mp4 import MP4, MP4Cover
 from mutagen.wave import WAVE
 
 from tests.engine.conftest import Convert
+from tests.engine.test_options import shown_chapters
 from tests.sounds import encoded, ffmpeg, jpeg, music
 
 SAID = {
@@ -195,10 +194,7 @@ def test_chapters_are_carried_or_said_to_be_lost(tmp_path: Path, convert: Conver
     source = tmp_path / "a.m4a"
     ffmpeg("-i", plain, "-i", listed, "-map_metadata", "1", "-c", "copy", source)
     made = convert(source, to)
-    shown = subprocess.run(
-        ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", made.path], capture_output=True, check=True
-    ).stdout
-    found = [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]]
+    found = shown_chapters(made.path)
     wanted = [(0.0, "Part Ω0"), (0.4, "Part Ω1"), (0.8, "Part Ω2")]
     assert ("chapters" in made.report.not_carried) == (found != wanted), found
 
@@ -262,12 +258,7 @@ def test_chapters_stand_in_the_order_of_time_whatever_their_names(tmp_path: Path
     for number, (begin, title) in enumerate(wanted):
         song[f"CHAPTER{number:03}"], song[f"CHAPTER{number:03}NAME"] = f"00:00:{begin:06.3f}", title
     song.save()
-    shown = subprocess.run(
-        ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", convert(source, to).path],
-        capture_output=True,
-        check=True,
-    ).stdout
-    assert [(float(each["start_time"]), each["tags"]["title"]) for each in json.loads(shown)["chapters"]] == wanted
+    assert shown_chapters(convert(source, to).path) == wanted
 
 
 @pytest.mark.parametrize("to", ["wav", "mp3", "aac"])

@@ -32,9 +32,6 @@ class SoundDigest:
         """Interleaved samples in the upper part of 16 or 32 bits, as FFmpeg has them."""
         if not self._shift:
             self._md5.update(block)
-        elif not self._shift % 8:
-            stored = np.frombuffer(block, np.uint8).reshape(-1, self._stored_bytes)
-            self._md5.update(stored[:, -self._sample_bytes :].tobytes())
         else:
             samples = np.frombuffer(block, f"<i{self._stored_bytes}") >> self._shift
             self._md5.update(samples.view(np.uint8).reshape(-1, self._stored_bytes)[:, : self._sample_bytes].tobytes())
