@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -171,6 +171,12 @@ class Settings(BaseSettings):
         float,
         Field(ge=0, description="A task that is due for so long, with no message in the broker, is rung for again."),
     ] = 2
+    help: Annotated[
+        Literal["idle", "always", "never"],
+        Field(
+            description="When a worker without a task encodes pieces of others' long files, and has them encode its own: while a core of its machine is idle; always, where it shares a machine whose load says nothing of it; or never."
+        ),
+    ] = "idle"
     drain_seconds: Annotated[float, Field(ge=0, description="Time that running conversions get at a stop.")] = 20
     orphan_age: Annotated[
         float,

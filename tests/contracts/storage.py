@@ -269,3 +269,67 @@ class WorkbenchContract:
             bed.workbench.sweep(ATTEMPT)
             assert not directory.exists()
             assert list(bed.workbench.scratches(NOW)) == []
+
+    def test_what_is_lent_can_be_read_by_others_until_it_is_collected(self, bed: Bed, tmp_path: Path) -> None:
+        with bed.workbench.scratch(ATTEMPT) as directory:
+            (directory / "piece").write_bytes(b"sound")
+            key = bed.workbench.lend(directory / "piece")
+            with bed.workbench.source(key) as path:
+                assert path.read_bytes() == b"sound"
+            bed.workbench.collect(key, directory / "answer")
+            assert (directory / "answer").read_bytes() == b"sound"
+        with pytest.raises(NotFound), bed.workbench.source(key):
+            pass
+        assert bed.visible() == set()
+
+    def test_what_is_lent_is_a_copy(self, bed: Bed) -> None:
+        with bed.workbench.blank() as path:
+            path.write_bytes(b"before")
+            key = bed.workbench.lend(path)
+            path.write_bytes(b"behind")
+        with bed.workbench.source(key) as copy:
+            assert copy.read_bytes() == b"before"
+
+    def test_what_is_dropped_is_gone_and_may_be_dropped_again(self, bed: Bed) -> None:
+        with bed.workbench.blank() as path:
+            path.write_bytes(b"sound")
+            key = bed.workbench.lend(path)
+        bed.workbench.drop(key)
+        bed.workbench.drop(key)
+        assert bed.visible() == set()
+        with pytest.raises(NotFound):
+            bed.workbench.collect(key, path)
+
+    def test_what_nobody_collects_is_a_file_without_a_row(self, bed: Bed) -> None:
+        with bed.workbench.blank() as path:
+            path.write_bytes(b"sound")
+            key = bed.workbench.lend(path)
+        assert bed.visible() == {key}
+        bed.storage.delete(key)
+        assert bed.visible() == set()
+
+    def test_a_blank_is_empty_and_gone_at_the_end(self, bed: Bed) -> None:
+        with bed.workbench.blank() as path:
+            assert path.read_bytes() == b""
+            path.write_bytes(b"sound")
+        assert not path.exists()
+        assert bed.visible() == set()
+
+    def test_a_link_is_not_lent(self, bed: Bed, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_bytes(b"secret")
+        with bed.workbench.scratch(ATTEMPT) as directory:
+            (directory / "piece").symlink_to(tmp_path / "secret")
+            with pytest.raises(StorageError):
+                bed.workbench.lend(directory / "piece")
+        assert bed.visible() == set()
+
+    def test_what_stands_in_the_way_is_replaced_and_not_written_to(self, bed: Bed, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_bytes(b"secret")
+        with bed.workbench.blank() as path:
+            path.write_bytes(b"sound")
+            key = bed.workbench.lend(path)
+        with bed.workbench.scratch(ATTEMPT) as directory:
+            (directory / "answer").symlink_to(tmp_path / "secret")
+            bed.workbench.collect(key, directory / "answer")
+            assert (directory / "answer").read_bytes() == b"sound"
+        assert (tmp_path / "secret").read_bytes() == b"secret"

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from soundmill.adapters.board import HttpBoard
+from soundmill.adapters.board import HttpBoard, WorkerClient
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
 from soundmill.adapters.metrics import MeteredBoard, WorkerFigures
 from soundmill.api import create_application
@@ -82,10 +82,17 @@ def metered(board: DatabaseBoard) -> Board:
 
 
 def over_http(directory: Path, board: DatabaseBoard) -> Board:
+    return HttpBoard(client(api_of(directory, board)), patience=timedelta(0))
+
+
+def api_of(directory: Path, board: DatabaseBoard) -> httpx.WSGITransport:
     app = App(Settings(data_dir=directory, worker_secret=SecretStr(WORKER_SECRET)))
     vars(app)["board"] = board
-    transport = httpx.WSGITransport(create_application(app))
-    return HttpBoard("http://api", WORKER_SECRET, patience=timedelta(0), transport=transport)
+    return httpx.WSGITransport(create_application(app))
+
+
+def client(transport: httpx.BaseTransport) -> WorkerClient:
+    return WorkerClient("http://api", WORKER_SECRET, transport=transport)
 
 
 def test_nothing_is_claimed_from_an_empty_board(desk: Desk) -> None:
@@ -308,9 +315,7 @@ def test_a_repeated_claim_gives_the_same_assignment(database: Database) -> None:
 def test_a_lost_answer_of_a_claim_costs_no_task(database: Database, tmp_path: Path) -> None:
     desk = Desk(database)
     task = desk.submit()
-    answers = over_http(tmp_path, desk.upkeep)
-    assert isinstance(answers, HttpBoard)
-    working = answers._client._transport
+    working = api_of(tmp_path, desk.upkeep)
     lost = iter([True, False])
 
     def lossy(request: httpx.Request) -> httpx.Response:
@@ -319,7 +324,7 @@ def test_a_lost_answer_of_a_claim_costs_no_task(database: Database, tmp_path: Pa
             raise httpx.ReadError("the answer was lost", request=request)
         return answer
 
-    board = HttpBoard("http://api", WORKER_SECRET, transport=httpx.MockTransport(lossy))
+    board = HttpBoard(client(httpx.MockTransport(lossy)))
     assignment = board.claim("worker")
     assert assignment is not None
     assert assignment.attempt == Attempt(task.id, 1)
@@ -328,7 +333,7 @@ def test_a_lost_answer_of_a_claim_costs_no_task(database: Database, tmp_path: Pa
 def test_an_api_of_the_version_before_knows_of_one_source() -> None:
     told = {"taskId": 7, "attempt": 1, "sourceKey": "a" * 32, "newFormat": "mp3", "options": {}}
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=told))
-    assignment = HttpBoard("http://api", WORKER_SECRET, transport=transport).claim("worker")
+    assignment = HttpBoard(client(transport)).claim("worker")
     assert assignment is not None
     assert assignment.sources == (NamedKey("a" * 32, ""),)
 

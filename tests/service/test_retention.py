@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseEvents, DatabaseExpiry, DatabaseTasks
+from soundmill.adapters.database import (
+    Database,
+    DatabaseAccounts,
+    DatabaseEvents,
+    DatabaseExpiry,
+    DatabaseSeats,
+    DatabaseTasks,
+)
 from soundmill.adapters.storage import DirectoryStorage
 from soundmill.service.ports import NamedFile, StoredFile
 from soundmill.service.retention import Retention
@@ -23,7 +30,8 @@ class Archive:
         self.storage = DirectoryStorage(root, reserve_bytes=0)
         self.owner = account(database)
         accounts, events = DatabaseAccounts(database), DatabaseEvents(database)
-        self.retention = Retention(DatabaseExpiry(database), accounts, self.tasks, events, self.storage, keep)
+        seats = DatabaseSeats(database)
+        self.retention = Retention(DatabaseExpiry(database), accounts, self.tasks, events, seats, self.storage, keep)
 
     def stored(self) -> StoredFile:
         incoming = self.storage.create(1000)

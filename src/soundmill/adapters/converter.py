@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from soundmill.engine import Job, Limits, Mill, idle_cores
+from soundmill.engine import Job, Limits, Mill, PieceJob, idle_cores, versions
 from soundmill.model.formats import TargetFormat
+from soundmill.model.helping import Helpers
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport
 from soundmill.service.ports import LocalSource
@@ -19,6 +20,11 @@ class MillConverter:
         self._mill = mill
         self._limits = limits
 
+    @property
+    def build(self) -> str:
+        """See the port."""
+        return ", ".join(f"{name} {version}" for name, version in versions().items())
+
     def convert(
         self,
         sources: Sequence[LocalSource],
@@ -26,6 +32,7 @@ class MillConverter:
         target: TargetFormat,
         options: ConversionOptions,
         on_tick: Callable[[float], bool],
+        helpers: Helpers | None = None,
     ) -> tuple[Path, ConversionReport]:
         """See the port."""
         # Pieces buy latency and not throughput: only cores that would stay idle take part.
@@ -37,9 +44,14 @@ class MillConverter:
             options,
             self._limits,
             encoders=idle_cores(),
+            may_be_helped=helpers is not None,
             draws=True,
             following=tuple(following),
             names=tuple(each.name for each in sources),
         )
-        made = self._mill.convert(job, on_tick)
+        made = self._mill.convert(job, on_tick, helpers)
         return made.path, made.report
+
+    def encode_piece(self, piece: Path, answer: Path, on_tick: Callable[[float], bool]) -> None:
+        """See the port."""
+        self._mill.encode_piece(PieceJob(piece, answer, self._limits), on_tick)

@@ -20,6 +20,7 @@ from soundmill.api.formats import formats
 from soundmill.api.health import health
 from soundmill.api.metrics import count_requests, metrics
 from soundmill.api.request_id import name_requests
+from soundmill.api.seats import seats
 from soundmill.api.services import attach
 from soundmill.api.shapes import LARGEST_NUMBER
 from soundmill.api.tasks import tasks
@@ -55,7 +56,7 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     name_requests(app)
     count_requests(app)
     problems.install(app)
-    for blueprint in (accounts, tasks, events, waveforms, files, formats, board, health, metrics):
+    for blueprint in (accounts, tasks, events, waveforms, files, formats, board, seats, health, metrics):
         app.register_blueprint(blueprint)
     for page in pages:
         app.register_blueprint(page)

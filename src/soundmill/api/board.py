@@ -95,7 +95,7 @@ def from_a_worker(view: Callable[..., Any]) -> Callable[..., Any]:
 @board.input(ClaimIn, arg_name="given")
 def claim_next(given: ClaimIn) -> Response:
     """The fair queue decides which."""
-    _refuse_strange_storage(given)
+    refuse_strange_storage(given.storage)
     assignment = services().board.claim(given.owner)
     return make_response("", 204) if assignment is None else jsonify(_assignment(assignment))
 
@@ -106,7 +106,7 @@ def claim_next(given: ClaimIn) -> Response:
 @board.input(ClaimIn, arg_name="given")
 def claim(task_id: int, given: ClaimIn) -> Response:
     """If it is due."""
-    _refuse_strange_storage(given)
+    refuse_strange_storage(given.storage)
     assignment = services().board.claim(given.owner, task_id)
     if assignment is None:
         raise StaleAttempt(f"Task {task_id} isn't due.")
@@ -159,8 +159,9 @@ def released(task_id: int, given: WordIn) -> Response:
     return jsonify(status="noted")
 
 
-def _refuse_strange_storage(given: ClaimIn) -> None:
-    if given.storage is not None and given.storage != services().storage_identity:
+def refuse_strange_storage(identity: str | None) -> None:
+    """Raises ``WrongStorage`` for a worker that sees another; ``None`` where it doesn't say."""
+    if identity is not None and identity != services().storage_identity:
         raise WrongStorage("This worker sees another storage.")
 
 

@@ -18,7 +18,7 @@ from functools import cached_property
 import structlog
 from celery import Celery
 
-from soundmill.adapters.board import HttpBoard
+from soundmill.adapters.board import HttpBoard, HttpSeats, WorkerClient
 from soundmill.adapters.converter import MillConverter
 from soundmill.adapters.database import (
     Database,
@@ -27,6 +27,7 @@ from soundmill.adapters.database import (
     DatabaseEvents,
     DatabaseExpiry,
     DatabaseIdentity,
+    DatabaseSeats,
     DatabaseTasks,
     DatabaseUsage,
     DatabaseWaveforms,
@@ -47,18 +48,23 @@ from soundmill.adapters.storage import DirectoryStorage
 from soundmill.app.converting import conversion_limits, open_mill, worker_name
 from soundmill.app.files import FileParts
 from soundmill.app.tracing import Tracing, tracing_by
+from soundmill.engine import has_a_free_core
 from soundmill.lifeline import in_own_process
 from soundmill.model.errors import ConfigurationError, NoRoom, Unreachable
 from soundmill.model.quota import Quota
 from soundmill.model.tasks import RetryRule
 from soundmill.service.accounts import Accounts
 from soundmill.service.belonging import Belonging
+from soundmill.service.calling import CallingSeats
 from soundmill.service.feed import Feed
 from soundmill.service.health import Health
+from soundmill.service.helping import Helping
 from soundmill.service.ports import (
     Board,
+    Converter,
     Doorbell,
     QueueGauge,
+    Seats,
     Storage,
     UsageLedger,
     WaveformIndex,
@@ -98,7 +104,18 @@ class App:
 
     def make_shared_parts(self) -> None:
         """Those that requests share, before several come at a time: making them at their first use isn't safe among threads."""
-        for part in ("tasks", "accounts", "feed", "watcher", "waveforms", "health", "board", "traffic", "tracing"):
+        for part in (
+            "tasks",
+            "accounts",
+            "feed",
+            "watcher",
+            "waveforms",
+            "health",
+            "board",
+            "seats",
+            "traffic",
+            "tracing",
+        ):
             getattr(self, part)
 
     def upgrade_database(self) -> None:
@@ -201,6 +218,11 @@ class App:
             storage_patience=timedelta(seconds=self.settings.storage_patience),
         )
         return DatabaseBoard(self.database, lease=timedelta(seconds=self.settings.lease), retries=retries)
+
+    @cached_property
+    def seats(self) -> Seats:
+        """Seats beside long conversions, to which free workers are called."""
+        return CallingSeats(DatabaseSeats(self.database), self.doorbell)
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -308,6 +330,7 @@ class App:
             DatabaseAccounts(self.database),
             self._task_rows,
             DatabaseEvents(self.database),
+            DatabaseSeats(self.database),
             self.storage,
             self.keep,
         )
@@ -339,20 +362,36 @@ class App:
         with open_mill(self.settings) as mill:
             metered = MeteredBoard(self._workers_board, WorkerFigures(self._figures.registry))
             board, converter = self.tracing.follow(metered, MillConverter(mill, conversion_limits(self.settings)))
-            yield Worker(worker_name(), board, self.workbench, converter)
+            yield self._worker_with(board, converter)
         self.tracing.flush()
+
+    def _worker_with(self, board: Board, converter: Converter) -> Worker:
+        name = worker_name()
+        if self.settings.help == "never":
+            return Worker(name, board, self.workbench, converter)
+        is_free = has_a_free_core if self.settings.help == "idle" else lambda: True
+        helping = Helping(name, self._workers_seats, self.workbench, converter, is_free)
+        return Worker(name, board, self.workbench, converter, self._workers_seats, helping)
 
     @cached_property
     def _workers_board(self) -> Board:
         if not self._speaks_http:
             return self.board
+        return HttpBoard(self._worker_client)
+
+    @cached_property
+    def _workers_seats(self) -> Seats:
+        return HttpSeats(self._worker_client) if self._speaks_http else self.seats
+
+    @cached_property
+    def _worker_client(self) -> WorkerClient:
         secret = self.settings.worker_secret.get_secret_value()
         if not secret:
             raise ConfigurationError("Say the worker secret, the same as the API's: SOUNDMILL_WORKER_SECRET.")
         storage = self._files.mark.read()
         if storage is None:
             raise ConfigurationError(self._strange_storage)
-        return HttpBoard(self.settings.effective_api_url, secret, storage=storage, headers=self.tracing.headers)
+        return WorkerClient(self.settings.effective_api_url, secret, storage=storage, headers=self.tracing.headers)
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:

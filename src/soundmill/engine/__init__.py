@@ -1,8 +1,20 @@
 """Sound in, sound out: sniff, probe, convert, tags, verify, sandbox. Knows the model, FFmpeg and files only."""
 
 from soundmill.engine.confinement import gaps
-from soundmill.engine.cores import cores, idle_cores
-from soundmill.engine.job import Job, Limits
+from soundmill.engine.cores import cores, has_a_free_core, idle_cores
+from soundmill.engine.job import Job, Limits, PieceJob
 from soundmill.engine.mill import Converted, Mill
+from soundmill.engine.report import versions
 
-__all__ = ["Converted", "Job", "Limits", "Mill", "cores", "gaps", "idle_cores"]
+__all__ = [
+    "Converted",
+    "Job",
+    "Limits",
+    "Mill",
+    "PieceJob",
+    "cores",
+    "gaps",
+    "has_a_free_core",
+    "idle_cores",
+    "versions",
+]

@@ -64,14 +64,15 @@ def confine(sources: Iterable[Path], directory: Path, limits: Limits) -> None:
     _give_up((*sources, _RANDOMNESS), directory)
 
 
-def confine_encoder(limits: Limits, encoders: int) -> None:
-    """Give up everything but the pipes that are open, as one of so many ``encoders`` of a conversion. Can't be undone.
+def confine_encoder(limits: Limits, encoders: int, output_bytes: int = 0) -> None:
+    """Give up everything but what is open, as one of so many ``encoders`` of a conversion. Can't be undone.
 
-    They share its processor time, and no file is left to any. Raises ``OSError`` like :func:`confine`.
+    They share its processor time, and no other file is left to any; one that is open may grow to ``output_bytes``. Raises ``OSError``
+    like :func:`confine`.
     """
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, _MOST_DESCRIPTORS)
-    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_FSIZE, output_bytes)
     _limit_processor_time(limits.cpu / encoders)
     _limit(resource.RLIMIT_AS, min(limits.memory_bytes, _ENCODER_BYTES))
     _give_up((), None)

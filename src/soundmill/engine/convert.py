@@ -31,7 +31,7 @@ from soundmill.engine.seams import Unstitchable
 from soundmill.engine.side_by_side import SideBySide, can_decode, is_by_sample
 from soundmill.engine.silent_ends import without_silent_ends
 from soundmill.engine.source import Source, open_source
-from soundmill.engine.split import SHORTEST_SPLIT_SECONDS, SplitEncoder, can_be_split
+from soundmill.engine.split import SplitEncoder, can_be_split, suited
 from soundmill.engine.survey import Surveyed, settle
 from soundmill.engine.tags import About, missing, read_about
 from soundmill.engine.verify import Listeners, Verified, check_edited, verify
@@ -118,8 +118,8 @@ def _encoded(
     first = next(frames)
     plan = make_plan(decoded_sound(source, first), job.target, job.options)
     expected_seconds = source.expected_seconds or 0
-    is_long = expected_seconds >= SHORTEST_SPLIT_SECONDS
-    if crew is not None and is_long and _is_as_it_stands(job, source, plan) and can_decode(source, plan):
+    crew = suited(crew, plan, expected_seconds)
+    if crew is not None and _is_as_it_stands(job, source, plan) and can_decode(source, plan):
         return _decoded_side_by_side(job, about, plan, on_progress, crew)
     is_drawn_late = _is_drawn_alike(source, plan) and is_by_sample(source, plan) and not job.options.edits_sound
     sound: Iterator[AudioFrame] = chain([first], frames)
@@ -132,7 +132,7 @@ def _encoded(
     with encoding_errors():
         if divided:
             encoder: Encoder = PartsEncoder(job.directory, plan, divided)
-        elif crew is not None and is_long and can_be_split(plan):
+        elif crew is not None and can_be_split(plan):
             is_checked = not job.options.wants_loudness  # else all of it is decoded afterwards
             encoder = SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds, is_checked=is_checked)
         else:
@@ -149,7 +149,7 @@ def _encoded(
         facts, lost = _bundled(job, plan, encoder)
     else:
         listener = encoder.listener
-        if crew is not None and is_long:
+        if crew is not None:
             listener = Listeners(crew, encoder.prints if isinstance(encoder, SplitEncoder) else (), listener)
         verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listener)
         facts, lost = verified.facts, missing(wanted, verified.about)

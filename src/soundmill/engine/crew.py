@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 from soundmill.engine.confinement import confine_encoder, die_with_parent
 from soundmill.engine.job import Limits
+from soundmill.engine.lent import Lent
 from soundmill.engine.messages import Message, moved, receive, send
 from soundmill.engine.pieces import PieceEncoder
 from soundmill.engine.stretches import StretchDecoder
@@ -39,36 +40,50 @@ class _Member:
     is_busy: bool = False
     area: int | None = None
     """Where it reads and answers, while it is busy."""
+    lent: int | None = None
+    """The number of what it does although somebody else was given that, too."""
 
 
 class Crew:
     """Some processes that encode or decode. They see no file and no network, and end with the job."""
 
-    def __init__(self, members: list[_Member], areas: list[mmap]) -> None:
-        self._members, self._areas = members, areas
+    def __init__(self, members: list[_Member], areas: list[mmap], lent: Lent | None) -> None:
+        self._members, self._areas, self._lent = members, areas, lent
         self._free = list(range(len(areas)))
 
     @classmethod
-    def fork(cls, count: int, limits: Limits) -> Self:
-        """``count`` members, sixteen at most. The calling process must have one thread, and not be confined yet."""
+    def fork(cls, count: int, limits: Limits, lent: Lent | None = None) -> Self:
+        """``count`` members, sixteen at most; what they find no time for is ``lent``. The calling process must have one thread, and not be confined yet."""
         count = min(count, _MOST_MEMBERS)
         # One is filled while all others are read.
         areas = [mmap(-1, min(_LARGEST_AREA_BYTES, _AREAS_BYTES // (count + 1))) for _ in range(count + 1)]
-        return cls([_fork(limits, count, areas) for _ in range(count)], areas)
+        return cls([_fork(limits, count, areas) for _ in range(count)], areas, lent)
 
     def __len__(self) -> int:
         return len(self._members)
+
+    @property
+    def hands(self) -> int:
+        """The members, and the seats of those who help them."""
+        return len(self._members) + (self._lent.seats if self._lent else 0)
 
     @property
     def area_bytes(self) -> int:
         """The size of each area."""
         return len(self._areas[0])
 
-    def begin(self, order: Message) -> None:
-        """Tell all what they will do from now on. None may be at work."""
+    def begin(self, order: Message, *, lends: bool = False) -> None:
+        """Tell all what they will do from now on. None may be at work. If it ``lends``, others may help until :meth:`lend_no_more`."""
         # Not in an area: nobody answers an order, so what is filled in next would overwrite it unread.
         for each in self._members:
             self._say(each, order)
+        if lends and self._lent:
+            self._lent.open(order)
+
+    def lend_no_more(self) -> None:
+        """Nobody else need help; what they haven't answered is forgotten."""
+        if self._lent:
+            self._lent.close()
 
     def area(self, on_result: Callable[[Message], None]) -> Area:
         """One to fill, and then to :meth:`give`; not more than one at a time. ``on_result`` gets what becomes ready while waiting for it."""
@@ -79,7 +94,12 @@ class Crew:
 
     def give(self, work: Message, on_result: Callable[[Message], None], area: Area | None = None) -> None:
         """Have something done by the first that is idle. Its parts stand at the begin of ``area`` already, if there is one."""
-        while not (idle := [each for each in self._members if not each.is_busy]):
+        while (member := self._idle()) is None:
+            self._hear(on_result)
+            if self._lent is not None and self._lent.take(work):
+                if area is not None:
+                    self._free.append(area.number)
+                return
             self.wait(on_result)
         if area is not None:
             work = work._replace(area=area.number)
@@ -88,31 +108,27 @@ class Crew:
             work = moved(work, number, memory)
             if work.area is None:
                 self._free.append(number)
-        idle[0].is_busy, idle[0].area = True, work.area
-        self._say(idle[0], work)
+        self._start(member, work)
 
     def wait(self, on_result: Callable[[Message], None]) -> bool:
-        """Wait for results, which may come in any order; False when nobody is at work."""
+        """Wait for results, which may come in any order; False when nobody is at work.
+
+        It is called when there is nothing else to do: so idle members do what is lent and not answered yet.
+        """
+        self._catch_up()
         busy = {each.results.fileno(): each for each in self._members if each.is_busy}
-        if not busy:
+        if not busy and not (self._lent and self._lent.is_out):
             return False
         poll = select.poll()
         for descriptor in busy:
             poll.register(descriptor, select.POLLIN)
+        if self._lent and self._lent.descriptor is not None:
+            poll.register(self._lent.descriptor, select.POLLIN)
         for descriptor, _ in poll.poll():
-            member = busy[descriptor]
-            try:
-                result = receive(member.results, self._areas)
-            except EOFError:
-                result = None
-            if result is None:
-                raise _death(member)
-            member.is_busy = False
-            if result.area is not None:
-                result = Message(result.head, [bytearray(part) for part in result.parts])
-            if member.area is not None:
-                self._free.append(member.area)
-            on_result(result)
+            if descriptor in busy:
+                self._take(busy[descriptor], on_result)
+            else:
+                self._hear(on_result)
         return True
 
     def close(self) -> None:
@@ -120,6 +136,43 @@ class Crew:
         for each in self._members:
             each.work.close()
             each.results.close()
+
+    def _idle(self) -> _Member | None:
+        return next((each for each in self._members if not each.is_busy), None)
+
+    def _start(self, member: _Member, work: Message, lent: int | None = None) -> None:
+        member.is_busy, member.area, member.lent = True, work.area, lent
+        self._say(member, work)
+
+    def _catch_up(self) -> None:
+        while self._lent and (member := self._idle()) and (left_over := self._lent.left_over()):
+            number, work = left_over
+            if self._free:
+                area = self._free.pop()
+                work = moved(work, area, self._areas[area])
+                if work.area is None:
+                    self._free.append(area)
+            self._start(member, work, number)
+
+    def _hear(self, on_result: Callable[[Message], None]) -> None:
+        if self._lent:
+            for result in self._lent.heard():
+                on_result(result)
+
+    def _take(self, member: _Member, on_result: Callable[[Message], None]) -> None:
+        try:
+            result = receive(member.results, self._areas)
+        except EOFError:
+            result = None
+        if result is None:
+            raise _death(member)
+        member.is_busy = False
+        if result.area is not None:
+            result = Message(result.head, [bytearray(part) for part in result.parts])
+        if member.area is not None:
+            self._free.append(member.area)
+        if member.lent is None or (self._lent and self._lent.settle(member.lent)):
+            on_result(result)
 
     def _say(self, member: _Member, message: Message) -> None:
         try:

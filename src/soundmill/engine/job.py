@@ -23,6 +23,17 @@ class Limits:
     decoded: timedelta = timedelta(hours=100)
     """Longest sound that is decoded: 2.4 MB of FLAC can be 100 hours."""
 
+    def as_dict(self) -> dict[str, float]:
+        """Plain values, for JSON; times in seconds."""
+        given = asdict(self).items()
+        return {name: value.total_seconds() if isinstance(value, timedelta) else value for name, value in given}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Limits:
+        """The inverse of :meth:`as_dict`."""
+        times = {name: timedelta(seconds=values[name]) for name in ("cpu", "wall", "decoded")}
+        return cls(**{**values, **times})
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -35,6 +46,8 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     encoders: int = 1
     """How many processes may encode side by side, where the sound is long and its codec can be split."""
+    may_be_helped: bool = False
+    """Whether others may encode pieces, too, where the sound is very long."""
     draws: bool = False
     """Whether waveforms are wanted."""
 
@@ -55,17 +68,14 @@ class Job:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        limits = {
-            name: value.total_seconds() if isinstance(value, timedelta) else value
-            for name, value in asdict(self.limits).items()
-        }
         return {
             "source": str(self.source),
             "directory": str(self.directory),
             "target": self.target.name,
             "options": asdict(self.options),
-            "limits": limits,
+            "limits": self.limits.as_dict(),
             "encoders": self.encoders,
+            "may_be_helped": self.may_be_helped,
             "draws": self.draws,
             "following": [str(each) for each in self.following],
             "names": list(self.names),
@@ -74,17 +84,33 @@ class Job:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Job:
         """The inverse of :meth:`as_dict`."""
-        limits = dict(values["limits"])
-        for name in ("cpu", "wall", "decoded"):
-            limits[name] = timedelta(seconds=limits[name])
         return cls(
             source=Path(values["source"]),
             directory=Path(values["directory"]),
             target=target_format(values["target"]),
             options=ConversionOptions(**values["options"]),
-            limits=Limits(**limits),
+            limits=Limits.from_dict(values["limits"]),
             encoders=values["encoders"],
+            may_be_helped=values["may_be_helped"],
             draws=values["draws"],
             following=tuple(Path(each) for each in values["following"]),
             names=tuple(values["names"]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PieceJob:
+    """A piece of a conversion that runs elsewhere: ``work`` is read, and what became of it goes to ``answer``, which is there and empty."""
+
+    work: Path
+    answer: Path
+    limits: Limits
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"work": str(self.work), "answer": str(self.answer), "limits": self.limits.as_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PieceJob:
+        """The inverse of :meth:`as_dict`."""
+        return cls(Path(values["work"]), Path(values["answer"]), Limits.from_dict(values["limits"]))

@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from soundmill.engine.confinement import gaps
-from soundmill.engine.job import Job
+from soundmill.engine.job import Job, PieceJob
 from soundmill.model.conversion import ConversionError, ConversionStopped, FailureCode
 from soundmill.model.errors import ConfigurationError
+from soundmill.model.helping import Helpers, News
 from soundmill.model.sound import ConversionReport
 
 _TICK_SECONDS = 0.25
@@ -66,16 +67,33 @@ class Mill:
             )
         self._server: _Server | None = _Server()
 
-    def convert(self, job: Job, on_tick: Callable[[float], bool]) -> Converted:
+    def convert(self, job: Job, on_tick: Callable[[float], bool], helpers: Helpers | None = None) -> Converted:
         """Convert and verify.
 
         ``on_tick`` gets the progress (0 to 1) about four times a second, also while there is none; when it gives False, or
-        raises, the conversion is killed at once. Raises ``ConversionError`` when there is no result, ``ConversionStopped`` when
-        ``on_tick`` said so, and what ``on_tick`` raised.
+        raises, the conversion is killed at once. ``helpers`` are those of a job that may be helped. Raises ``ConversionError``
+        when there is no result, ``ConversionStopped`` when ``on_tick`` said so, and what ``on_tick`` raised.
         """
+        helping = None if helpers is None else _Helping(job.directory, helpers)
+        outcome = self._run({"job": job.as_dict()}, on_tick, helping)
+        _raise_failure(outcome)
+        if outcome.report is None:
+            raise _death(outcome)
+        return Converted(job.result_path, ConversionReport.from_dict(outcome.report))
+
+    def encode_piece(self, piece: PieceJob, on_tick: Callable[[float], bool]) -> None:
+        """Encode a piece of a conversion that runs elsewhere, in a process that sees nothing else. Raises as :meth:`convert` does."""
+        outcome = self._run({"piece": piece.as_dict()}, on_tick)
+        _raise_failure(outcome)
+        if not outcome.is_answered:
+            raise _death(outcome)
+
+    def _run(
+        self, message: dict[str, Any], on_tick: Callable[[float], bool], helping: _Helping | None = None
+    ) -> _Outcome:
         server = self._server_that_is_well()
         try:
-            return _finish(job, server.run(job, on_tick))
+            return server.run(message, on_tick, helping)
         except BaseException:
             # Whatever went wrong, the next job begins with a server that is known to be well.
             if not server.idle:
@@ -115,6 +133,43 @@ class _Outcome:
     ended: str = ""
     signal: int = 0
     wanted: bool = True
+    is_answered: bool = False
+
+
+class _Helping:
+    """Passes on what a conversion says to those who help it, and what they say."""
+
+    def __init__(self, directory: Path, helpers: Helpers) -> None:
+        self._directory, self._helpers = directory, helpers
+        self._is_open = False
+        self._told = News()
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """A word of the conversion."""
+        word = message["help"]
+        if word == "open":
+            self._is_open = True
+            self._helpers.open()
+        elif word == "piece":
+            self._helpers.give(message["seat"], self._directory / Path(message["file"]).name)
+        else:
+            self.close()
+
+    def news(self) -> dict[str, Any] | None:
+        """For the conversion, where there are any."""
+        if not self._is_open:
+            return None
+        news = self._helpers.news()
+        if not news.answers and news.seats == self._told.seats:
+            return None
+        self._told = news
+        return {"seats": news.seats, "answers": [(each.seat, each.path.name) for each in news.answers]}
+
+    def close(self) -> None:
+        """However it ended."""
+        if self._is_open:
+            self._is_open = False
+            self._helpers.close()
 
 
 class _Server:
@@ -135,18 +190,22 @@ class _Server:
         self._rest = b""
         self.idle = True
 
-    def run(self, job: Job, on_tick: Callable[[float], bool]) -> _Outcome:
-        """Everything that was said of the job, once its process is gone."""
+    def run(self, message: dict[str, Any], on_tick: Callable[[float], bool], helping: _Helping | None) -> _Outcome:
+        """Everything that was said of what ``message`` asks for, once its process is gone."""
         self.idle = False
         outcome = _Outcome()
         fraction = 0.0
         ticked_at = time.monotonic()
         try:
-            self._say({"job": job.as_dict()})
+            self._say(message)
             while not outcome.ended:
-                for message in self._heard(_TICK_SECONDS):
-                    fraction = message.get("progress", fraction)
-                    _note(outcome, message)
+                for heard in self._heard(_TICK_SECONDS):
+                    fraction = heard.get("progress", fraction)
+                    _note(outcome, heard)
+                    if helping and "help" in heard:
+                        helping.hear(heard)
+                if helping and outcome.wanted and (news := helping.news()):
+                    self._say({"news": news})
                 if outcome.wanted and time.monotonic() - ticked_at >= _TICK_SECONDS:
                     ticked_at = time.monotonic()
                     outcome.wanted = on_tick(min(1.0, max(0.0, fraction)))
@@ -155,6 +214,9 @@ class _Server:
         except OSError as error:
             death, sentence, retryable = _CRASH
             raise ConversionError(death, sentence, retryable=retryable, detail_for_log=f"server: {error}") from error
+        finally:
+            if helping:
+                helping.close()
         self.idle = True
         return outcome
 
@@ -193,9 +255,10 @@ def _note(outcome: _Outcome, message: dict[str, Any]) -> None:
     outcome.failure = message.get("failure", outcome.failure)
     outcome.ended = message.get("ended", outcome.ended)
     outcome.signal = message.get("signal", outcome.signal)
+    outcome.is_answered = message.get("answered", outcome.is_answered)
 
 
-def _finish(job: Job, outcome: _Outcome) -> Converted:
+def _raise_failure(outcome: _Outcome) -> None:
     if not outcome.wanted:
         raise ConversionStopped("The conversion was stopped.")
     if outcome.failure is not None:
@@ -208,8 +271,9 @@ def _finish(job: Job, outcome: _Outcome) -> Converted:
         )
     if outcome.ended == "time limit":
         raise ConversionError(FailureCode.TIME_LIMIT, "The conversion took longer than is allowed.")
-    if outcome.report is None:
-        death, sentence, retryable = _DEATHS.get(outcome.signal, _CRASH)
-        detail = f"ended {outcome.ended}, signal {outcome.signal}"
-        raise ConversionError(death, sentence, retryable=retryable, detail_for_log=detail)
-    return Converted(job.result_path, ConversionReport.from_dict(outcome.report))
+
+
+def _death(outcome: _Outcome) -> ConversionError:
+    code, sentence, retryable = _DEATHS.get(outcome.signal, _CRASH)
+    detail = f"ended {outcome.ended}, signal {outcome.signal}"
+    return ConversionError(code, sentence, retryable=retryable, detail_for_log=detail)

@@ -22,13 +22,13 @@ def made_report(
         source=source,
         result=result,
         not_carried=(*told(source.damage), *plan.losses, *unreached(job.options, result.loudness), *lost),
-        versions=_versions(),
+        versions=versions(),
         source_waveform=drawings.of_source(),
         result_waveform=drawings.of_result(),
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Of everything that had a part in a result."""
     return {
         "soundmill": __version__,

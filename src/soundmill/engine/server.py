@@ -1,15 +1,15 @@
 """The warm server: has FFmpeg loaded, holds no secrets, and forks a confined process for each conversion.
 
 Started by :class:`soundmill.engine.mill.Mill` with one end of a socket pair. Single-threaded, so that forking is safe. One line of
-JSON a message: it gets ``{"job": …}`` and ``{"stop": true}``; it passes on what the conversion says (``{"progress": 0.5}``,
-``{"report": …}``, ``{"failure": …}``) and ends each job with ``{"ended": …}`` once the process is gone.
+JSON a message: it gets ``{"job": …}`` or, of a conversion that runs elsewhere, ``{"piece": …}``, and meanwhile ``{"stop": true}`` and
+``{"news": …}`` for the conversion; it passes on what that says (``{"progress": 0.5}``, ``{"help": …}``, ``{"report": …}``,
+``{"failure": …}``) and ends each with ``{"ended": …}`` once the process is gone.
 """
 
 from __future__ import annotations
 
 import codecs
 import importlib
-import json
 import os
 import pkgutil
 import select
@@ -20,14 +20,19 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import av
 
-from soundmill.engine.confinement import adopt_orphans, confine, die_with_parent
+from soundmill.engine.confinement import adopt_orphans, confine, confine_encoder, die_with_parent
+from soundmill.engine.control import Control, line
 from soundmill.engine.convert import convert
 from soundmill.engine.crew import Crew
-from soundmill.engine.job import Job
+from soundmill.engine.job import Job, PieceJob
+from soundmill.engine.lent import Lent, Say
+from soundmill.engine.parcels import LARGEST_PARCEL_BYTES, answer_piece
 from soundmill.engine.rehearsal import rehearse
 from soundmill.engine.split import is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
@@ -46,13 +51,17 @@ def main(descriptor: int, parent: int) -> None:
     rehearse()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     # The other end may close before it is spoken to, or with something of ours unread: as good an end as any.
-    with socket.socket(fileno=descriptor) as control, suppress(ConnectionError):
-        control.sendall(b'{"ready": true}\n')
-        with control.makefile("rb") as lines:
-            for line in lines:
-                message = json.loads(line)
+    with socket.socket(fileno=descriptor) as end, suppress(ConnectionError):
+        control = Control(end)
+        control.say({"ready": True})
+        while not control.is_closed:
+            for message in control.heard():
                 if "job" in message:
-                    _serve(control, Job.from_dict(message["job"]))
+                    job = Job.from_dict(message["job"])
+                    _serve(control, job.limits.wall, partial(_run_job, job))
+                elif "piece" in message:
+                    piece = PieceJob.from_dict(message["piece"])
+                    _serve(control, piece.limits.wall, partial(_run_piece, piece))
 
 
 def _load_everything() -> None:
@@ -64,29 +73,32 @@ def _load_everything() -> None:
             importlib.import_module(module.name)
 
 
-def _serve(control: socket.socket, job: Job) -> None:
+def _serve(control: Control, wall: timedelta, run: Callable[[Say, int], None]) -> None:
     readable, writable = os.pipe()
+    news_readable, news_writable = os.pipe()
     server = os.getpid()
     process = os.fork()
     if process == 0:
         os.close(readable)
+        os.close(news_writable)
         control.close()
-        _run(job, writable, server)
+        _run(server, partial(run, _speaker(writable), news_readable))
     os.close(writable)
+    os.close(news_readable)
+    os.set_blocking(news_writable, False)
     try:
-        why = _relay(control, readable, process, time.monotonic() + job.limits.wall.total_seconds())
+        why = _relay(control, readable, news_writable, time.monotonic() + wall.total_seconds())
     finally:
         os.close(readable)
+        os.close(news_writable)
         _kill(process)
         _, status = os.waitpid(process, 0)
         _reap_orphans()
-    control.sendall(
-        _line({"ended": why or "by itself", "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0})
-    )
+    control.say({"ended": why or "by itself", "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0})
 
 
-def _relay(control: socket.socket, conversion: int, process: int, deadline: float) -> str | None:
-    """Pass on the conversion's lines until it ends; says why it must be killed, if it must."""
+def _relay(control: Control, conversion: int, news: int, deadline: float) -> str | None:
+    """Pass on the conversion's lines until it ends, and ``news`` to it; says why it must be killed, if it must."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(conversion, select.POLLIN)
@@ -95,11 +107,16 @@ def _relay(control: socket.socket, conversion: int, process: int, deadline: floa
         left = deadline - time.monotonic()
         if left <= 0:
             return "time limit"
-        ready = [descriptor for descriptor, _ in poll.poll(left * 1000)]
-        if control.fileno() in ready:
-            # The only word during a job is "stop"; silence for good means that nobody wants the result.
-            control.recv(_READ_BYTES)
-            return "stopped"
+        ready = [descriptor for descriptor, _ in poll.poll(0 if control.has_heard else left * 1000)]
+        if control.has_heard or control.fileno() in ready:
+            for message in control.heard():
+                if "stop" in message:
+                    return "stopped"
+                # One that doesn't listen, or ends just now, needs none.
+                with suppress(BlockingIOError, BrokenPipeError):
+                    os.write(news, line(message["news"]))
+            if control.is_closed:  # nobody wants the result
+                return "stopped"
         if conversion in ready:
             data = os.read(conversion, _READ_BYTES)
             relayed += len(data)
@@ -107,7 +124,7 @@ def _relay(control: socket.socket, conversion: int, process: int, deadline: floa
                 return None
             if relayed > _LONGEST_MESSAGE_BYTES:
                 return "talked too much"
-            control.sendall(data)
+            control.pass_on(data)
 
 
 def _kill(process: int) -> None:
@@ -125,17 +142,13 @@ def _reap_orphans() -> None:
             os.waitpid(-1, 0)
 
 
-def _run(job: Job, descriptor: int, server: int) -> None:
-    """In the forked process: confine, convert, report, and leave without a trace."""
+def _run(server: int, work: Callable[[], None]) -> None:
+    """In the forked process: work, and leave without a trace."""
     status = 1
     try:
         die_with_parent(server)
         os.setsid()
-        # Afterwards it can't fork any more.
-        crew = Crew.fork(job.encoders, job.limits) if is_worth_a_crew(job) else None
-        say = _speaker(descriptor)
-        confine(job.sources, job.directory, job.limits)
-        _convert(job, say, crew)
+        work()
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may escape into the server's loop
         os.write(2, traceback.format_exc().encode())
@@ -143,7 +156,26 @@ def _run(job: Job, descriptor: int, server: int) -> None:
         os._exit(status)
 
 
-def _convert(job: Job, say: Callable[[dict[str, Any]], None], crew: Crew | None) -> None:
+def _run_job(job: Job, say: Say, news: int) -> None:
+    """Confine, convert, report."""
+    crew = None
+    if is_worth_a_crew(job):
+        # Afterwards it can't fork any more.
+        crew = Crew.fork(job.encoders, job.limits, Lent(job.directory, news, say) if job.may_be_helped else None)
+    confine(job.sources, job.directory, job.limits)
+    _convert(job, say, crew)
+
+
+def _run_piece(piece: PieceJob, say: Say, news: int) -> None:
+    """Encode a piece of a conversion that runs elsewhere."""
+    os.close(news)
+    with piece.work.open("rb") as work, piece.answer.open("wb") as answer:
+        confine_encoder(piece.limits, 1, LARGEST_PARCEL_BYTES)
+        answer_piece(work, answer)
+    say({"answered": True})
+
+
+def _convert(job: Job, say: Say, crew: Crew | None) -> None:
     try:
         report = convert(job, lambda fraction: say({"progress": fraction}), crew)
     except ConversionError as error:
@@ -166,17 +198,13 @@ def _failure(error: ConversionError) -> dict[str, Any]:
     return {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
 
 
-def _speaker(descriptor: int) -> Callable[[dict[str, Any]], None]:
+def _speaker(descriptor: int) -> Say:
     def say(message: dict[str, Any]) -> None:
-        data = memoryview(_line(message))
+        data = memoryview(line(message))
         while data:
             data = data[os.write(descriptor, data) :]
 
     return say
-
-
-def _line(message: dict[str, Any]) -> bytes:
-    return json.dumps(message).encode() + b"\n"
 
 
 if __name__ == "__main__":

@@ -35,18 +35,26 @@ from soundmill.engine.source import decoder_options
 from soundmill.engine.stitch import StitchedFile
 from soundmill.engine.tags import About
 
-SHORTEST_SPLIT_SECONDS = 45
-"""Less than two pieces and a bit gain nothing."""
+# Less than two pieces and a bit gain nothing. Others must be called and have pieces copied to them, which takes a second.
+_SHORTEST_SPLIT_SECONDS = 45
+_SHORTEST_LENT_SECONDS = 600
 
 # A minute of MP3 at 64 kbit/s, three seconds of a CD. Forking a crew costs some milliseconds, which small files needn't pay.
 _SMALLEST_BYTES = 480_000
+_SMALLEST_LENT_BYTES = _SMALLEST_BYTES * _SHORTEST_LENT_SECONDS // 60
 _CODECS = frozenset({"flac", "alac", "mp3", "opus", "vorbis", "aac", "pcm"})
+# The others' pieces take as long to be copied as to be encoded.
+_LENT_CODECS = frozenset({"mp3", "opus", "vorbis", "aac"})
+_LENT_ENCODERS = frozenset({"libmp3lame", "libopus", "libsndfile", "aac"})
 
 # A piece costs its pre-roll; few of them leave cores idle at the end.
 _PIECES_A_MEMBER = 8
 _SHORTEST_PIECE_SECONDS, _LONGEST_PIECE_SECONDS = 20, 60
 # Those that may be encoded once more are kept until they are joined.
 _SHIFTED_SHARE = 2
+# Of pieces that wait for one before them: beside a crew that others help, so that many of them take no more memory.
+_MOST_WAITING = 24
+_MOST_KEPT_BYTES = 144 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +97,17 @@ _DECODERS = {"flac": "flac", "alac": "alac", "libmp3lame": "mp3float", "libopus"
 
 def is_worth_a_crew(job: Job) -> bool:
     """By what can be known before the file is looked into: that takes being confined, and then it is too late to fork."""
-    is_splittable = job.encoders > 1 and job.target.codec in _CODECS
-    return is_splittable and job.source.stat().st_size >= _SMALLEST_BYTES
+    size = job.source.stat().st_size
+    if job.encoders > 1:
+        return job.target.codec in _CODECS and size >= _SMALLEST_BYTES
+    return job.may_be_helped and job.target.codec in _LENT_CODECS and size >= _SMALLEST_LENT_BYTES
+
+
+def suited(crew: Crew | None, plan: Plan, expected_seconds: float) -> Crew | None:
+    """``crew``, where it gains something with a sound of that length. One member alone is slower than none, unless others help it."""
+    if crew is None or expected_seconds < _SHORTEST_SPLIT_SECONDS:
+        return None
+    return crew if len(crew) > 1 or _is_lent(plan, expected_seconds) else None
 
 
 def can_be_split(plan: Plan) -> bool:
@@ -99,6 +116,10 @@ def can_be_split(plan: Plan) -> bool:
     if way is None or plan.channels > way.maximum_channels:
         return False
     return plan.bit_rate is None or plan.bit_rate >= way.lowest_bit_rate
+
+
+def _is_lent(plan: Plan, expected_seconds: float) -> bool:
+    return plan.encoder in _LENT_ENCODERS and expected_seconds >= _SHORTEST_LENT_SECONDS
 
 
 class SplitEncoder:
@@ -120,10 +141,14 @@ class SplitEncoder:
         # Packed samples can be cut anywhere, so they may come as the source has them.
         self.frame_samples = self._codec_samples if plan.sample_format.endswith("p") else 0
         self._frame_bytes = self._codec_samples * AudioFormat(plan.sample_format).bytes * plan.channels
+        piece_frames = self._frames_a_piece(expected_seconds)
+        self._most_waiting = _MOST_WAITING
+        if self._way.shifts:
+            self._most_waiting = _MOST_KEPT_BYTES // (piece_frames * self._frame_bytes)
         self._filling = Filling(
             lambda: crew.area(self._take),
             frame_bytes=self._frame_bytes,
-            piece_frames=self._frames_a_piece(expected_seconds),
+            piece_frames=piece_frames,
             pre_roll=self._way.pre_roll,
             overlap=self._way.overlap,
         )
@@ -136,7 +161,7 @@ class SplitEncoder:
         is_lossless = plan.encoder in LOSSLESS_ENCODERS
         self.listener = None if decoder is None else Assembled(decoder, is_lossless=is_lossless)
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        crew.begin(PieceEncoder.order(plan, decoder))
+        crew.begin(PieceEncoder.order(plan, decoder), lends=_is_lent(plan, expected_seconds))
 
     @property
     def prints(self) -> list[Print]:
@@ -157,12 +182,19 @@ class SplitEncoder:
         self._give(self._filling.rest(), is_last=True)
         while self._crew.wait(self._take):
             self._write_ready()
+        self._crew.lend_no_more()
         self._add(self._joining.rest())
         self._file.finish()
 
     def abandon(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
+        self._crew.lend_no_more()
         self._file.abandon()
+
+    @property
+    def _ahead(self) -> int:
+        own, all_hands = len(self._crew), self._crew.hands
+        return max(self._way.ahead * own, min(self._way.ahead * all_hands, self._most_waiting))
 
     def _frames_a_piece(self, expected_seconds: float) -> int:
         seconds = expected_seconds / (_PIECES_A_MEMBER * len(self._crew))
@@ -179,7 +211,7 @@ class SplitEncoder:
             self._kept[piece.first] = replace(piece, pcm=bytes(piece.pcm))
         self._crew.give(as_work(piece), self._take, filled.area)
         self._write_ready()
-        while len(self._joining.waiting) > self._way.ahead * len(self._crew):
+        while len(self._joining.waiting) > self._ahead:
             self._crew.wait(self._take)
             self._write_ready()
 

@@ -9,7 +9,7 @@ import structlog
 
 from soundmill.failpoints import failpoint
 from soundmill.model.errors import StorageError
-from soundmill.service.ports import AccountStore, EventLog, Expiry, OnceMemory, Storage
+from soundmill.service.ports import AccountStore, EventLog, Expiry, OnceMemory, SeatUpkeep, Storage
 
 _KEY_AGE = timedelta(days=1)
 _EVENT_AGE = timedelta(days=7)
@@ -26,6 +26,7 @@ class Retention:
         accounts: AccountStore,
         keys: OnceMemory,
         events: EventLog,
+        seats: SeatUpkeep,
         storage: Storage,
         keep: timedelta | None,
     ) -> None:
@@ -33,6 +34,7 @@ class Retention:
         self._accounts = accounts
         self._keys = keys
         self._events = events
+        self._seats = seats
         self._storage = storage
         self._keep = keep
 
@@ -53,7 +55,8 @@ class Retention:
         return removed
 
     def forget(self) -> None:
-        """Forget revocations, idempotency keys and events that no longer matter."""
+        """Forget revocations, idempotency keys, events and seats that no longer matter."""
         self._accounts.forget_expired_tokens()
         self._keys.forget_keys(_KEY_AGE)
         self._events.forget_events(_EVENT_AGE)
+        self._seats.forget_seats()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -19,8 +20,10 @@ from soundmill.model.conversion import (
 )
 from soundmill.model.errors import NoRoom, NotFound, Refused, StaleAttempt, StorageError
 from soundmill.model.formats import target_format
+from soundmill.model.helping import Helpers
 from soundmill.model.tasks import Assignment, Attempt
-from soundmill.service.ports import Board, Converter, LocalSource, Workbench
+from soundmill.service.helping import Helping, Lending
+from soundmill.service.ports import Board, Converter, LocalSource, Seats, Workbench
 
 _REPORT_SECONDS = 0.4
 _RENEW_SECONDS = 1.0
@@ -32,10 +35,21 @@ _log = structlog.get_logger()
 class Worker:
     """Does one task at a time; :meth:`drain` may be called by a signal handler or from another thread.
 
-    After trouble with the storage it rests for some seconds, so as not to run through the queue.
+    After trouble with the storage it rests for some seconds, so as not to run through the queue. With ``seats`` others help with its long
+    conversions, and with ``helping`` it helps them while nothing is due.
     """
 
-    def __init__(self, owner: str, board: Board, workbench: Workbench, converter: Converter) -> None:
+    def __init__(
+        self,
+        owner: str,
+        board: Board,
+        workbench: Workbench,
+        converter: Converter,
+        seats: Seats | None = None,
+        helping: Helping | None = None,
+    ) -> None:
+        self._seats = seats
+        self._helping = helping
         self._owner = owner
         self._board = board
         self._workbench = workbench
@@ -54,12 +68,12 @@ class Worker:
             self._give_up_at = time.monotonic() + grace.total_seconds()
 
     def work(self) -> bool:
-        """Take the next due task, if any, and see it to its end. Gives whether there was one."""
+        """Take the next due task, if any, and see it to its end; else help others. Gives whether there was anything to do."""
         if self.draining or time.monotonic() < self._rests_until:
             return False
         assignment = self._board.claim(self._owner)
         if assignment is None:
-            return False
+            return self._helping is not None and self._helping.help(lambda: self.draining)
         attempt = assignment.attempt
         log = _log.bind(task=attempt.task_id, attempt=attempt.number)
         failpoint("after_claim")
@@ -106,6 +120,7 @@ class Worker:
                 target_format(assignment.new_format),
                 assignment.options,
                 report_progress.tick,
+                self._helpers(attempt, directory),
             )
             report_progress.last_word()
             failpoint("before_publish")
@@ -115,6 +130,11 @@ class Worker:
             # A crash here leaves a file without a row, and a task that is due again when its lease ends.
             self._board.processed(attempt, stored, report)
             failpoint("after_processed")
+
+    def _helpers(self, attempt: Attempt, directory: Path) -> Helpers | None:
+        if self._seats is None:
+            return None
+        return Lending(attempt, directory, self._seats, self._workbench, self._converter.build)
 
     def _is_out_of_time(self) -> bool:
         return self._give_up_at is not None and time.monotonic() >= self._give_up_at

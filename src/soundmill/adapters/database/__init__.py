@@ -7,6 +7,7 @@ from soundmill.adapters.database.events import DatabaseEvents
 from soundmill.adapters.database.identity import DatabaseIdentity
 from soundmill.adapters.database.migrate import upgrade
 from soundmill.adapters.database.removal import DatabaseExpiry
+from soundmill.adapters.database.seats import DatabaseSeats
 from soundmill.adapters.database.tasks import DatabaseTasks
 from soundmill.adapters.database.usage import DatabaseUsage
 from soundmill.adapters.database.waveforms import DatabaseWaveforms
@@ -18,6 +19,7 @@ __all__ = [
     "DatabaseEvents",
     "DatabaseExpiry",
     "DatabaseIdentity",
+    "DatabaseSeats",
     "DatabaseTasks",
     "DatabaseUsage",
     "DatabaseWaveforms",

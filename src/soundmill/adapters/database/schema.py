@@ -150,6 +150,27 @@ tasks = Table(
     sqlite_autoincrement=True,
 )
 
+helped_tasks = Table(
+    "helped_tasks",
+    metadata,
+    Column("task_id", ForeignKey(tasks.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, nullable=False, doc="which has pieces for others"),
+    Column("build", String(255), nullable=False, doc="of the engine that cuts them"),
+)
+
+seats = Table(
+    "seats",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("task_id", ForeignKey(helped_tasks.c.task_id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("helper", String(255), nullable=False, index=True),
+    Column("seen_at", Instant, nullable=False, doc="when its helper was last heard of"),
+    Column("work", String(128), doc="the piece's key in the storage"),
+    Column("given_at", Instant),
+    Column("answer", String(128), doc="the key of what became of it"),
+    sqlite_autoincrement=True,
+)
+
 events = Table(
     "events",
     metadata,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 
 from soundmill.model.errors import NoRoom, NotFound, StorageError
@@ -63,7 +65,13 @@ def sync_directory(directory: Path) -> None:
 
 
 def move_durably(source: Path, target: Path) -> None:
-    """Rename within the file system and make it survive a power cut; makes ``target``'s directory if need be."""
+    """As :func:`move`, and make it survive a power cut."""
+    move(source, target)
+    sync_directory(target.parent)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename within the file system; makes ``target``'s directory if need be."""
     inode = retried(lambda: source.stat(follow_symlinks=False)).st_ino
     try:
         _rename(source, target, inode)
@@ -71,13 +79,30 @@ def move_durably(source: Path, target: Path) -> None:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         sync_directory(target.parent.parent)
         _rename(source, target, inode)
-    sync_directory(target.parent)
 
 
 def remove_durably(path: Path) -> None:
     """Unlink; a missing file is no error. Not synced: a file that comes back after a power cut is swept again."""
     with suppress(FileNotFoundError):
         retried(path.unlink)
+
+
+@contextmanager
+def plain_file(path: Path) -> Iterator[BufferedReader]:
+    """A file that a confined process wrote, to be read: ``path`` may be anything by now, also a link to a file of ours.
+
+    Raises ``StorageError`` for anything but a regular file.
+    """
+    try:
+        with our_errors("read a file"):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except NotFound as error:
+        raise StorageError("The file is not there.") from error
+    with os.fdopen(descriptor, "rb") as stream, our_errors("read a file"):
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+            raise StorageError("The file is not a plain one.")
+        yield stream
 
 
 def disk_now(directory: Path) -> float:

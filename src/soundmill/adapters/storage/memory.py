@@ -169,13 +169,32 @@ class MemoryWorkbench:
 
     def publish(self, attempt: Attempt, result: Path) -> StoredFile:
         """See the port."""
-        if result.parent != self._path(attempt) or result.is_symlink() or not result.is_file():
-            raise StorageError("The result isn't where it was to be made, or not a plain file.")
-        content = result.read_bytes()
-        incoming = self._storage.create(len(content), len(content))
-        incoming.write(content)
+        if result.parent != self._path(attempt):
+            raise StorageError("The result isn't where it was to be made.")
+        stored = self._store(result)
         result.unlink()
-        return incoming.commit()
+        return stored
+
+    def lend(self, path: Path) -> str:
+        """See the port."""
+        return self._store(path).key
+
+    def collect(self, key: str, path: Path) -> None:
+        """See the port."""
+        with self.source(key) as copy:
+            path.unlink(missing_ok=True)
+            shutil.copyfile(copy, path)
+        self.drop(key)
+
+    def drop(self, key: str) -> None:
+        """See the port."""
+        self._storage.delete(key)
+
+    @contextmanager
+    def blank(self) -> Iterator[Path]:
+        """See the port."""
+        with tempfile.NamedTemporaryFile(dir=self._directory.name) as file:
+            yield Path(file.name)
 
     def scratches(self, older_than: timedelta) -> Iterator[Attempt]:
         """See the port."""
@@ -185,6 +204,14 @@ class MemoryWorkbench:
         """See the port."""
         self._scratches.pop(attempt, None)
         shutil.rmtree(self._path(attempt), ignore_errors=True)
+
+    def _store(self, path: Path) -> StoredFile:
+        if path.is_symlink() or not path.is_file():
+            raise StorageError("The file is not a plain one.")
+        content = path.read_bytes()
+        incoming = self._storage.create(len(content), len(content))
+        incoming.write(content)
+        return incoming.commit()
 
     def _path(self, attempt: Attempt) -> Path:
         return Path(self._directory.name) / f"{attempt.task_id}-{attempt.number}"

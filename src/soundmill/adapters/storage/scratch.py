@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -13,8 +12,8 @@ from pathlib import Path
 
 import structlog
 
-from soundmill.adapters.storage.disk import disk_now, our_errors
-from soundmill.model.errors import NotFound, StorageError
+from soundmill.adapters.storage.disk import disk_now, our_errors, plain_file
+from soundmill.model.errors import StorageError
 from soundmill.model.tasks import Attempt
 
 _log = structlog.get_logger()
@@ -60,21 +59,13 @@ class Scratches:
 
     @contextmanager
     def result(self, attempt: Attempt, path: Path) -> Iterator[BufferedReader]:
-        """The result of ``attempt``, to be read and kept. The confined process made it: it may be anything, also a link to a file of ours.
+        """The result of ``attempt``, to be read and kept.
 
         Raises ``StorageError`` for anything but a regular file directly in the attempt's work directory.
         """
         if path.parent != self.path(attempt):
             raise StorageError("The result isn't where it was to be made.")
-        try:
-            with our_errors("keep a result"):
-                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except NotFound as error:
-            raise StorageError("The result is not there.") from error
-        with os.fdopen(descriptor, "rb") as stream, our_errors("keep a result"):
-            facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-                raise StorageError("The result is not a plain file.")
+        with plain_file(path) as stream:
             yield stream
 
     def _attempts_of(self, task_id: int, up_to: int) -> list[Attempt]:

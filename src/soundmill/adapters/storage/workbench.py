@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from soundmill.adapters.storage.disk import move_durably, our_errors, retried
+from soundmill.adapters.storage.disk import move, move_durably, our_errors, plain_file, remove_durably, retried
 from soundmill.adapters.storage.keys import new_key
 from soundmill.adapters.storage.layout import Layout
 from soundmill.adapters.storage.scratch import Scratches
 from soundmill.model.errors import NotFound, StorageError
 from soundmill.model.tasks import Attempt
 from soundmill.service.ports import StoredFile
+
+_COPIED_BYTES = 1 << 20
 
 
 class DirectoryWorkbench:
@@ -54,6 +57,29 @@ class DirectoryWorkbench:
             raise StorageError("The result is not there.") from error
         return StoredFile(key, size, sha256)
 
+    def lend(self, path: Path) -> str:
+        """See the port. A copy: the confined process that made the file may still write to it."""
+        key = new_key()
+        with self._blank(key) as copy, plain_file(path) as stream, our_errors("lend a file"):
+            with copy.open("wb") as written:
+                shutil.copyfileobj(stream, written, _COPIED_BYTES)
+            move(copy, self._layout.file(key))
+        return key
+
+    def collect(self, key: str, path: Path) -> None:
+        """See the port."""
+        with our_errors("collect a file"):
+            move(self._layout.file(key), path)
+
+    def drop(self, key: str) -> None:
+        """See the port."""
+        with our_errors("remove a file"):
+            remove_durably(self._layout.file(key))
+
+    def blank(self) -> AbstractContextManager[Path]:
+        """See the port."""
+        return self._blank(new_key())
+
     def scratches(self, older_than: timedelta) -> Iterator[Attempt]:
         """See the port."""
         return self._scratches.scratches(older_than)
@@ -61,3 +87,15 @@ class DirectoryWorkbench:
     def sweep(self, attempt: Attempt) -> None:
         """See the port."""
         self._scratches.sweep(attempt)
+
+    @contextmanager
+    def _blank(self, key: str) -> Iterator[Path]:
+        """What a crash leaves is swept with uploads that broke off."""
+        path = self._layout.incoming / key
+        with our_errors("make a file"):
+            retried(lambda: path.touch(mode=0o600, exist_ok=False))
+        try:
+            yield path
+        finally:
+            with our_errors("remove a file"):
+                remove_durably(path)

@@ -13,6 +13,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from soundmill.model.conversion import Failure
 from soundmill.model.errors import StaleAttempt, Unreachable
 from soundmill.model.formats import TargetFormat
+from soundmill.model.helping import Helpers
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Assignment, Attempt
@@ -115,6 +116,11 @@ class FollowedConverter:
         self._tracer = tracer
         self._board = board
 
+    @property
+    def build(self) -> str:
+        """See the port."""
+        return self._converter.build
+
     def convert(
         self,
         sources: Sequence[LocalSource],
@@ -122,7 +128,12 @@ class FollowedConverter:
         target: TargetFormat,
         options: ConversionOptions,
         on_tick: Callable[[float], bool],
+        helpers: Helpers | None = None,
     ) -> tuple[Path, ConversionReport]:
         """See the port."""
         with self._board.inside(), self._tracer.start_as_current_span("engine"):
-            return self._converter.convert(sources, directory, target, options, on_tick)
+            return self._converter.convert(sources, directory, target, options, on_tick, helpers)
+
+    def encode_piece(self, piece: Path, answer: Path, on_tick: Callable[[float], bool]) -> None:
+        """See the port. It belongs to another's attempt, which is followed there."""
+        self._converter.encode_piece(piece, answer, on_tick)

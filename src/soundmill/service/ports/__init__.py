@@ -14,6 +14,7 @@ from soundmill.service.ports.accounts import (
 from soundmill.service.ports.board import Board, Doorbell, QueueGauge, QueueState, Upkeep, Wake
 from soundmill.service.ports.conversion import Converter, LocalSource
 from soundmill.service.ports.events import EventLog, Expiry, TaskEvent, TaskProgress, UsageLedger
+from soundmill.service.ports.seats import Seat, Seats, SeatUpkeep
 from soundmill.service.ports.storage import Incoming, Room, Storage, StorageMark, StorageRecord, StoredFile, Workbench
 from soundmill.service.ports.tasks import (
     FileIndex,
@@ -49,6 +50,9 @@ __all__ = [
     "QueueGauge",
     "QueueState",
     "Room",
+    "Seat",
+    "SeatUpkeep",
+    "Seats",
     "Storage",
     "StorageMark",
     "StorageRecord",

@@ -127,6 +127,25 @@ class Workbench(Protocol):
         """Hash, fsync and rename ``result`` (inside the attempt's scratch) into the storage: whole or not at all."""
         ...
 
+    def lend(self, path: Path) -> str:
+        """Let other workers read what this file has now, by the key that it gives, until :meth:`collect` or :meth:`drop`.
+
+        It isn't made safe: a crash may lose it, and the janitor removes it after a while, as it does all files without a row.
+        """
+        ...
+
+    def collect(self, key: str, path: Path) -> None:
+        """Bring what was lent to ``path`` on this machine, in place of what may be there. Nobody else can read it then. Raises ``NotFound``."""
+        ...
+
+    def drop(self, key: str) -> None:
+        """Nobody needs what was lent any more; a missing key is no error."""
+        ...
+
+    def blank(self) -> AbstractContextManager[Path]:
+        """An empty file to be written while the context lasts, which is gone afterwards."""
+        ...
+
     def scratches(self, older_than: timedelta) -> Iterator[Attempt]:
         """Attempts that left a scratch directory behind, untouched for at least that long."""
         ...

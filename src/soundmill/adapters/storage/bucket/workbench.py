@@ -14,8 +14,15 @@ import structlog
 
 from soundmill.adapters.storage.bucket.incoming import store_whole
 from soundmill.adapters.storage.bucket.objects import Bucket
-from soundmill.adapters.storage.bucket.pieces import PIECE_BYTES, Index, PiecewiseUpload, piece_name, whole_name
-from soundmill.adapters.storage.disk import our_errors
+from soundmill.adapters.storage.bucket.pieces import (
+    PIECE_BYTES,
+    Index,
+    PiecewiseUpload,
+    piece_name,
+    remove_file,
+    whole_name,
+)
+from soundmill.adapters.storage.disk import our_errors, plain_file
 from soundmill.adapters.storage.held import alone, held, is_abandoned
 from soundmill.adapters.storage.keys import new_key
 from soundmill.adapters.storage.layout import make_private
@@ -48,12 +55,7 @@ class BucketWorkbench:
     @contextmanager
     def source(self, key: str) -> Iterator[Path]:
         """See the port. A copy, which goes at the end."""
-        path = self._sources / new_key()
-        with ExitStack() as holding:
-            with our_errors("make a work directory"), alone(self._lock):
-                path.touch(mode=0o600, exist_ok=False)
-                holding.callback(path.unlink, missing_ok=True)
-                holding.enter_context(held(path))
+        with self.blank() as path:
             self._fetch(key, path)
             yield path
 
@@ -77,6 +79,34 @@ class BucketWorkbench:
             self._store(key, stream.fileno(), size)
             result.unlink()
         return StoredFile(key, size, sha256)
+
+    def lend(self, path: Path) -> str:
+        """See the port."""
+        key = new_key()
+        with plain_file(path) as stream:
+            self._store(key, stream.fileno(), os.fstat(stream.fileno()).st_size)
+        return key
+
+    def collect(self, key: str, path: Path) -> None:
+        """See the port."""
+        with self.source(key) as copy, our_errors("collect a file"):
+            copy.rename(path)
+        self.drop(key)
+
+    def drop(self, key: str) -> None:
+        """See the port."""
+        remove_file(self._bucket, key)
+
+    @contextmanager
+    def blank(self) -> Iterator[Path]:
+        """See the port."""
+        path = self._sources / new_key()
+        with ExitStack() as holding:
+            with our_errors("make a work directory"), alone(self._lock):
+                path.touch(mode=0o600, exist_ok=False)
+                holding.callback(path.unlink, missing_ok=True)
+                holding.enter_context(held(path))
+            yield path
 
     def scratches(self, older_than: timedelta) -> Iterator[Attempt]:
         """See the port. Those of this machine."""

@@ -1,0 +1,145 @@
+"""Pieces of a very long sound are encoded elsewhere: the result is the same, whatever becomes of them there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from soundmill.engine import Job, Limits, Mill, PieceJob
+from soundmill.model.formats import FORMATS
+from soundmill.model.helping import Answer, News
+from tests.sounds import music, write
+
+SECONDS, RATE = 620, 16_000
+ENCODERS = 2
+
+
+@pytest.fixture(scope="module")
+def long_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("long") / "long.wav"
+    songs = np.concatenate([music(10.0, RATE, 1, seed) for seed in range(10)])
+    return write(path, np.tile(songs, (7, 1))[: SECONDS * RATE], RATE, "PCM_16")
+
+
+@pytest.fixture(scope="module")
+def neighbour() -> Iterator[Mill]:
+    with Mill() as made:
+        yield made
+
+
+class Neighbours:
+    """Implements :class:`soundmill.model.helping.Helpers` with another mill."""
+
+    def __init__(self, mill: Mill, directory: Path, seats: int = 2) -> None:
+        self.mill, self.directory = mill, directory
+        self.seats: tuple[int, ...] = tuple(range(1, seats + 1))
+        self.given: list[tuple[int, Path]] = []
+        self.answered = 0
+        self.words: list[str] = []
+
+    def open(self) -> None:
+        self.words.append("open")
+
+    def give(self, seat: int, piece: Path) -> None:
+        copy = self.directory / f"work-{len(self.words)}"
+        copy.write_bytes(piece.read_bytes())
+        self.words.append("give")
+        self.given.append((seat, copy))
+
+    def news(self) -> News:
+        answers = [Answer(seat, self.answer(seat, work)) for seat, work in self.given]
+        self.given.clear()
+        self.answered += len(answers)
+        return News(self.seats, answers)
+
+    def close(self) -> None:
+        self.words.append("close")
+
+    def answer(self, seat: int, work: Path) -> Path:
+        path = self.directory / "job" / f"answer-{seat}"
+        path.touch()
+        self.mill.encode_piece(PieceJob(work, path, Limits()), lambda fraction: True)
+        return path
+
+
+class Lazy(Neighbours):
+    """They take pieces, and are never heard of again."""
+
+    def news(self) -> News:
+        return News(self.seats)
+
+
+class Leaving(Neighbours):
+    """They leave with their first pieces."""
+
+    def news(self) -> News:
+        return News(() if self.given else self.seats)
+
+
+class Muddled(Neighbours):
+    """What comes back isn't what was sent."""
+
+    def answer(self, seat: int, work: Path) -> Path:
+        path = super().answer(seat, work)
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        return path
+
+
+type Coded = list[tuple[int | None, bytes]]
+type Convert = Callable[..., Coded]
+
+
+@pytest.fixture
+def convert(mill: Mill, long_sound: Path, tmp_path: Path) -> Convert:
+    def run(to: str, helpers: Neighbours | None = None, encoders: int = ENCODERS) -> Coded:
+        directory = tmp_path / ("job" if helpers else "alone")
+        directory.mkdir()
+        job = Job(long_sound, directory, FORMATS[to], encoders=encoders, may_be_helped=helpers is not None)
+        made = mill.convert(job, lambda fraction: True, helpers)
+        assert [each.name for each in directory.iterdir()] == [made.path.name]
+        # Ogg numbers its streams by chance, so files differ.
+        with av.open(made.path) as container:
+            return [(packet.pts, bytes(packet)) for packet in container.demux(audio=0)]
+
+    return run
+
+
+@pytest.mark.parametrize("to", ["mp3", "m4a", "ogg", "opus"])
+def test_with_help_the_result_is_the_same(convert: Convert, neighbour: Mill, tmp_path: Path, to: str) -> None:
+    helpers = Neighbours(neighbour, tmp_path)
+    assert convert(to, helpers) == convert(to)
+    assert helpers.answered
+    assert (helpers.words[0], helpers.words[-1]) == ("open", "close")
+
+
+@pytest.mark.parametrize("kind", [Lazy, Leaving, Muddled])
+def test_what_is_not_answered_is_encoded_all_the_same(
+    convert: Convert, neighbour: Mill, tmp_path: Path, kind: type[Neighbours]
+) -> None:
+    helpers = kind(neighbour, tmp_path)
+    assert convert("mp3", helpers) == convert("mp3")
+    assert "give" in helpers.words
+
+
+def test_one_core_is_helped_too(convert: Convert, neighbour: Mill, tmp_path: Path) -> None:
+    helpers = Neighbours(neighbour, tmp_path)
+    assert convert("mp3", helpers, encoders=1)
+    assert helpers.answered
+
+
+def test_who_is_not_helped_after_all_converts_alone(convert: Convert, neighbour: Mill, tmp_path: Path) -> None:
+    helpers = Neighbours(neighbour, tmp_path, seats=0)
+    assert convert("mp3", helpers) == convert("mp3")
+    assert helpers.words == ["open", "close"]
+
+
+def test_a_codec_that_is_quicker_than_a_copy_is_not_lent(convert: Convert, neighbour: Mill, tmp_path: Path) -> None:
+    helpers = Neighbours(neighbour, tmp_path)
+    assert convert("flac", helpers) == convert("flac")
+    assert helpers.words == []
