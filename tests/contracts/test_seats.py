@@ -200,6 +200,16 @@ def test_an_answer_is_the_helper_s_own(room: Room) -> None:
         room.seats.answer("me", Seat(seat, OTHER), ANSWER)
 
 
+def test_closing_tells_what_nobody_will_collect(room: Room) -> None:
+    attempt = room.opened()
+    room.seats.take("me", BUILD)
+    first, second = (each.id for each in room.seats.taken(attempt))
+    room.seats.give(attempt, first, WORK)
+    room.seats.answer("me", Seat(first, WORK), ANSWER)
+    assert sorted(room.seats.close(attempt), key=lambda each: each.id) == [Seat(first, WORK, ANSWER), Seat(second)]
+    assert room.seats.close(attempt) == []
+
+
 def test_who_is_not_heard_of_is_taken_for_lost(room: Room) -> None:
     attempt = room.opened()
     room.seats.take("me", BUILD)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from apiflask import APIBlueprint
 from flask import Response, jsonify, make_response
 from pydantic import Field
@@ -71,8 +73,7 @@ def open_seats(task_id: int, given: OpenIn) -> Response:
 @seats.input(WordIn, arg_name="given")
 def taken_seats(task_id: int, given: WordIn) -> Response:
     """Those who were heard of lately."""
-    found = services().seats.taken(Attempt(task_id, given.attempt))
-    return jsonify(seats=[{"id": each.id, "work": each.work, "answer": each.answer} for each in found])
+    return _told(services().seats.taken(Attempt(task_id, given.attempt)))
 
 
 @seats.post("/tasks/<id:task_id>/seats/give")
@@ -86,13 +87,12 @@ def give_piece(task_id: int, given: GiveIn) -> Response:
 
 
 @seats.post("/tasks/<id:task_id>/seats/close")
-@seats.doc(summary="There are no more pieces", responses={200: "they may go"})
+@seats.doc(summary="There are no more pieces", responses={200: "the seats, as they were"})
 @from_a_worker
 @seats.input(WordIn, arg_name="given")
 def close_seats(task_id: int, given: WordIn) -> Response:
     """Whoever sits there may go."""
-    services().seats.close(Attempt(task_id, given.attempt))
-    return jsonify(status="noted")
+    return _told(services().seats.close(Attempt(task_id, given.attempt)))
 
 
 @seats.post("/board/seats/take")
@@ -138,3 +138,7 @@ def leave_seats(given: HelperIn) -> Response:
     """Its seats are gone."""
     services().seats.leave(given.helper)
     return jsonify(status="noted")
+
+
+def _told(found: Sequence[Seat]) -> Response:
+    return jsonify(seats=[{"id": each.id, "work": each.work, "answer": each.answer} for each in found])

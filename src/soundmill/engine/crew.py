@@ -55,8 +55,9 @@ class Crew:
     def fork(cls, count: int, limits: Limits, lent: Lent | None = None) -> Self:
         """``count`` members, sixteen at most; what they find no time for is ``lent``. The calling process must have one thread, and not be confined yet."""
         count = min(count, _MOST_MEMBERS)
-        # One is filled while all others are read.
-        areas = [mmap(-1, min(_LARGEST_AREA_BYTES, _AREAS_BYTES // (count + 1))) for _ in range(count + 1)]
+        # One is filled while all others are read; another holds what is about to be lent.
+        area_count = count + 1 if lent is None else count + 2
+        areas = [mmap(-1, min(_LARGEST_AREA_BYTES, _AREAS_BYTES // area_count)) for _ in range(area_count)]
         return cls([_fork(limits, count, areas) for _ in range(count)], areas, lent)
 
     def __len__(self) -> int:

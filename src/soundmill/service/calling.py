@@ -39,9 +39,9 @@ class CallingSeats:
         """See the port."""
         self._seats.give(attempt, seat, work)
 
-    def close(self, attempt: Attempt) -> None:
+    def close(self, attempt: Attempt) -> Sequence[Seat]:
         """See the port."""
-        self._seats.close(attempt)
+        return self._seats.close(attempt)
 
     def take(self, helper: str, build: str) -> bool:
         """See the port."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,13 +75,16 @@ class Lending:
         """See :class:`~soundmill.model.helping.Helpers`."""
         if self._answers:
             _log.info("helped", task=self._attempt.task_id, attempt=self._attempt.number, pieces=self._answers)
+        left: Sequence[Seat] = ()
         with self._unless_in_trouble():
-            self._seats.close(self._attempt)
-        self._drop_those_of(())
+            left = self._seats.close(self._attempt)
+        self._drop([*self._given.values(), *(each.answer for each in left if self._is_answered(each) and each.answer)])
+        self._given.clear()
 
     def _look(self) -> None:
         taken = self._seats.taken(self._attempt)
-        self._drop_those_of([each.id for each in taken])
+        gone = self._given.keys() - {each.id for each in taken}
+        self._drop([self._given.pop(seat) for seat in gone])
         answers = tuple(self._collected(each) for each in taken if self._is_answered(each))
         self._answers += len(answers)
         self._news = News(tuple(each.id for each in taken), answers)
@@ -95,10 +98,10 @@ class Lending:
         self._workbench.collect(seat.answer or "", path)
         return Answer(seat.id, path)
 
-    def _drop_those_of(self, taken: list[int] | tuple[()]) -> None:
-        for seat in [each for each in self._given if each not in taken]:
+    def _drop(self, keys: Iterable[str]) -> None:
+        for key in keys:
             with self._unless_in_trouble():
-                self._workbench.drop(self._given.pop(seat))
+                self._workbench.drop(key)
 
     @contextmanager
     def _unless_in_trouble(self) -> Iterator[None]:

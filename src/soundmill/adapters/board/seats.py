@@ -26,15 +26,15 @@ class HttpSeats:
 
     def taken(self, attempt: Attempt) -> Sequence[Seat]:
         """See the port."""
-        return [Seat(each["id"], each["work"], each["answer"]) for each in self._tell(attempt, "taken", {})["seats"]]
+        return _seats(self._tell(attempt, "taken", {}))
 
     def give(self, attempt: Attempt, seat: int, work: str) -> None:
         """See the port."""
         self._tell(attempt, "give", {"seat": seat, "work": work})
 
-    def close(self, attempt: Attempt) -> None:
+    def close(self, attempt: Attempt) -> Sequence[Seat]:
         """See the port."""
-        self._tell(attempt, "close", {})
+        return _seats(self._tell(attempt, "close", {}))
 
     def take(self, helper: str, build: str) -> bool:
         """See the port."""
@@ -59,3 +59,7 @@ class HttpSeats:
 
     def _say(self, word: str, said: dict[str, Any]) -> Any:
         return self._client.said(f"/api/board/seats/{word}", said, _NO_PATIENCE)
+
+
+def _seats(told: dict[str, Any]) -> Sequence[Seat]:
+    return [Seat(each["id"], each["work"], each["answer"]) for each in told["seats"]]

@@ -78,10 +78,14 @@ class DatabaseSeats:
             if not connection.execute(given.values(work=work, answer=None, given_at=now())).rowcount:
                 raise StaleAttempt("Nobody sits there any more.")
 
-    def close(self, attempt: Attempt) -> None:
+    def close(self, attempt: Attempt) -> Sequence[Seat]:
         """See the port."""
+        of_it = select(helped_tasks.c.task_id).where(_is_of(attempt)).scalar_subquery()
+        gone = delete(seats).where(seats.c.task_id == of_it).returning(seats.c.id, seats.c.work, seats.c.answer)
         with self._database.writing() as connection:
+            found = [Seat(row.id, row.work, row.answer) for row in connection.execute(gone)]
             connection.execute(delete(helped_tasks).where(_is_of(attempt)))
+        return found
 
     def take(self, helper: str, build: str) -> bool:
         """See the port. Looks first without a lock: as a rule nobody needs any."""

@@ -37,8 +37,8 @@ class Seats(Protocol):
         """A piece for ``seat``, which has none or has answered. Raises ``StaleAttempt`` where nobody sits there any more."""
         ...
 
-    def close(self, attempt: Attempt) -> None:
-        """There are no more pieces: whoever sits there may go."""
+    def close(self, attempt: Attempt) -> Sequence[Seat]:
+        """There are no more pieces: whoever sits there may go. Gives all seats, as they were."""
         ...
 
     def take(self, helper: str, build: str) -> bool:
