@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.compare import as_markdown, compare, is_slower
 from benchmarks.engine import one_long_file
+from benchmarks.help import help_of_the_fleet
 from benchmarks.listing import listing
 from benchmarks.longfile import memory_by_length
 from benchmarks.part import Part, Scope
@@ -21,7 +22,13 @@ from benchmarks.service import end_to_end, rounds_of
 from benchmarks.transfer import beside_nginx
 
 _REPORTS = Path(__file__).parents[1] / "docs" / "reports"
-_ALONE = {"file": one_long_file, "transfer": beside_nginx, "rows": listing, "memory": memory_by_length}
+_ALONE = {
+    "file": one_long_file,
+    "help": help_of_the_fleet,
+    "transfer": beside_nginx,
+    "rows": listing,
+    "memory": memory_by_length,
+}
 _PARTS = ("service", *_ALONE, "workers")
 
 

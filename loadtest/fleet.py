@@ -13,18 +13,18 @@ from soundmill.settings import Settings
 from tests.chaos.cluster import Cluster, running_cluster
 from tests.chaos.hosts import Loopback
 
-# Those of the chaos tests are for short tempers, and looking often isn't free.
-_AS_DELIVERED = ("api_threads", "lease", "ring_after", "sweep_interval", "file_sweep_interval")
-_SETTINGS = {
+_DEFAULTS = ("api_threads", "lease", "ring_after", "sweep_interval", "file_sweep_interval")
+AS_DELIVERED = {
     "SOUNDMILL_API_PROCESSES": str(cores()),
-    **{f"SOUNDMILL_{name.upper()}": str(Settings.model_fields[name].default) for name in _AS_DELIVERED},
+    **{f"SOUNDMILL_{name.upper()}": str(Settings.model_fields[name].default) for name in _DEFAULTS},
 }
+"""Those of the chaos tests are for short tempers, and looking often isn't free."""
 
 
 @contextmanager
 def running_fleet() -> Iterator[Cluster]:
     """PostgreSQL, Redis, one API with a process a core, one worker with a child a core, and a janitor; stopped in order at the end."""
-    settings = {**_SETTINGS, "SOUNDMILL_WORKERS": str(cores())}
+    settings = {**AS_DELIVERED, "SOUNDMILL_WORKERS": str(cores())}
     with running_cluster(Loopback(is_proxied=False), settings=settings) as cluster:
         cluster.parts["worker-2"].stop()
         cluster.parts["api-2"].stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from soundmill.adapters.converter import MillConverter
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseSeats, DatabaseTasks
 from soundmill.adapters.storage import DirectoryStorage, DirectoryWorkbench
+from soundmill.adapters.storage.keys import new_key
 from soundmill.engine import Limits, Mill
 from soundmill.model.errors import NoRoom, StorageError, Unreachable
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus, TaskView
@@ -118,8 +119,10 @@ class Forgetful(DatabaseSeats):
 class Lost(DirectoryWorkbench):
     """What is lent can't be read."""
 
-    def source(self, key: str) -> AbstractContextManager[Path]:
-        raise StorageError("The storage can't read a file.")
+    @contextmanager
+    def source(self, key: str) -> Iterator[Path]:
+        with super().source(new_key()) as path:
+            yield path
 
 
 class Full(DirectoryWorkbench):
