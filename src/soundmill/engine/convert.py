@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from av.audio.frame import AudioFrame
 
+from soundmill.engine.awaited import AwaitedHelp, HelpCame
 from soundmill.engine.bundle import PartsEncoder, WrittenPart, bundle, without_tail
 from soundmill.engine.convert_joined import convert_joined
 from soundmill.engine.crew import Crew
@@ -31,7 +32,7 @@ from soundmill.engine.seams import Unstitchable
 from soundmill.engine.side_by_side import SideBySide, can_decode, is_by_sample
 from soundmill.engine.silent_ends import without_silent_ends
 from soundmill.engine.source import Source, open_source
-from soundmill.engine.split import SplitEncoder, can_be_split, suited
+from soundmill.engine.split import SplitEncoder, can_be_split, is_worth_lending, suited
 from soundmill.engine.survey import Surveyed, settle
 from soundmill.engine.tags import About, missing, read_about
 from soundmill.engine.verify import Listeners, Verified, check_edited, verify
@@ -104,6 +105,9 @@ def _split(
     """Nothing where the pieces don't fit together."""
     try:
         return _encoded(job, source, about, on_progress, crew)
+    except HelpCame:
+        with _open(job) as again:
+            return _split(job, again, about, on_progress, crew)
     except Unstitchable as why:
         sys.stderr.write(f"{job.source.name} is encoded in one piece: {why}\n")
         return None
@@ -114,11 +118,14 @@ def _encoded(
 ) -> ConversionReport:
     drawings = Drawings(is_wanted=job.draws, is_edited=job.options.edits_sound)
     decoding = Decoding(source, job.limits.decoded, _meter(job), salvages=job.options.salvages)
-    frames = decoding.frames(progress(source.expected_seconds, on_progress))
+    help_to_come = AwaitedHelp(on_progress)
+    frames = decoding.frames(progress(source.expected_seconds, help_to_come))
     first = next(frames)
     plan = make_plan(decoded_sound(source, first), job.target, job.options)
     expected_seconds = source.expected_seconds or 0
-    crew = suited(crew, plan, expected_seconds)
+    alone, crew = crew, suited(crew, expected_seconds)
+    if alone is not None and crew is None and is_worth_lending(plan, expected_seconds) and not job.options.is_split:
+        help_to_come.call(alone)
     if crew is not None and _is_as_it_stands(job, source, plan) and can_decode(source, plan):
         return _decoded_side_by_side(job, about, plan, on_progress, crew)
     is_drawn_late = _is_drawn_alike(source, plan) and is_by_sample(source, plan) and not job.options.edits_sound

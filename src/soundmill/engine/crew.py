@@ -50,6 +50,7 @@ class Crew:
     def __init__(self, members: list[_Member], areas: list[mmap], lent: Lent | None) -> None:
         self._members, self._areas, self._lent = members, areas, lent
         self._free = list(range(len(areas)))
+        self._is_helped = False
 
     @classmethod
     def fork(cls, count: int, limits: Limits, lent: Lent | None = None) -> Self:
@@ -62,6 +63,22 @@ class Crew:
 
     def __len__(self) -> int:
         return len(self._members)
+
+    @property
+    def is_helped(self) -> bool:
+        """True once somebody has come whom it :meth:`call`-ed."""
+        return self._is_helped
+
+    def call(self) -> None:
+        """Have others come, if any are free."""
+        if self._lent:
+            self._lent.call()
+
+    def looks_for_help(self) -> bool:
+        """Whether somebody has come by now. Nothing may be lent yet."""
+        self._hear(lambda result: None)
+        self._is_helped = self._is_helped or self.hands > len(self)
+        return self._is_helped
 
     @property
     def hands(self) -> int:

@@ -41,6 +41,7 @@ class Lent:
         os.set_blocking(news, False)
         self._rest = b""
         self._order: Message | None = None
+        self._is_open = False
         self._seats: dict[int, int | None] = {}
         self._pieces: dict[int, _Piece] = {}
         self._count = 0
@@ -53,18 +54,24 @@ class Lent:
     @property
     def descriptor(self) -> int | None:
         """Readable when there are news; nothing while none are expected."""
-        return None if self._order is None else self._news
+        return self._news if self._is_open else None
+
+    def call(self) -> None:
+        """Let others come."""
+        if not self._is_open:
+            self._is_open = True
+            self._say({"help": "open"})
 
     def open(self, order: Message) -> None:
         """From now on there are pieces, for those who were told ``order``."""
         self._order = order
-        self._say({"help": "open"})
+        self.call()
 
     def close(self) -> None:
         """There are none any more; what is still out is forgotten."""
-        if self._order is None:
+        if not self._is_open:
             return
-        self._order = None
+        self._is_open, self._order = False, None
         self._seats.clear()
         for number in list(self._pieces):
             self.settle(number)
@@ -136,7 +143,7 @@ class Lent:
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         with suppress(BlockingIOError):
-            while self._order is not None:
+            while self._is_open:
                 data = os.read(self._news, _READ_BYTES)
                 if not data:
                     self.close()

@@ -103,11 +103,11 @@ def is_worth_a_crew(job: Job) -> bool:
     return job.may_be_helped and job.target.codec in _LENT_CODECS and size >= _SMALLEST_LENT_BYTES
 
 
-def suited(crew: Crew | None, plan: Plan, expected_seconds: float) -> Crew | None:
-    """``crew``, where it gains something with a sound of that length. One member alone is slower than none, unless others help it."""
+def suited(crew: Crew | None, expected_seconds: float) -> Crew | None:
+    """``crew``, where it gains something with a sound of that length. One member alone is a tenth slower than none, unless others help it."""
     if crew is None or expected_seconds < _SHORTEST_SPLIT_SECONDS:
         return None
-    return crew if len(crew) > 1 or _is_lent(plan, expected_seconds) else None
+    return crew if len(crew) > 1 or crew.is_helped else None
 
 
 def can_be_split(plan: Plan) -> bool:
@@ -118,8 +118,10 @@ def can_be_split(plan: Plan) -> bool:
     return plan.bit_rate is None or plan.bit_rate >= way.lowest_bit_rate
 
 
-def _is_lent(plan: Plan, expected_seconds: float) -> bool:
-    return plan.encoder in _LENT_ENCODERS and expected_seconds >= _SHORTEST_LENT_SECONDS
+def is_worth_lending(plan: Plan, expected_seconds: float) -> bool:
+    """True where others' help is worth the way of the pieces to them and back."""
+    is_slow = plan.encoder in _LENT_ENCODERS and can_be_split(plan)
+    return is_slow and expected_seconds >= _SHORTEST_LENT_SECONDS
 
 
 class SplitEncoder:
@@ -161,7 +163,7 @@ class SplitEncoder:
         is_lossless = plan.encoder in LOSSLESS_ENCODERS
         self.listener = None if decoder is None else Assembled(decoder, is_lossless=is_lossless)
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        crew.begin(PieceEncoder.order(plan, decoder), lends=_is_lent(plan, expected_seconds))
+        crew.begin(PieceEncoder.order(plan, decoder), lends=is_worth_lending(plan, expected_seconds))
 
     @property
     def prints(self) -> list[Print]:
