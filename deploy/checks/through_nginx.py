@@ -41,6 +41,8 @@ _REFUSED = (
     ("POST", "/api%2Fboard/claim"),
     ("POST", "/api/formats/../board/claim"),
     *(("POST", f"/api/tasks/1/{word}") for word in ("claim", "progress", "processed", "failed", "released")),
+    *(("POST", f"/api/tasks/1/seats/{word}") for word in ("open", "taken", "give", "close")),
+    *(("POST", f"/api/board/seats/{word}") for word in ("take", "next", "answer", "leave")),
     ("POST", "/api/tasks/1/processed/"),
     ("POST", "/api/tasks/1/processed?attempt=1"),
     ("POST", "/api/tasks/1/%70rocessed"),

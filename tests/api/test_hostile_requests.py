@@ -133,7 +133,16 @@ def fleet(app: App) -> App:
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"}])
 @pytest.mark.parametrize(
     "word",
-    ["board/claim", "tasks/1/claim", "tasks/1/progress", "tasks/1/processed", "tasks/1/failed", "tasks/1/released"],
+    [
+        "board/claim",
+        "tasks/1/claim",
+        "tasks/1/progress",
+        "tasks/1/processed",
+        "tasks/1/failed",
+        "tasks/1/released",
+        "tasks/1/seats/give",
+        "board/seats/take",
+    ],
 )
 def test_without_the_worker_secret_nothing_changes(
     ann: User, fleet: App, client: FlaskClient, word: str, headers: dict[str, str]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from sqlalchemy import update
 
@@ -16,6 +17,7 @@ from soundmill.adapters.database import Database, DatabaseBoard, DatabaseSeats, 
 from soundmill.adapters.database.clock import from_now
 from soundmill.adapters.database.schema import seats as rows
 from soundmill.adapters.database.schema import tasks as task_rows
+from soundmill.adapters.metrics import MeteredSeats, WorkerFigures
 from soundmill.api import create_application
 from soundmill.app import App
 from soundmill.model.errors import StaleAttempt, Unreachable
@@ -75,7 +77,7 @@ class Room:
             connection.execute(update(rows).values(seen_at=from_now(timedelta(seconds=-20))))
 
 
-@pytest.fixture(params=["database", "http", "calling"])
+@pytest.fixture(params=["database", "http", "calling", "metered"])
 def room(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Room:
     def over_http(seats: DatabaseSeats) -> Seats:
         app = App(Settings(data_dir=tmp_path, worker_secret=SecretStr(SECRET)))
@@ -86,10 +88,14 @@ def room(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> 
     def calling(seats: DatabaseSeats) -> Seats:
         return CallingSeats(seats, Bell())
 
+    def metered(seats: DatabaseSeats) -> Seats:
+        return MeteredSeats(seats, WorkerFigures(CollectorRegistry()))
+
     def itself(seats: DatabaseSeats) -> Seats:
         return seats
 
-    return Room(database, {"database": itself, "http": over_http, "calling": calling}[request.param])
+    ways = {"database": itself, "http": over_http, "calling": calling, "metered": metered}
+    return Room(database, ways[request.param])
 
 
 def test_nobody_is_needed_where_nothing_is_open(room: Room) -> None:
@@ -302,3 +308,17 @@ def test_free_workers_are_called_until_nobody_hears(database: Database) -> None:
     bell.waiting = None
     room.seats.open(attempt, BUILD)
     assert room.seats.take("you", BUILD)
+
+
+def test_pieces_are_counted(database: Database) -> None:
+    registry = CollectorRegistry()
+    room = Room(database, lambda seats: MeteredSeats(seats, WorkerFigures(registry)))
+    attempt = room.opened()
+    room.seats.take("me", BUILD)
+    for each in room.seats.taken(attempt):
+        room.seats.give(attempt, each.id, WORK)
+    work = room.seats.next_work("me")
+    assert work is not None
+    room.seats.answer("me", work, ANSWER)
+    counted = [registry.get_sample_value("soundmill_pieces_total", {"step": step}) for step in ("lent", "answered")]
+    assert counted == [2, 1]

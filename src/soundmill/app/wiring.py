@@ -39,6 +39,7 @@ from soundmill.adapters.metrics import (
     Figures,
     JanitorFigures,
     MeteredBoard,
+    MeteredSeats,
     StateCollector,
     TrafficFigures,
     WorkerFigures,
@@ -360,18 +361,20 @@ class App:
         """A worker with its own warm engine. Raises ``ConfigurationError`` where conversions can't be confined."""
         # The engine's process starts before anything else is open: it inherits nothing of the database.
         with open_mill(self.settings) as mill:
-            metered = MeteredBoard(self._workers_board, WorkerFigures(self._figures.registry))
+            figures = WorkerFigures(self._figures.registry)
+            metered = MeteredBoard(self._workers_board, figures)
             board, converter = self.tracing.follow(metered, MillConverter(mill, conversion_limits(self.settings)))
-            yield self._worker_with(board, converter)
+            yield self._worker_with(board, converter, figures)
         self.tracing.flush()
 
-    def _worker_with(self, board: Board, converter: Converter) -> Worker:
+    def _worker_with(self, board: Board, converter: Converter, figures: WorkerFigures) -> Worker:
         name = worker_name()
         if self.settings.help == "never":
             return Worker(name, board, self.workbench, converter)
         is_free = has_a_free_core if self.settings.help == "idle" else lambda: True
-        helping = Helping(name, self._workers_seats, self.workbench, converter, is_free)
-        return Worker(name, board, self.workbench, converter, self._workers_seats, helping)
+        seats = MeteredSeats(self._workers_seats, figures)
+        helping = Helping(name, seats, self.workbench, converter, is_free)
+        return Worker(name, board, self.workbench, converter, seats, helping)
 
     @cached_property
     def _workers_board(self) -> Board:

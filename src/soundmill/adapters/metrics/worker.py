@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from soundmill.model.conversion import Failure, FailureCode
 from soundmill.model.errors import StaleAttempt, Unreachable
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Assignment, Attempt
-from soundmill.service.ports import Board, StoredFile
+from soundmill.service.ports import Board, Seat, Seats, StoredFile
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600, 1800, 7200)
 _FACTORS = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
@@ -89,6 +89,14 @@ class WorkerFigures:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.pieces = Counter(
+            "soundmill_pieces",
+            "Pieces of very long files that free workers were given (lent), and that they encoded in time (answered)",
+            ["step"],
+            registry=registry,
+        )
+        for step in ("lent", "answered"):
+            self.pieces.labels(step)
         self.sound_seconds = Counter(
             "soundmill_converted_sound_seconds", "Length of the sources that were processed", pair, registry=registry
         )
@@ -170,3 +178,45 @@ class MeteredBoard:
 def _pair(assignment: Assignment) -> tuple[str, str]:
     source = assignment.source_format
     return source if source in _SOURCES else "other", assignment.new_format
+
+
+class MeteredSeats:
+    """The :class:`~soundmill.service.ports.Seats` of one worker, which counts the pieces that pass."""
+
+    def __init__(self, seats: Seats, figures: WorkerFigures) -> None:
+        self._seats = seats
+        self._figures = figures
+
+    def open(self, attempt: Attempt, build: str) -> None:
+        """See the port."""
+        self._seats.open(attempt, build)
+
+    def taken(self, attempt: Attempt) -> Sequence[Seat]:
+        """See the port."""
+        return self._seats.taken(attempt)
+
+    def give(self, attempt: Attempt, seat: int, work: str) -> None:
+        """See the port."""
+        self._seats.give(attempt, seat, work)
+        self._figures.pieces.labels("lent").inc()
+
+    def close(self, attempt: Attempt) -> Sequence[Seat]:
+        """See the port."""
+        return self._seats.close(attempt)
+
+    def take(self, helper: str, build: str) -> bool:
+        """See the port."""
+        return self._seats.take(helper, build)
+
+    def next_work(self, helper: str) -> Seat | None:
+        """See the port."""
+        return self._seats.next_work(helper)
+
+    def answer(self, helper: str, work: Seat, answer: str) -> None:
+        """See the port."""
+        self._seats.answer(helper, work, answer)
+        self._figures.pieces.labels("answered").inc()
+
+    def leave(self, helper: str) -> None:
+        """See the port."""
+        self._seats.leave(helper)
