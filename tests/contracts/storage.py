@@ -282,13 +282,13 @@ class WorkbenchContract:
             pass
         assert bed.visible() == set()
 
-    def test_what_is_lent_is_a_copy(self, bed: Bed) -> None:
+    def test_what_is_lent_stays_when_the_file_goes(self, bed: Bed) -> None:
         with bed.workbench.blank() as path:
-            path.write_bytes(b"before")
+            path.write_bytes(b"sound")
             key = bed.workbench.lend(path)
-            path.write_bytes(b"behind")
+        assert not path.exists()
         with bed.workbench.source(key) as copy:
-            assert copy.read_bytes() == b"before"
+            assert copy.read_bytes() == b"sound"
 
     def test_what_is_dropped_is_gone_and_may_be_dropped_again(self, bed: Bed) -> None:
         with bed.workbench.blank() as path:

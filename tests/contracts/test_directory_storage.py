@@ -228,3 +228,16 @@ def test_a_work_directory_that_cannot_be_removed_yet_is_left_for_the_janitor(
     assert list(bed.workbench.scratches(NOW)) == [ATTEMPT]
     bed.workbench.sweep(ATTEMPT)
     assert list(bed.workbench.scratches(NOW)) == []
+
+
+def test_a_file_system_without_hard_links_lends_copies(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*given: object, **named: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    with bed.workbench.blank() as path:
+        path.write_bytes(b"sound")
+        key = bed.workbench.lend(path)
+        assert bed.read(key) == b"sound"
+    bed.workbench.drop(key)
+    assert bed.visible() == set()

@@ -23,6 +23,7 @@ from soundmill.model.helping import Helpers, News
 from soundmill.model.sound import ConversionReport
 
 _TICK_SECONDS = 0.25
+_HELPED_TICK_SECONDS = 0.1  # helpers take half a second for a piece
 _READ_BYTES = 1 << 16
 # What the server may know of our surroundings. Secrets are in none of these; COVERAGE_… is how tests measure it.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "COVERAGE_PROCESS_CONFIG")
@@ -141,14 +142,14 @@ class _Helping:
 
     def __init__(self, directory: Path, helpers: Helpers) -> None:
         self._directory, self._helpers = directory, helpers
-        self._is_open = False
+        self.is_open = False
         self._told = News()
 
     def hear(self, message: dict[str, Any]) -> None:
         """A word of the conversion."""
         word = message["help"]
         if word == "open":
-            self._is_open = True
+            self.is_open = True
             self._helpers.open()
         elif word == "piece":
             self._helpers.give(message["seat"], self._directory / Path(message["file"]).name)
@@ -157,7 +158,7 @@ class _Helping:
 
     def news(self) -> dict[str, Any] | None:
         """For the conversion, where there are any."""
-        if not self._is_open:
+        if not self.is_open:
             return None
         news = self._helpers.news()
         if not news.answers and news.seats == self._told.seats:
@@ -167,8 +168,8 @@ class _Helping:
 
     def close(self) -> None:
         """However it ended."""
-        if self._is_open:
-            self._is_open = False
+        if self.is_open:
+            self.is_open = False
             self._helpers.close()
 
 
@@ -199,7 +200,7 @@ class _Server:
         try:
             self._say(message)
             while not outcome.ended:
-                for heard in self._heard(_TICK_SECONDS):
+                for heard in self._heard(_HELPED_TICK_SECONDS if helping and helping.is_open else _TICK_SECONDS):
                     fraction = heard.get("progress", fraction)
                     _note(outcome, heard)
                     if helping and "help" in heard:

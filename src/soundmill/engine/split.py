@@ -52,7 +52,8 @@ _PIECES_A_MEMBER = 8
 _SHORTEST_PIECE_SECONDS, _LONGEST_PIECE_SECONDS = 20, 60
 # Those that may be encoded once more are kept until they are joined.
 _SHIFTED_SHARE = 2
-# Of pieces that wait for one before them: beside a crew that others help, so that many of them take no more memory.
+# Of pieces that wait for one before them. What is lent is away for longer than the crew takes, but many take no more memory.
+_AHEAD_OF_HELPERS = 3
 _MOST_WAITING = 24
 _MOST_KEPT_BYTES = 144 << 20
 
@@ -196,7 +197,8 @@ class SplitEncoder:
     @property
     def _ahead(self) -> int:
         own, all_hands = len(self._crew), self._crew.hands
-        return max(self._way.ahead * own, min(self._way.ahead * all_hands, self._most_waiting))
+        helped = min(_AHEAD_OF_HELPERS * all_hands, self._most_waiting) if all_hands > own else 0
+        return max(self._way.ahead * own, helped)
 
     def _frames_a_piece(self, expected_seconds: float) -> int:
         seconds = expected_seconds / (_PIECES_A_MEMBER * len(self._crew))

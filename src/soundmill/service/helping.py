@@ -20,7 +20,7 @@ from soundmill.model.helping import Answer, News
 from soundmill.model.tasks import Attempt
 from soundmill.service.ports import Converter, Seat, Seats, Workbench
 
-_LOOK_SECONDS = 0.4
+_LOOK_SECONDS = 0.2
 _CALL_AGAIN_SECONDS = 5.0
 _REST_SECONDS = 10.0
 _HEARD_OF_SECONDS = 1.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -19,6 +21,7 @@ from soundmill.model.tasks import Attempt
 from soundmill.service.ports import StoredFile
 
 _COPIED_BYTES = 1 << 20
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK})
 
 
 class DirectoryWorkbench:
@@ -58,12 +61,20 @@ class DirectoryWorkbench:
         return StoredFile(key, size, sha256)
 
     def lend(self, path: Path) -> str:
-        """See the port. A copy: the confined process that made the file may still write to it."""
+        """See the port. A second name for the file, where the file system has such; it would else be written twice."""
         key = new_key()
-        with self._blank(key) as copy, plain_file(path) as stream, our_errors("lend a file"):
-            with copy.open("wb") as written:
-                shutil.copyfileobj(stream, written, _COPIED_BYTES)
-            move(copy, self._layout.file(key))
+        with our_errors("lend a file"):
+            target = self._layout.file(key)
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            try:
+                os.link(path, target, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                self._lend_copy(key, path)
+        if not stat.S_ISREG(target.stat(follow_symlinks=False).st_mode):
+            self.drop(key)
+            raise StorageError("The file is not a plain one.")
         return key
 
     def collect(self, key: str, path: Path) -> None:
@@ -87,6 +98,12 @@ class DirectoryWorkbench:
     def sweep(self, attempt: Attempt) -> None:
         """See the port."""
         self._scratches.sweep(attempt)
+
+    def _lend_copy(self, key: str, path: Path) -> None:
+        with self._blank(key) as copy, plain_file(path) as stream:
+            with copy.open("wb") as written:
+                shutil.copyfileobj(stream, written, _COPIED_BYTES)
+            move(copy, self._layout.file(key))
 
     @contextmanager
     def _blank(self, key: str) -> Iterator[Path]:

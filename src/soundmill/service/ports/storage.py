@@ -128,9 +128,10 @@ class Workbench(Protocol):
         ...
 
     def lend(self, path: Path) -> str:
-        """Let other workers read what this file has now, by the key that it gives, until :meth:`collect` or :meth:`drop`.
+        """Let other workers read this file by the key that it gives, until :meth:`collect` or :meth:`drop`. Nothing is written to it any more.
 
-        It isn't made safe: a crash may lose it, and the janitor removes it after a while, as it does all files without a row.
+        It isn't made safe: a crash may lose it, and the janitor removes it after a while, as it does all files without a row. Raises
+        ``StorageError`` for anything but a regular file.
         """
         ...
 
