@@ -273,7 +273,7 @@ class WorkbenchContract:
     def test_what_is_lent_can_be_read_by_others_until_it_is_collected(self, bed: Bed, tmp_path: Path) -> None:
         with bed.workbench.scratch(ATTEMPT) as directory:
             (directory / "piece").write_bytes(b"sound")
-            key = bed.workbench.lend(directory / "piece")
+            key = bed.workbench.lend(directory / "piece", 1000)
             with bed.workbench.source(key) as path:
                 assert path.read_bytes() == b"sound"
             bed.workbench.collect(key, directory / "answer")
@@ -285,7 +285,7 @@ class WorkbenchContract:
     def test_what_is_lent_stays_when_the_file_goes(self, bed: Bed) -> None:
         with bed.workbench.blank() as path:
             path.write_bytes(b"sound")
-            key = bed.workbench.lend(path)
+            key = bed.workbench.lend(path, 1000)
         assert not path.exists()
         with bed.workbench.source(key) as copy:
             assert copy.read_bytes() == b"sound"
@@ -293,7 +293,7 @@ class WorkbenchContract:
     def test_what_is_dropped_is_gone_and_may_be_dropped_again(self, bed: Bed) -> None:
         with bed.workbench.blank() as path:
             path.write_bytes(b"sound")
-            key = bed.workbench.lend(path)
+            key = bed.workbench.lend(path, 1000)
         bed.workbench.drop(key)
         bed.workbench.drop(key)
         assert bed.visible() == set()
@@ -303,7 +303,7 @@ class WorkbenchContract:
     def test_what_nobody_collects_is_a_file_without_a_row(self, bed: Bed) -> None:
         with bed.workbench.blank() as path:
             path.write_bytes(b"sound")
-            key = bed.workbench.lend(path)
+            key = bed.workbench.lend(path, 1000)
         assert bed.visible() == {key}
         bed.storage.delete(key)
         assert bed.visible() == set()
@@ -320,14 +320,21 @@ class WorkbenchContract:
         with bed.workbench.scratch(ATTEMPT) as directory:
             (directory / "piece").symlink_to(tmp_path / "secret")
             with pytest.raises(StorageError):
-                bed.workbench.lend(directory / "piece")
+                bed.workbench.lend(directory / "piece", 1000)
+        assert bed.visible() == set()
+
+    def test_what_is_too_large_is_not_lent(self, bed: Bed) -> None:
+        with bed.workbench.blank() as path:
+            path.write_bytes(bytes(1001))
+            with pytest.raises(StorageError):
+                bed.workbench.lend(path, 1000)
         assert bed.visible() == set()
 
     def test_what_stands_in_the_way_is_replaced_and_not_written_to(self, bed: Bed, tmp_path: Path) -> None:
         (tmp_path / "secret").write_bytes(b"secret")
         with bed.workbench.blank() as path:
             path.write_bytes(b"sound")
-            key = bed.workbench.lend(path)
+            key = bed.workbench.lend(path, 1000)
         with bed.workbench.scratch(ATTEMPT) as directory:
             (directory / "answer").symlink_to(tmp_path / "secret")
             bed.workbench.collect(key, directory / "answer")

@@ -237,7 +237,7 @@ def test_a_file_system_without_hard_links_lends_copies(bed: Bed, monkeypatch: py
     monkeypatch.setattr(os, "link", refused)
     with bed.workbench.blank() as path:
         path.write_bytes(b"sound")
-        key = bed.workbench.lend(path)
+        key = bed.workbench.lend(path, 1000)
         assert bed.read(key) == b"sound"
     bed.workbench.drop(key)
     assert bed.visible() == set()

@@ -80,7 +80,9 @@ def test_nginx_refuses_from_outside_what_only_the_fleet_may_call_and_nothing_els
         path = re.sub(r"<[^>]+>", "1", rule.rule)
         is_refused = any(pattern.search(f"8080 {path}") for pattern in patterns)
         (refused if is_refused else passed).add(rule.endpoint)
-    inner = {each for each in refused | passed if each.startswith(("board.", "metrics.")) or each == "health.queue"}
+    inner = {
+        each for each in refused | passed if each.startswith(("board.", "seats.", "metrics.")) or each == "health.queue"
+    }
     assert refused == inner
     assert len(inner) >= 8
     assert {"tasks.submit", "tasks.wait", "health.ready"} <= passed

@@ -25,7 +25,7 @@ from tests.builders import account, order
 from tests.sounds import music, write
 from tests.waiting import until
 
-SECONDS, RATE = 1_200, 16_000
+SECONDS, RATE = 900, 16_000
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ class Lost(DirectoryWorkbench):
 class Full(DirectoryWorkbench):
     """There is no room for an answer."""
 
-    def lend(self, path: Path) -> str:
+    def lend(self, path: Path, most_bytes: int) -> str:
         raise NoRoom("The storage is full.")
 
 
@@ -139,6 +139,7 @@ class Blind(DirectoryWorkbench):
         raise StorageError("The storage can't read a file.")
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("trouble", ["silent", "lost", "full"])
 def test_a_helper_in_trouble_costs_nothing(database: Database, fleet: Fleet, trouble: str) -> None:
     helper = {
@@ -152,6 +153,7 @@ def test_a_helper_in_trouble_costs_nothing(database: Database, fleet: Fleet, tro
     fleet.check_result()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("workbench", [Full, Blind])
 def test_an_owner_in_trouble_converts_alone(
     database: Database, mills: list[Mill], tmp_path: Path, sound: bytes, workbench: type[DirectoryWorkbench]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from soundmill.engine import Job, Limits, Mill, PieceJob, idle_cores, versions
+from soundmill.engine import Job, Limits, Mill, PieceJob, build, idle_cores
 from soundmill.model.formats import TargetFormat
 from soundmill.model.helping import Helpers
 from soundmill.model.options import ConversionOptions
@@ -23,7 +23,7 @@ class MillConverter:
     @property
     def build(self) -> str:
         """See the port."""
-        return ", ".join(f"{name} {version}" for name, version in versions().items())
+        return build()
 
     def convert(
         self,

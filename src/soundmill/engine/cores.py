@@ -8,7 +8,7 @@ from pathlib import Path
 
 _LOAD = Path("/proc/loadavg")
 # What works beside us waits for a disk or for each other now and then.
-_LOOKS, _LOOK_PAUSE_SECONDS = 4, 0.01
+_LOOKS, _LOOK_PAUSE_SECONDS = 3, 0.004
 
 
 def cores() -> int:

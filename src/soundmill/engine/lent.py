@@ -16,11 +16,14 @@ from typing import Any
 
 from soundmill.engine.messages import Message
 from soundmill.engine.parcels import read_parcel, write_parcel
+from soundmill.model.conversion import ConversionError, FailureCode
 
 MOST_SEATS = 16
 """Each has a piece of sound in memory or on disk; more than a decoder can feed have nothing to do."""
 
 _READ_BYTES = 1 << 16
+# The result needs some, too.
+_ROOM_BYTES = 1 << 30
 
 type Say = Callable[[dict[str, Any]], None]
 
@@ -36,7 +39,7 @@ class Lent:
     """What is lent to whom. It hears of seats and answers from a pipe, and says by ``say`` what there is for them."""
 
     def __init__(self, directory: Path, news: int, say: Say) -> None:
-        """``directory`` is the conversion's own. ``news`` is read without waiting: lines of ``{"seats": […], "answers": [[seat, name], …]}``."""
+        """``directory`` is the conversion's own. ``news`` is read without waiting: lines of ``{"seats": […], "answers": [[piece, name], …]}``."""
         self._directory, self._news, self._say = directory, news, say
         os.set_blocking(news, False)
         self._rest = b""
@@ -80,16 +83,16 @@ class Lent:
     def take(self, work: Message) -> bool:
         """Lend this piece. False where no seat is idle."""
         seat = next((seat for seat, number in self._seats.items() if number is None), None)
-        if self._order is None or seat is None:
+        if self._order is None or seat is None or not self._has_room():
             return False
         self._count += 1
-        path = self._directory / f"piece-{self._count}"
+        path = self._path(self._count)
         try:
             with path.open("xb") as file:
                 write_parcel(file, (self._order, work))
         except OSError:
             # A full disk, most likely. The crew needs none for it.
-            path.unlink(missing_ok=True)
+            _remove(path)
             self._seats.clear()
             return False
         self._seats[seat] = self._count
@@ -98,19 +101,21 @@ class Lent:
         return True
 
     def left_over(self) -> tuple[int, Message] | None:
-        """The oldest piece that is out and that nobody here encodes, with its number. From now on somebody does."""
+        """The oldest piece that is out and that nobody here encodes, with its number. From now on somebody does.
+
+        Raises ``ConversionError`` with ``STORAGE`` where it can't be read again.
+        """
         for number, piece in self._pieces.items():
             if not piece.is_done_here:
                 piece.is_done_here = True
-                _, work = _read(piece.path)
-                return number, work
+                return number, self._work_of(piece)
         return None
 
     def settle(self, number: int) -> bool:
         """A piece is done. False where it was already."""
         piece = self._pieces.pop(number, None)
         if piece is not None:
-            piece.path.unlink(missing_ok=True)
+            _remove(piece.path)
         return piece is not None
 
     @property
@@ -122,24 +127,39 @@ class Lent:
         """Answers that came in, none for a piece that was done already."""
         for news in self._lines():
             seats, answers = news["seats"], news["answers"]
-            for seat, name in answers:
-                yield from self._answered(seat, self._directory / name)
+            for piece, name in answers:
+                yield from self._answered(piece, self._directory / name)
             self._seats = {seat: self._seats.get(seat) for seat in seats[:MOST_SEATS]}
 
-    def _answered(self, seat: int, path: Path) -> Iterator[Message]:
-        number = self._seats.get(seat)
+    def _answered(self, piece: str, path: Path) -> Iterator[Message]:
+        number = next((each for each in self._pieces if self._path(each).name == piece), None)
         try:
             (result,) = _read(path)
         except (OSError, ValueError) as error:
-            # Its piece stays out, and is done here; the seat gets no other.
+            # Its piece stays out, and is done here; its seat gets no other.
             os.write(2, f"an answer is no use: {error}\n".encode())
             return
         finally:
-            path.unlink(missing_ok=True)
+            _remove(path)
         if number is not None:
-            self._seats[seat] = None
-            if self.settle(number):
-                yield result
+            self._seats = {seat: None if at == number else at for seat, at in self._seats.items()}
+            self.settle(number)
+            yield result
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"piece-{number}"
+
+    def _has_room(self) -> bool:
+        room = os.statvfs(self._directory)
+        return room.f_bavail * room.f_frsize >= _ROOM_BYTES
+
+    def _work_of(self, piece: _Piece) -> Message:
+        try:
+            _, work = _read(piece.path)
+        except (OSError, ValueError) as error:
+            sentence = "The storage lost a piece of the conversion."
+            raise ConversionError(FailureCode.STORAGE, sentence, retryable=True, detail_for_log=str(error)) from error
+        return work
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         with suppress(BlockingIOError):
@@ -149,6 +169,11 @@ class Lent:
                     self.close()
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 yield from map(json.loads, lines)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> list[Message]:

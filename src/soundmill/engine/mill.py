@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 from soundmill.engine.confinement import gaps
 from soundmill.engine.job import Job, PieceJob
@@ -142,18 +143,18 @@ class _Helping:
 
     def __init__(self, directory: Path, helpers: Helpers) -> None:
         self._directory, self._helpers = directory, helpers
-        self.is_open = False
+        self.is_open = self._was_open = False
         self._told = News()
 
     def hear(self, message: dict[str, Any]) -> None:
-        """A word of the conversion."""
-        word = message["help"]
-        if word == "open":
-            self.is_open = True
+        """A word of the conversion, which may be anything."""
+        word, seat, file = (message.get(name) for name in ("help", "seat", "file"))
+        if word == "open" and not self._was_open:
+            self.is_open = self._was_open = True
             self._helpers.open()
-        elif word == "piece":
-            self._helpers.give(message["seat"], self._directory / Path(message["file"]).name)
-        else:
+        elif word == "piece" and self.is_open and isinstance(seat, int) and _is_piece(file):
+            self._helpers.give(seat, self._directory / file)
+        elif word == "close":
             self.close()
 
     def news(self) -> dict[str, Any] | None:
@@ -164,13 +165,17 @@ class _Helping:
         if not news.answers and news.seats == self._told.seats:
             return None
         self._told = news
-        return {"seats": news.seats, "answers": [(each.seat, each.path.name) for each in news.answers]}
+        return {"seats": news.seats, "answers": [(each.piece, each.path.name) for each in news.answers]}
 
     def close(self) -> None:
         """However it ended."""
         if self.is_open:
             self.is_open = False
             self._helpers.close()
+
+
+def _is_piece(file: object) -> TypeGuard[str]:
+    return isinstance(file, str) and re.fullmatch(r"piece-[0-9]{1,9}", file) is not None
 
 
 class _Server:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Buffer, Iterable
 from typing import Any, BinaryIO, cast
 from zlib import crc32
 
 from soundmill.engine.messages import Message, receive, send
 from soundmill.engine.pieces import PieceEncoder
-
-LARGEST_PARCEL_BYTES = 64 << 20
-"""A piece of sound is 26 MB at most, its packets are fewer."""
+from soundmill.model.helping import LARGEST_PARCEL_BYTES
 
 _SUM_BYTES = 4
 
@@ -30,9 +29,10 @@ def write_parcel(file: BinaryIO, messages: Iterable[Message]) -> None:
 
 def read_parcel(file: BinaryIO) -> list[Message]:
     """The inverse of :func:`write_parcel`. Raises ``DamagedParcel``, also for more than ``LARGEST_PARCEL_BYTES``."""
-    content = memoryview(file.read(LARGEST_PARCEL_BYTES + 1))
-    if not _SUM_BYTES <= len(content) <= LARGEST_PARCEL_BYTES:
-        raise DamagedParcel(f"{len(content)} bytes")
+    size = os.fstat(file.fileno()).st_size
+    if not _SUM_BYTES <= size <= LARGEST_PARCEL_BYTES:
+        raise DamagedParcel(f"{size} bytes")
+    content = memoryview(file.read(size))
     body = content[:-_SUM_BYTES]
     if crc32(body) != int.from_bytes(content[-_SUM_BYTES:], "big"):
         raise DamagedParcel("another checksum")
@@ -41,7 +41,7 @@ def read_parcel(file: BinaryIO) -> list[Message]:
     try:
         while (message := receive(rest)) is not None:
             messages.append(message)
-    except (EOFError, ValueError, KeyError) as error:
+    except (EOFError, ValueError, LookupError, TypeError) as error:
         raise DamagedParcel(str(error)) from error
     return messages
 

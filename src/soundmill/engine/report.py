@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 import av
 import soundfile
 
@@ -35,3 +37,9 @@ def versions() -> dict[str, str]:
         "ffmpeg": av.ffmpeg_version_info,
         "libsndfile": soundfile.__libsndfile_version__,
     }
+
+
+def build() -> str:
+    """What encodes here: PyAV's wheels bring their own encoders, whose arithmetic is the processor's, too."""
+    named = {**versions(), "pyav": av.__version__}
+    return ", ".join([*(f"{name} {version}" for name, version in named.items()), platform.machine()])

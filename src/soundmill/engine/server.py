@@ -32,10 +32,11 @@ from soundmill.engine.convert import convert
 from soundmill.engine.crew import Crew
 from soundmill.engine.job import Job, PieceJob
 from soundmill.engine.lent import Lent, Say
-from soundmill.engine.parcels import LARGEST_PARCEL_BYTES, answer_piece
+from soundmill.engine.parcels import answer_piece
 from soundmill.engine.rehearsal import rehearse
 from soundmill.engine.split import is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.helping import LARGEST_PARCEL_BYTES
 
 _LONGEST_MESSAGE_BYTES = 8 << 20
 _READ_BYTES = 1 << 16
@@ -110,7 +111,7 @@ def _relay(control: Control, conversion: int, news: int, deadline: float) -> str
         ready = [descriptor for descriptor, _ in poll.poll(0 if control.has_heard else left * 1000)]
         if control.has_heard or control.fileno() in ready:
             for message in control.heard():
-                if "stop" in message:
+                if "news" not in message:
                     return "stopped"
                 # One that doesn't listen, or ends just now, needs none.
                 with suppress(BlockingIOError, BrokenPipeError):
@@ -160,8 +161,9 @@ def _run_job(job: Job, say: Say, news: int) -> None:
     """Confine, convert, report."""
     crew = None
     if is_worth_a_crew(job):
+        may_lend = job.may_be_helped and job.limits.output_bytes >= LARGEST_PARCEL_BYTES
         # Afterwards it can't fork any more.
-        crew = Crew.fork(job.encoders, job.limits, Lent(job.directory, news, say) if job.may_be_helped else None)
+        crew = Crew.fork(job.encoders, job.limits, Lent(job.directory, news, say) if may_lend else None)
     confine(job.sources, job.directory, job.limits)
     _convert(job, say, crew)
 

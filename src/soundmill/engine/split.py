@@ -41,7 +41,7 @@ _SHORTEST_LENT_SECONDS = 600
 
 # A minute of MP3 at 64 kbit/s, three seconds of a CD. Forking a crew costs some milliseconds, which small files needn't pay.
 _SMALLEST_BYTES = 480_000
-_SMALLEST_LENT_BYTES = _SMALLEST_BYTES * _SHORTEST_LENT_SECONDS // 60
+_SMALLEST_LENT_BYTES = 2 * _SMALLEST_BYTES * _SHORTEST_LENT_SECONDS // 60
 _CODECS = frozenset({"flac", "alac", "mp3", "opus", "vorbis", "aac", "pcm"})
 # The others' pieces take as long to be copied as to be encoded.
 _LENT_CODECS = frozenset({"mp3", "opus", "vorbis", "aac"})
@@ -98,6 +98,8 @@ _DECODERS = {"flac": "flac", "alac": "alac", "libmp3lame": "mp3float", "libopus"
 
 def is_worth_a_crew(job: Job) -> bool:
     """By what can be known before the file is looked into: that takes being confined, and then it is too late to fork."""
+    if job.following:
+        return False
     size = job.source.stat().st_size
     if job.encoders > 1:
         return job.target.codec in _CODECS and size >= _SMALLEST_BYTES
@@ -186,6 +188,8 @@ class SplitEncoder:
         while self._crew.wait(self._take):
             self._write_ready()
         self._crew.lend_no_more()
+        if self._joining.waiting:
+            raise Unstitchable("a piece is missing")
         self._add(self._joining.rest())
         self._file.finish()
 
@@ -216,7 +220,8 @@ class SplitEncoder:
         self._crew.give(as_work(piece), self._take, filled.area)
         self._write_ready()
         while len(self._joining.waiting) > self._ahead:
-            self._crew.wait(self._take)
+            if not self._crew.wait(self._take):
+                raise Unstitchable("a piece is missing")
             self._write_ready()
 
     def _take(self, result: Message) -> None:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+LARGEST_PARCEL_BYTES = 64 << 20
+"""What goes to a helper and back: a piece of sound is 26 MB at most, its packets are fewer."""
+
 
 class Answer(NamedTuple):
-    """What came back for the piece that ``seat`` was given: a file in the conversion's own directory."""
+    """What came back for the piece of that name: a file in the conversion's own directory."""
 
-    seat: int
+    piece: str
     path: Path
 
 
@@ -24,15 +27,15 @@ class News(NamedTuple):
 class Helpers(Protocol):
     """Seats beside a conversion, each for one piece at a time. Nothing depends on them: what isn't answered is encoded by the conversion itself.
 
-    No method raises for trouble of theirs: then nobody helps.
+    No method waits for anybody, nor raises for trouble of theirs: then nobody helps.
     """
 
     def open(self) -> None:
-        """There will be pieces for others."""
+        """There will be pieces for others. Said once."""
         ...
 
     def give(self, seat: int, piece: Path) -> None:
-        """Let ``seat`` encode what this file says, which is in the conversion's directory and may go afterwards."""
+        """Let ``seat`` encode what this file in the conversion's directory says. It goes once the piece is done, by whomever."""
         ...
 
     def news(self) -> News:
@@ -40,5 +43,5 @@ class Helpers(Protocol):
         ...
 
     def close(self) -> None:
-        """There are no more pieces."""
+        """There are no more pieces. May take some seconds."""
         ...

@@ -6,112 +6,25 @@ costs time only.
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import structlog
 
 from soundmill.model.conversion import ConversionStopped
 from soundmill.model.errors import SoundmillError, StaleAttempt
-from soundmill.model.helping import Answer, News
-from soundmill.model.tasks import Attempt
+from soundmill.model.helping import LARGEST_PARCEL_BYTES
 from soundmill.service.ports import Converter, Seat, Seats, Workbench
 
-_LOOK_SECONDS = 0.2
-_CALL_AGAIN_SECONDS = 5.0
 _REST_SECONDS = 10.0
-_HEARD_OF_SECONDS = 1.0
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 1.0
+_HEARD_OF_SECONDS = 0.5
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.25
 _PATIENCE_SECONDS = 15.0
 
 _log = structlog.get_logger()
-
-
-class Lending:
-    """Implements :class:`~soundmill.model.helping.Helpers` for the conversion of ``attempt`` in ``directory``.
-
-    After trouble it rests for some seconds: nobody helps meanwhile.
-    """
-
-    def __init__(self, attempt: Attempt, directory: Path, seats: Seats, workbench: Workbench, build: str) -> None:
-        self._attempt, self._directory = attempt, directory
-        self._seats, self._workbench, self._build = seats, workbench, build
-        self._given: dict[int, str] = {}
-        self._news = News()
-        self._looks_at = self._calls_at = 0.0
-        self._answers = 0
-
-    def open(self) -> None:
-        """See :class:`~soundmill.model.helping.Helpers`."""
-        with self._unless_in_trouble():
-            self._calls_at = time.monotonic() + _CALL_AGAIN_SECONDS
-            self._seats.open(self._attempt, self._build)
-
-    def give(self, seat: int, piece: Path) -> None:
-        """See :class:`~soundmill.model.helping.Helpers`."""
-        with self._unless_in_trouble():
-            self._given[seat] = self._workbench.lend(piece)
-            try:
-                self._seats.give(self._attempt, seat, self._given[seat])
-            except StaleAttempt:  # who sat there has left
-                self._workbench.drop(self._given.pop(seat))
-
-    def news(self) -> News:
-        """See :class:`~soundmill.model.helping.Helpers`."""
-        moment = time.monotonic()
-        self._news = News(self._news.seats)
-        if moment >= self._looks_at:
-            self._looks_at = moment + _LOOK_SECONDS
-            with self._unless_in_trouble():
-                self._look()
-                if moment >= self._calls_at:
-                    self.open()  # who was busy may be free by now
-        return self._news
-
-    def close(self) -> None:
-        """See :class:`~soundmill.model.helping.Helpers`."""
-        if self._answers:
-            _log.info("helped", task=self._attempt.task_id, attempt=self._attempt.number, pieces=self._answers)
-        left: Sequence[Seat] = ()
-        with self._unless_in_trouble():
-            left = self._seats.close(self._attempt)
-        self._drop([*self._given.values(), *(each.answer for each in left if self._is_answered(each) and each.answer)])
-        self._given.clear()
-
-    def _look(self) -> None:
-        taken = self._seats.taken(self._attempt)
-        gone = self._given.keys() - {each.id for each in taken}
-        self._drop([self._given.pop(seat) for seat in gone])
-        answers = tuple(self._collected(each) for each in taken if self._is_answered(each))
-        self._answers += len(answers)
-        self._news = News(tuple(each.id for each in taken), answers)
-
-    def _is_answered(self, seat: Seat) -> bool:
-        return seat.answer is not None and self._given.get(seat.id) == seat.work
-
-    def _collected(self, seat: Seat) -> Answer:
-        path = self._directory / f"answer-{seat.id}"
-        self._workbench.drop(self._given.pop(seat.id))
-        self._workbench.collect(seat.answer or "", path)
-        return Answer(seat.id, path)
-
-    def _drop(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            with self._unless_in_trouble():
-                self._workbench.drop(key)
-
-    @contextmanager
-    def _unless_in_trouble(self) -> Iterator[None]:
-        try:
-            yield
-        except SoundmillError as error:
-            detail = error.detail_for_log or error.message
-            _log.info("not helped for a while", task=self._attempt.task_id, attempt=self._attempt.number, detail=detail)
-            self._news = News()
-            self._looks_at = self._calls_at = time.monotonic() + _REST_SECONDS
 
 
 class Helping:
@@ -162,21 +75,17 @@ class Helping:
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     def _encode(self, helper: str, work: Seat, is_stopping: Callable[[], bool]) -> None:
-        heard_at = time.monotonic()
-
-        def tick(fraction: float) -> bool:
-            nonlocal heard_at
-            if time.monotonic() - heard_at >= _HEARD_OF_SECONDS:
-                heard_at = time.monotonic()
-                self._seats.next_work(helper)  # it may be over, and who isn't heard of is taken for lost
-            return not is_stopping()
-
-        with self._workbench.source(work.work or "") as piece, self._workbench.blank() as answer:
-            self._converter.encode_piece(piece, answer, tick)
-            key = self._workbench.lend(answer)
+        with (
+            _heard_of(self._seats, helper) as is_over,
+            self._workbench.source(work.work or "") as piece,
+            self._workbench.blank() as answer,
+        ):
+            # Stopped and not thrown out of: its engine stays warm for what comes next.
+            self._converter.encode_piece(piece, answer, lambda fraction: not (is_over.is_set() or is_stopping()))
+            key = self._workbench.lend(answer, LARGEST_PARCEL_BYTES)
         try:
             self._seats.answer(helper, work, key)
-        except SoundmillError:
+        except StaleAttempt:
             self._workbench.drop(key)
             raise
 
@@ -187,3 +96,39 @@ class Helping:
         except SoundmillError as error:
             self._rests_until = time.monotonic() + _REST_SECONDS
             _log.info("no help for a while", detail=error.detail_for_log or error.message)
+
+
+@contextmanager
+def _heard_of(seats: Seats, helper: str) -> Iterator[threading.Event]:
+    """Say meanwhile that ``helper`` is there: fetching a piece may take longer than the silence after which it is taken for lost.
+
+    Gives what is set once it should go.
+    """
+    is_done, is_over = threading.Event(), threading.Event()
+
+    def say() -> None:
+        while not is_done.wait(_HEARD_OF_SECONDS):
+            try:
+                seats.next_work(helper)
+            except StaleAttempt:
+                is_over.set()
+                return
+            except Exception as error:  # noqa: BLE001 - it is said again
+                _log.info("not heard of", detail=str(error))
+
+    saying = threading.Thread(target=say, name="seat")
+    saying.start()
+    try:
+        yield is_over
+    finally:
+        is_done.set()
+        saying.join()
+
+
+def drop_all(workbench: Workbench, keys: Iterable[str]) -> None:
+    """What can't be dropped now is swept as any file without a row."""
+    for key in keys:
+        try:
+            workbench.drop(key)
+        except SoundmillError as error:
+            _log.info("a piece stays for now", key=key, detail=error.detail_for_log or error.message)

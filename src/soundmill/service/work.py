@@ -22,7 +22,8 @@ from soundmill.model.errors import NoRoom, NotFound, Refused, StaleAttempt, Stor
 from soundmill.model.formats import target_format
 from soundmill.model.helping import Helpers
 from soundmill.model.tasks import Assignment, Attempt
-from soundmill.service.helping import Helping, Lending
+from soundmill.service.helping import Helping
+from soundmill.service.lending import Lending
 from soundmill.service.ports import Board, Converter, LocalSource, Seats, Workbench
 
 _REPORT_SECONDS = 0.4

@@ -91,7 +91,7 @@ class WorkerFigures:
         )
         self.pieces = Counter(
             "soundmill_pieces",
-            "Pieces of very long files that free workers were given (lent), and that they encoded in time (answered)",
+            "Pieces of very long files that free workers were given (lent), and that these encoded (answered)",
             ["step"],
             registry=registry,
         )

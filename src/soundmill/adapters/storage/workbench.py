@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,7 +19,6 @@ from soundmill.model.errors import NotFound, StorageError
 from soundmill.model.tasks import Attempt
 from soundmill.service.ports import StoredFile
 
-_COPIED_BYTES = 1 << 20
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK})
 
 
@@ -60,21 +58,25 @@ class DirectoryWorkbench:
             raise StorageError("The result is not there.") from error
         return StoredFile(key, size, sha256)
 
-    def lend(self, path: Path) -> str:
+    def lend(self, path: Path, most_bytes: int) -> str:
         """See the port. A second name for the file, where the file system has such; it would else be written twice."""
         key = new_key()
+        target = self._layout.file(key)
         with our_errors("lend a file"):
-            target = self._layout.file(key)
             target.parent.mkdir(mode=0o700, exist_ok=True)
             try:
-                os.link(path, target, follow_symlinks=False)
+                retried(lambda: os.link(path, target, follow_symlinks=False))
+            except FileExistsError:
+                pass  # it was us: over NFS the first answer can be lost
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
-                self._lend_copy(key, path)
-        if not stat.S_ISREG(target.stat(follow_symlinks=False).st_mode):
+                self._lend_copy(key, path, most_bytes)
+            facts = target.stat(follow_symlinks=False)
+        # Looked at behind the link, where the confined process can't put another in its place.
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > most_bytes:
             self.drop(key)
-            raise StorageError("The file is not a plain one.")
+            raise StorageError("The file is not a plain one of that size.")
         return key
 
     def collect(self, key: str, path: Path) -> None:
@@ -99,10 +101,9 @@ class DirectoryWorkbench:
         """See the port."""
         self._scratches.sweep(attempt)
 
-    def _lend_copy(self, key: str, path: Path) -> None:
+    def _lend_copy(self, key: str, path: Path, most_bytes: int) -> None:
         with self._blank(key) as copy, plain_file(path) as stream:
-            with copy.open("wb") as written:
-                shutil.copyfileobj(stream, written, _COPIED_BYTES)
+            copy.write_bytes(stream.read(most_bytes + 1))
             move(copy, self._layout.file(key))
 
     @contextmanager

@@ -127,11 +127,11 @@ class Workbench(Protocol):
         """Hash, fsync and rename ``result`` (inside the attempt's scratch) into the storage: whole or not at all."""
         ...
 
-    def lend(self, path: Path) -> str:
+    def lend(self, path: Path, most_bytes: int) -> str:
         """Let other workers read this file by the key that it gives, until :meth:`collect` or :meth:`drop`. Nothing is written to it any more.
 
         It isn't made safe: a crash may lose it, and the janitor removes it after a while, as it does all files without a row. Raises
-        ``StorageError`` for anything but a regular file.
+        ``StorageError`` for anything but a regular file of at most ``most_bytes``.
         """
         ...
 

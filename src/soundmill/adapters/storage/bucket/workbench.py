@@ -80,11 +80,14 @@ class BucketWorkbench:
             result.unlink()
         return StoredFile(key, size, sha256)
 
-    def lend(self, path: Path) -> str:
+    def lend(self, path: Path, most_bytes: int) -> str:
         """See the port."""
         key = new_key()
         with plain_file(path) as stream:
-            self._store(key, stream.fileno(), os.fstat(stream.fileno()).st_size)
+            size = os.fstat(stream.fileno()).st_size
+            if size > most_bytes:
+                raise StorageError("The file is not a plain one of that size.")
+            self._store(key, stream.fileno(), size)
         return key
 
     def collect(self, key: str, path: Path) -> None:
