@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import Dialect, bindparam, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
 from soundmill.adapters.database.lookup import Lookup
+from soundmill.adapters.database.pages import page_query
 from soundmill.adapters.database.schema import accounts
 from soundmill.model.errors import Unreachable
-from soundmill.model.tasks import RetryRule
+from soundmill.model.tasks import RetryRule, TaskStatus
 from soundmill.service.ports import PageRequest
 from tests.builders import REPORT, account, stored_file, submitted
 
@@ -77,3 +80,26 @@ def test_each_change_of_a_task_by_another_process_is_seen_at_once(database: Data
     assert ours.get(owner, task.id).source == replace(task.source, sha256="other")
     theirs.remove(owner, task.id)
     assert ours.page(owner, PageRequest(9)) == []
+
+
+class Explained(Lookup):
+    """How the database goes about it."""
+
+    def compiled(self, dialect: Dialect) -> tuple[str, Mapping[str, Any]]:
+        statement, constants = super().compiled(dialect)
+        return f"EXPLAIN {statement}", constants
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("status", [None, TaskStatus.UPLOADED])
+def test_a_plan_that_was_made_for_empty_tables_is_good_for_large_ones(
+    database: Database, status: TaskStatus | None, *, descending: bool
+) -> None:
+    with database.writing() as connection:
+        connection.execute(text("ANALYZE"))
+    request = PageRequest(10, descending=descending, status=status)
+    query, given = page_query(1, request, "token", is_sqlite=False)
+    steps = "\n".join(row[0] for row in database.look(Explained(query.statement), given))
+    assert re.findall(r"(?:Seq|Bitmap Heap) Scan on (?:tasks|files)|Sort|Hash Join|Merge Join", steps) == []
+    assert "ix_tasks_account" in steps

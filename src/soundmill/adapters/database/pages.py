@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, literal_column, tuple_
+from sqlalchemy import ColumnElement, bindparam, tuple_
 
 from soundmill.adapters.database.lookup import IS_NOT_REVOKED, Lookup
 from soundmill.adapters.database.schema import tasks
@@ -13,9 +13,6 @@ from soundmill.adapters.database.views import select_views
 from soundmill.service.ports import PageRequest
 
 _LARGEST_ID = (1 << 63) - 1
-# PostgreSQL plans a statement once only where that is as good as planning it each time. Of a limit that it doesn't know it fears the
-# worst, so it would plan a large table's page each time, which takes as long as fetching it.
-_USUAL_SIZES = frozenset({10, 20, 25, 50, 100, 200, 500, 1000})
 
 
 def page_query(
@@ -26,7 +23,6 @@ def page_query(
         by_status=request.status is not None,
         descending=request.descending,
         is_sqlite=is_sqlite,
-        size=request.size if request.size in _USUAL_SIZES else None,
     )
     end = request.after if request.after is not None else (_LARGEST_ID if request.descending else 0)
     given = {
@@ -40,15 +36,14 @@ def page_query(
 
 
 @cache
-def _query(*, by_status: bool, descending: bool, is_sqlite: bool, size: int | None) -> Lookup:
+def _query(*, by_status: bool, descending: bool, is_sqlite: bool) -> Lookup:
     same: dict[ColumnElement[Any], ColumnElement[Any]] = {tasks.c.account_id: _given("of_account", tasks.c.account_id)}
     if by_status:
         same[tasks.c.status] = _given("of_status", tasks.c.status)
     columns = [*same, tasks.c.id]
     order = [column.desc() for column in columns] if descending else columns
     bounds = _bounds(same, descending=descending, is_sqlite=is_sqlite)
-    limit: ColumnElement[Any] = bindparam("size") if size is None else literal_column(f"{size:d}")
-    return Lookup(select_views().where(*bounds, IS_NOT_REVOKED).order_by(*order).limit(limit))
+    return Lookup(select_views().where(*bounds, IS_NOT_REVOKED).order_by(*order).limit(bindparam("size")))
 
 
 def _bounds(
