@@ -91,7 +91,12 @@ class Crew:
         return len(self._areas[0])
 
     def begin(self, order: Message, *, lends: bool = False) -> None:
-        """Tell all what they will do from now on. None may be at work. If it ``lends``, others may help until :meth:`lend_no_more`."""
+        """Tell all what they will do from now on. If it ``lends``, others may help until :meth:`lend_no_more`.
+
+        What they still do is nothing that anybody waits for.
+        """
+        while any(each.is_busy for each in self._members):
+            self.wait(lambda result: None)
         # Not in an area: nobody answers an order, so what is filled in next would overwrite it unread.
         for each in self._members:
             self._say(each, order)

@@ -132,7 +132,9 @@ class Lent:
             self._seats = {seat: self._seats.get(seat) for seat in seats[:MOST_SEATS]}
 
     def _answered(self, piece: str, path: Path) -> Iterator[Message]:
-        number = next((each for each in self._pieces if self._path(each).name == piece), None)
+        # Its seat may have left since and come back, and the crew may have done it by now.
+        known = {*self._pieces, *(at for at in self._seats.values() if at is not None)}
+        number = next((each for each in known if self._path(each).name == piece), None)
         try:
             (result,) = _read(path)
         except (OSError, ValueError) as error:
@@ -143,8 +145,8 @@ class Lent:
             _remove(path)
         if number is not None:
             self._seats = {seat: None if at == number else at for seat, at in self._seats.items()}
-            self.settle(number)
-            yield result
+            if self.settle(number):
+                yield result
 
     def _path(self, number: int) -> Path:
         return self._directory / f"piece-{number}"

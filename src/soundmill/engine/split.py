@@ -185,7 +185,8 @@ class SplitEncoder:
     def finish(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
         self._give(self._filling.rest(), is_last=True)
-        while self._crew.wait(self._take):
+        # Not until all are idle: some may do what somebody else has done by now.
+        while self._joining.waiting and self._crew.wait(self._take):
             self._write_ready()
         self._crew.lend_no_more()
         if self._joining.waiting:
