@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from soundmill.adapters.board import HttpSeats, WorkerClient
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseSeats, DatabaseTasks
-from soundmill.adapters.database.clock import from_now
+from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.schema import seats as rows
 from soundmill.adapters.database.schema import tasks as task_rows
 from soundmill.adapters.metrics import MeteredSeats, WorkerFigures
@@ -26,6 +26,7 @@ from soundmill.service.calling import CallingSeats
 from soundmill.service.ports import Seat, Seats
 from soundmill.settings import Settings
 from tests.builders import account, submitted
+from tests.waiting import until
 
 BUILD, OLD_BUILD = "soundmill 2, ffmpeg 9", "soundmill 1, ffmpeg 9"
 SECRET = "a secret of workers, long enough for one"
@@ -69,6 +70,12 @@ class Room:
         attempt = self.running()
         self.seats.open(attempt, BUILD)
         return attempt
+
+    def moment(self) -> datetime:
+        """By the database's clock."""
+        with self.database.reading() as connection:
+            found: datetime = connection.execute(select(now())).scalar_one()
+        return found
 
     def wait_for_long(self) -> None:
         """What is due has been so for a while, and nobody has been heard of."""
@@ -131,6 +138,8 @@ def test_pieces_are_done_in_the_order_in_which_they_were_given(room: Room) -> No
     room.seats.take("me", BUILD)
     first, second = (each.id for each in room.seats.taken(attempt))
     room.seats.give(attempt, second, WORK)
+    given_at = room.moment()
+    until(lambda: room.moment() > given_at)  # the database counts milliseconds
     room.seats.give(attempt, first, OTHER)
     assert room.seats.next_work("me") == Seat(second, WORK)
 
