@@ -6,10 +6,8 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-
-import psutil
 
 from benchmarks.engine import encoded, write_music
 from benchmarks.part import Part, Scope
@@ -21,6 +19,7 @@ from loadtest.uploads import CONTENT_TYPE
 from soundmill.engine import cores
 from tests.chaos.cluster import Cluster, running_cluster
 from tests.chaos.hosts import Loopback
+from tests.engine.mills import is_server
 from tests.waiting import until
 
 _TARGETS = ("mp3", "m4a", "ogg", "opus")
@@ -74,7 +73,7 @@ def _in_turn(cluster: Cluster, client: Client, body: Path, target: str) -> tuple
     other.stop()
     alone = _seconds(client, body)
     other.start()
-    until(lambda: any(_is_engine(each) for each in other.tree()))
+    until(lambda: any(is_server(each) for each in other.tree()))
     helped = _seconds(client, body)
     sys.stderr.write(f"flac to {target}: alone {alone:.1f} s, helped {helped:.1f} s\n")
     return alone, helped
@@ -89,9 +88,3 @@ def _seconds(client: Client, body: Path) -> float:
         raise RuntimeError(f"{task['status']}: {task['error']}")
     client.delete_after(first)
     return seconds_to_the_end(task)
-
-
-def _is_engine(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return "soundmill.engine.server" in process.cmdline()
-    return False

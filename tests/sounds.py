@@ -31,6 +31,12 @@ def music(seconds: float = 1.0, rate: int = RATE, channels: int = 2, seed: int =
     return np.clip(out + 0.02 * random.standard_normal(out.shape), -0.8, 0.8)
 
 
+def long_music(seconds: int, rate: int) -> Samples:
+    """One channel of songs, the same hundred seconds again and again: made in no time."""
+    songs = np.concatenate([music(10.0, rate, 1, seed) for seed in range(10)])
+    return np.tile(songs, (-(-seconds // 100), 1))[: seconds * rate]
+
+
 def tones(frequencies: list[float], seconds: float = 1.0, rate: int = RATE) -> Samples:
     """One steady tone a channel."""
     time = np.arange(round(seconds * rate)) / rate

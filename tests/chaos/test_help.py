@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from loadtest.client import Client
 from tests.chaos.cluster import Cluster, Part, running_cluster
 from tests.chaos.hosts import Loopback
-from tests.sounds import decoded, music, write
+from tests.sounds import decoded, long_music, write
 from tests.waiting import until
 
 SECONDS, RATE = 1_800, 16_000
@@ -30,8 +29,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    songs = np.concatenate([music(10.0, RATE, 1, seed) for seed in range(10)])
-    return write(tmp_path_factory.mktemp("long") / "long.wav", np.tile(songs, (SECONDS // 100, 1)), RATE, "PCM_16")
+    return write(tmp_path_factory.mktemp("long") / "long.wav", long_music(SECONDS, RATE), RATE)
 
 
 @pytest.mark.timeout(200)

@@ -82,12 +82,12 @@ def metered(board: DatabaseBoard) -> Board:
 
 
 def over_http(directory: Path, board: DatabaseBoard) -> Board:
-    return HttpBoard(client(api_of(directory, board)), patience=timedelta(0))
+    return HttpBoard(client(api_with(directory, board=board)), patience=timedelta(0))
 
 
-def api_of(directory: Path, board: DatabaseBoard) -> httpx.WSGITransport:
+def api_with(directory: Path, **parts: object) -> httpx.WSGITransport:
     app = App(Settings(data_dir=directory, worker_secret=SecretStr(WORKER_SECRET)))
-    vars(app)["board"] = board
+    vars(app).update(parts)
     return httpx.WSGITransport(create_application(app))
 
 
@@ -315,7 +315,7 @@ def test_a_repeated_claim_gives_the_same_assignment(database: Database) -> None:
 def test_a_lost_answer_of_a_claim_costs_no_task(database: Database, tmp_path: Path) -> None:
     desk = Desk(database)
     task = desk.submit()
-    working = api_of(tmp_path, desk.upkeep)
+    working = api_with(tmp_path, board=desk.upkeep)
     lost = iter([True, False])
 
     def lossy(request: httpx.Request) -> httpx.Response:

@@ -6,30 +6,25 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from soundmill.adapters.board import HttpSeats, WorkerClient
+from soundmill.adapters.board import HttpSeats
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseSeats, DatabaseTasks
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.schema import seats as rows
 from soundmill.adapters.database.schema import tasks as task_rows
 from soundmill.adapters.metrics import MeteredSeats, WorkerFigures
-from soundmill.api import create_application
-from soundmill.app import App
 from soundmill.model.errors import StaleAttempt, Unreachable
 from soundmill.model.tasks import Attempt, RetryRule
 from soundmill.service.calling import CallingSeats
 from soundmill.service.ports import Seat, Seats
-from soundmill.settings import Settings
 from tests.builders import account, submitted
+from tests.contracts.test_board import api_with, client
 from tests.waiting import until
 
 BUILD, OLD_BUILD = "soundmill 2, ffmpeg 9", "soundmill 1, ffmpeg 9"
-SECRET = "a secret of workers, long enough for one"
 WORK, ANSWER, OTHER = ("a" * 32, "b" * 32, "c" * 32)
 
 
@@ -71,6 +66,14 @@ class Room:
         self.seats.open(attempt, BUILD)
         return attempt
 
+    def at_work(self) -> tuple[Attempt, int]:
+        """An attempt, and the seat beside it that was given a piece."""
+        attempt = self.opened()
+        self.seats.take("me", BUILD)
+        seat = self.seats.taken(attempt)[0].id
+        self.seats.give(attempt, seat, WORK)
+        return attempt, seat
+
     def moment(self) -> datetime:
         """By the database's clock."""
         with self.database.reading() as connection:
@@ -87,10 +90,7 @@ class Room:
 @pytest.fixture(params=["database", "http", "calling", "metered"])
 def room(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Room:
     def over_http(seats: DatabaseSeats) -> Seats:
-        app = App(Settings(data_dir=tmp_path, worker_secret=SecretStr(SECRET)))
-        vars(app)["seats"] = seats
-        transport = httpx.WSGITransport(create_application(app))
-        return HttpSeats(WorkerClient("http://api", SECRET, transport=transport))
+        return HttpSeats(client(api_with(tmp_path, seats=seats)))
 
     def calling(seats: DatabaseSeats) -> Seats:
         return CallingSeats(seats, Bell())
@@ -145,10 +145,7 @@ def test_pieces_are_done_in_the_order_in_which_they_were_given(room: Room) -> No
 
 
 def test_a_seat_has_one_piece_at_a_time(room: Room) -> None:
-    attempt = room.opened()
-    room.seats.take("me", BUILD)
-    seat = room.seats.taken(attempt)[0].id
-    room.seats.give(attempt, seat, WORK)
+    attempt, seat = room.at_work()
     with pytest.raises(StaleAttempt):
         room.seats.give(attempt, seat, OTHER)
 
@@ -175,10 +172,7 @@ def test_tasks_that_wait_come_first(room: Room) -> None:
 
 @pytest.mark.parametrize("end", ["close", "cancel", "release"])
 def test_helpers_go_when_the_conversion_is_over(room: Room, end: str) -> None:
-    attempt = room.opened()
-    room.seats.take("me", BUILD)
-    seat = room.seats.taken(attempt)[0].id
-    room.seats.give(attempt, seat, WORK)
+    attempt, _ = room.at_work()
     work = room.seats.next_work("me")
     assert work is not None
     if end == "close":
@@ -193,10 +187,7 @@ def test_helpers_go_when_the_conversion_is_over(room: Room, end: str) -> None:
 
 
 def test_nobody_waits_for_the_answer_of_one_who_left(room: Room) -> None:
-    attempt = room.opened()
-    room.seats.take("me", BUILD)
-    seat = room.seats.taken(attempt)[0].id
-    room.seats.give(attempt, seat, WORK)
+    attempt, seat = room.at_work()
     room.seats.leave("me")
     with pytest.raises(StaleAttempt):
         room.seats.answer("me", Seat(seat, WORK), ANSWER)
@@ -205,10 +196,7 @@ def test_nobody_waits_for_the_answer_of_one_who_left(room: Room) -> None:
 
 
 def test_an_answer_is_the_helper_s_own(room: Room) -> None:
-    attempt = room.opened()
-    room.seats.take("me", BUILD)
-    seat = room.seats.taken(attempt)[0].id
-    room.seats.give(attempt, seat, WORK)
+    _, seat = room.at_work()
     with pytest.raises(StaleAttempt):
         room.seats.answer("you", Seat(seat, WORK), ANSWER)
     with pytest.raises(StaleAttempt):

@@ -7,7 +7,7 @@ import psutil
 
 def servers() -> list[psutil.Process]:
     """The warm servers."""
-    return [each for each in psutil.Process().children() if _is_server(each)]
+    return [each for each in psutil.Process().children() if is_server(each)]
 
 
 def conversions() -> list[psutil.Process]:
@@ -15,7 +15,8 @@ def conversions() -> list[psutil.Process]:
     return [each for server in servers() for each in server.children(recursive=True)]
 
 
-def _is_server(process: psutil.Process) -> bool:
+def is_server(process: psutil.Process) -> bool:
+    """True for a warm one."""
     try:
         return "soundmill.engine.server" in process.cmdline()
     except psutil.NoSuchProcess:

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
 from soundmill.engine import Job, Limits, Mill, PieceJob
@@ -15,7 +14,7 @@ from soundmill.model.conversion import ConversionError, ConversionStopped
 from soundmill.model.formats import FORMATS
 from soundmill.model.helping import Answer, News
 from tests.engine.mills import servers
-from tests.sounds import music, write
+from tests.sounds import long_music, write
 
 SECONDS, RATE = 605, 16_000
 ENCODERS = 2
@@ -24,8 +23,7 @@ ENCODERS = 2
 @pytest.fixture(scope="module")
 def long_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "long.wav"
-    songs = np.concatenate([music(10.0, RATE, 1, seed) for seed in range(10)])
-    return write(path, np.tile(songs, (7, 1))[: SECONDS * RATE], RATE, "PCM_16")
+    return write(path, long_music(SECONDS, RATE), RATE)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from soundmill.adapters.converter import MillConverter
@@ -22,7 +21,7 @@ from soundmill.service.helping import Helping
 from soundmill.service.ports import NamedFile, Seat
 from soundmill.service.work import Worker
 from tests.builders import account, order
-from tests.sounds import music, write
+from tests.sounds import long_music, write
 from tests.waiting import until
 
 SECONDS, RATE = 900, 16_000
@@ -36,9 +35,7 @@ def mills() -> Iterator[list[Mill]]:
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    songs = np.concatenate([music(10.0, RATE, 1, seed) for seed in range(10)])
-    samples = np.tile(songs, (SECONDS // 100, 1))
-    return write(tmp_path_factory.mktemp("long") / "long.wav", samples, RATE, "PCM_16").read_bytes()
+    return write(tmp_path_factory.mktemp("long") / "long.wav", long_music(SECONDS, RATE), RATE).read_bytes()
 
 
 class Fleet:

@@ -12,7 +12,7 @@ from flask import Response, jsonify, make_response, request
 from pydantic import Field
 
 from soundmill.api.services import services
-from soundmill.api.shapes import LARGEST_NUMBER, Shape
+from soundmill.api.shapes import LARGEST_NUMBER, STORAGE_KEY, Shape
 from soundmill.model.conversion import LONGEST_MESSAGE, Failure, FailureCode
 from soundmill.model.errors import InvalidRequest, NotAuthenticated, StaleAttempt, WrongStorage
 from soundmill.model.sound import ConversionReport
@@ -50,7 +50,7 @@ class ProgressIn(WordIn):
 class StoredIn(Shape):
     """A published result."""
 
-    key: str = Field(pattern="^[0-9a-f]{32}$")
+    key: str = Field(pattern=STORAGE_KEY)
     size: int = Field(gt=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 

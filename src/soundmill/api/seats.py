@@ -10,13 +10,12 @@ from pydantic import Field
 
 from soundmill.api.board import WordIn, from_a_worker, refuse_strange_storage
 from soundmill.api.services import services
-from soundmill.api.shapes import LARGEST_NUMBER, Shape
+from soundmill.api.shapes import LARGEST_NUMBER, STORAGE_KEY, Shape
 from soundmill.model.tasks import Attempt
 from soundmill.service.ports import Seat
 
 seats = APIBlueprint("seats", __name__, url_prefix="/api", tag="Workers")
 
-_KEY_PATTERN = "^[0-9a-f]{32}$"
 _PRINTABLE = r"^[\x20-\x7e]+$"
 
 
@@ -30,7 +29,7 @@ class GiveIn(WordIn):
     """A piece for a seat, by its key in the storage."""
 
     seat: int = Field(ge=1, le=LARGEST_NUMBER)
-    work: str = Field(pattern=_KEY_PATTERN)
+    work: str = Field(pattern=STORAGE_KEY)
 
 
 class HelperIn(Shape):
@@ -50,8 +49,8 @@ class AnswerIn(HelperIn):
     """What became of a piece, by its key in the storage."""
 
     seat: int = Field(ge=1, le=LARGEST_NUMBER)
-    work: str = Field(pattern=_KEY_PATTERN)
-    answer: str = Field(pattern=_KEY_PATTERN)
+    work: str = Field(pattern=STORAGE_KEY)
+    answer: str = Field(pattern=STORAGE_KEY)
 
 
 @seats.post("/tasks/<id:task_id>/seats/open")

@@ -19,6 +19,9 @@ from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
 LARGEST_NUMBER = (1 << 63) - 1
 """Of a database's column: what is larger names nothing."""
 
+STORAGE_KEY = "^[0-9a-f]{32}$"
+"""A pattern: of keys in the storage."""
+
 
 class Shape(BaseModel):
     """A JSON object with camelCase names."""

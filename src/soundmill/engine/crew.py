@@ -50,7 +50,8 @@ class Crew:
     def __init__(self, members: list[_Member], areas: list[mmap], lent: Lent | None) -> None:
         self._members, self._areas, self._lent = members, areas, lent
         self._free = list(range(len(areas)))
-        self._is_helped = False
+        self.is_helped = False
+        """True once somebody has come whom it :meth:`call`-ed."""
 
     @classmethod
     def fork(cls, count: int, limits: Limits, lent: Lent | None = None) -> Self:
@@ -64,11 +65,6 @@ class Crew:
     def __len__(self) -> int:
         return len(self._members)
 
-    @property
-    def is_helped(self) -> bool:
-        """True once somebody has come whom it :meth:`call`-ed."""
-        return self._is_helped
-
     def call(self) -> None:
         """Have others come, if any are free."""
         if self._lent:
@@ -77,8 +73,8 @@ class Crew:
     def looks_for_help(self) -> bool:
         """Whether somebody has come by now. Nothing may be lent yet."""
         self._hear(lambda result: None)
-        self._is_helped = self._is_helped or self.hands > len(self)
-        return self._is_helped
+        self.is_helped = self.is_helped or self.hands > len(self)
+        return self.is_helped
 
     @property
     def hands(self) -> int:
@@ -127,10 +123,7 @@ class Crew:
         if area is not None:
             work = work._replace(area=area.number)
         elif work.parts:
-            number, memory = self.area(on_result)
-            work = moved(work, number, memory)
-            if work.area is None:
-                self._free.append(number)
+            work = self._placed(work, self.area(on_result).number)
         self._start(member, work)
 
     def wait(self, on_result: Callable[[Message], None]) -> bool:
@@ -171,11 +164,15 @@ class Crew:
         while self._lent and (member := self._idle()) and (left_over := self._lent.left_over()):
             number, work = left_over
             if self._free:
-                area = self._free.pop()
-                work = moved(work, area, self._areas[area])
-                if work.area is None:
-                    self._free.append(area)
+                work = self._placed(work, self._free.pop())
             self._start(member, work, number)
+
+    def _placed(self, work: Message, area: int) -> Message:
+        """In this area, if it finds room there."""
+        placed = moved(work, area, self._areas[area])
+        if placed.area is None:
+            self._free.append(area)
+        return placed
 
     def _hear(self, on_result: Callable[[Message], None]) -> None:
         if self._lent:

@@ -24,13 +24,13 @@ def made_report(
         source=source,
         result=result,
         not_carried=(*told(source.damage), *plan.losses, *unreached(job.options, result.loudness), *lost),
-        versions=versions(),
+        versions=_versions(),
         source_waveform=drawings.of_source(),
         result_waveform=drawings.of_result(),
     )
 
 
-def versions() -> dict[str, str]:
+def _versions() -> dict[str, str]:
     """Of everything that had a part in a result."""
     return {
         "soundmill": __version__,
@@ -41,5 +41,5 @@ def versions() -> dict[str, str]:
 
 def build() -> str:
     """What encodes here: PyAV's wheels bring their own encoders, whose arithmetic is the processor's, too."""
-    named = {**versions(), "pyav": av.__version__}
+    named = {**_versions(), "pyav": av.__version__}
     return ", ".join([*(f"{name} {version}" for name, version in named.items()), platform.machine()])

@@ -44,8 +44,7 @@ _SMALLEST_BYTES = 480_000
 _SMALLEST_LENT_BYTES = 2 * _SMALLEST_BYTES * _SHORTEST_LENT_SECONDS // 60
 _CODECS = frozenset({"flac", "alac", "mp3", "opus", "vorbis", "aac", "pcm"})
 # The others' pieces take as long to be copied as to be encoded.
-_LENT_CODECS = frozenset({"mp3", "opus", "vorbis", "aac"})
-_LENT_ENCODERS = frozenset({"libmp3lame", "libopus", "libsndfile", "aac"})
+_LENT_CODECS = _CODECS - LOSSLESS_ENCODERS - {"pcm"}
 
 # A piece costs its pre-roll; few of them leave cores idle at the end.
 _PIECES_A_MEMBER = 8
@@ -123,8 +122,8 @@ def can_be_split(plan: Plan) -> bool:
 
 def is_worth_lending(plan: Plan, expected_seconds: float) -> bool:
     """True where others' help is worth the way of the pieces to them and back."""
-    is_slow = plan.encoder in _LENT_ENCODERS and can_be_split(plan)
-    return is_slow and expected_seconds >= _SHORTEST_LENT_SECONDS
+    is_slow = plan.encoder not in LOSSLESS_ENCODERS
+    return is_slow and can_be_split(plan) and expected_seconds >= _SHORTEST_LENT_SECONDS
 
 
 class SplitEncoder:

@@ -45,10 +45,6 @@ class WorkerClient:
             trust_env=False,  # a proxy for the Internet is none for our own API
         )
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
     def said(self, path: str, body: dict[str, Any], patience: timedelta) -> Any:
         """The answer's JSON, or ``None`` for an empty one.
 
