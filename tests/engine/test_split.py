@@ -76,6 +76,7 @@ def slow(*values: object) -> object:
     [
         ("songs", 44_100, 2, "PCM_16"),
         ("odd", 44_100, 1, "PCM_24"),
+        ("odd", 44_100, 1, "FLOAT"),
         slow("silence", 44_100, 2, "PCM_16"),
         slow("clicks", 48_000, 2, "PCM_24"),
         slow("songs", 8_000, 1, "PCM_16"),

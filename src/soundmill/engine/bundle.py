@@ -12,11 +12,10 @@ from av.audio.frame import AudioFrame
 
 from soundmill.engine.divide import Part
 from soundmill.engine.encode import Encoder, open_encoder
-from soundmill.engine.listener import Listener
 from soundmill.engine.plan import Plan
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.tags import missing
-from soundmill.engine.verify import Verified
+from soundmill.engine.verify import Expected, Verified
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import SoundFacts
 
@@ -26,19 +25,18 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
-    """The file of a piece, so many samples a channel long, and what is known of it."""
+    """The file of a piece, and what is known of it."""
 
     part: Part
     path: Path
-    samples: int
-    listener: Listener | None
+    expected: Expected
 
 
 class PartsEncoder:
     """Implements :class:`soundmill.engine.encode.Encoder`: each frame goes into the piece, or the pieces, that it belongs to."""
 
     frame_samples = 0
-    listener = None
+    listener = sum = None
 
     def __init__(self, directory: Path, plan: Plan, parts: Iterable[Part]) -> None:
         """Pieces of which no sample comes aren't made."""
@@ -97,7 +95,8 @@ class _OpenPart:
 
     @property
     def written(self) -> WrittenPart:
-        return WrittenPart(self.part, self.path, self._reshaper.sample_count, self.encoder.listener)
+        expected = Expected(self._reshaper.sample_count, self.encoder.sum, self.encoder.listener)
+        return WrittenPart(self.part, self.path, expected)
 
     def add(self, frame: AudioFrame) -> None:
         for ready in self._reshaper.feed(frame):

@@ -35,7 +35,7 @@ from soundmill.engine.source import Source, open_source
 from soundmill.engine.split import SplitEncoder, can_be_split, is_worth_lending, suited
 from soundmill.engine.survey import Surveyed, settle
 from soundmill.engine.tags import About, missing, read_about
-from soundmill.engine.verify import Listeners, Verified, check_edited, verify
+from soundmill.engine.verify import Expected, Listeners, Verified, check_edited, verify
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import ConversionReport, SoundFacts
 
@@ -92,7 +92,8 @@ def _copied(
     if (decoding.sample_rate, decoding.channels) != (plan.sample_rate, plan.channels):
         return None
     try:
-        verified = verify(job.result_path, job.target, plan, decoding.sample_count, job.limits, _meter(job), copied)
+        expected = Expected(decoding.sample_count, listener=copied)
+        verified = verify(job.result_path, job.target, plan, expected, job.limits, _meter(job))
     except ConversionError:
         return None
     source_facts = sound_facts(job.source, source, decoding, about)
@@ -158,7 +159,8 @@ def _encoded(
         listener = encoder.listener
         if crew is not None:
             listener = Listeners(crew, encoder.prints if isinstance(encoder, SplitEncoder) else (), listener)
-        verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, _meter(job), listener)
+        expected = Expected(encoded_samples, encoder.sum, listener)
+        verified = verify(job.result_path, job.target, plan, expected, job.limits, _meter(job))
         facts, lost = verified.facts, missing(wanted, verified.about)
     lost = (*decoding.losses(plan, job.options), *lost)
     return made_report(job, plan, source_facts, facts, lost, drawings)
@@ -189,7 +191,8 @@ def _decoded_side_by_side(
             frames = drawings.seen_by_source(decoding.frames(progress(source.expected_seconds, on_progress)))
             encoded_samples = encode_all(encoder, plan, frames)
         source_facts = sound_facts(job.source, source, decoding, about)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None, encoder.listener)
+    expected = Expected(encoded_samples, encoder.sum, encoder.listener)
+    verified = verify(job.result_path, job.target, plan, expected, job.limits, None)
     return made_report(job, plan, source_facts, verified.facts, missing(wanted, verified.about), drawings)
 
 
@@ -204,7 +207,7 @@ def _parts(job: Job, plan: Plan, about: About, wanted: About, edits: Edits | Non
 
 def _bundled(job: Job, plan: Plan, encoder: PartsEncoder) -> tuple[SoundFacts, tuple[str, ...]]:
     def check(written: WrittenPart) -> Verified:
-        return verify(written.path, job.target, plan, written.samples, job.limits, None, written.listener)
+        return verify(written.path, job.target, plan, written.expected, job.limits, None)
 
     return bundle(job.result_path, encoder.written, check)
 

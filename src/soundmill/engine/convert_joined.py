@@ -30,7 +30,7 @@ from soundmill.engine.report import made_report
 from soundmill.engine.retag import edited_about
 from soundmill.engine.source import open_source
 from soundmill.engine.tags import missing, read_about
-from soundmill.engine.verify import check_edited, verify
+from soundmill.engine.verify import Expected, check_edited, verify
 from soundmill.model.sound import ConversionReport
 
 
@@ -52,7 +52,8 @@ def convert_joined(job: Job, on_progress: Callable[[float], None]) -> Conversion
         encoded_samples = encode_all(encoder, plan, frames)
     if all(each.facts.sample_rate == plan.sample_rate for each in joined):
         check_edited(facts.sample_count, encoded_samples - plan.silent_tail)
-    verified = verify(job.result_path, job.target, plan, encoded_samples, job.limits, None, encoder.listener)
+    expected = Expected(encoded_samples, encoder.sum, encoder.listener)
+    verified = verify(job.result_path, job.target, plan, expected, job.limits, None)
     lost = (*left_behind(joined, plan, job.options), *missing(wanted, verified.about))
     report = made_report(job, plan, facts, verified.facts, lost, drawings)
     return replace(report, sources=each_ones_facts(joined))

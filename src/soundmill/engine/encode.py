@@ -16,6 +16,7 @@ from soundmill.engine.encoded_opus import EncodedOpus
 from soundmill.engine.listener import Listener
 from soundmill.engine.mux import Muxer
 from soundmill.engine.plan import Plan
+from soundmill.engine.sound_sum import SoundSum
 from soundmill.engine.tags import About
 from soundmill.engine.vorbis import VorbisEncoder
 
@@ -31,6 +32,11 @@ class Encoder(Protocol):
     @property
     def listener(self) -> Listener | None:
         """What need not be found out of the file again, complete after :meth:`finish`."""
+        ...
+
+    @property
+    def sum(self) -> SoundSum | None:
+        """Of all frames, where decoding the file must give back the same; complete after :meth:`finish`."""
         ...
 
     def encode(self, frame: AudioFrame) -> None:
@@ -65,9 +71,13 @@ class LibavEncoder:
         head = self._stream.codec_context.extradata or b""
         self.listener = EncodedOpus(head) if plan.encoder == "libopus" else None
         """See :class:`Encoder`."""
+        self.sum = SoundSum() if plan.is_lossless else None
+        """See :class:`Encoder`."""
 
     def encode(self, frame: AudioFrame) -> None:
         """See :class:`Encoder`."""
+        if self.sum is not None:
+            self.sum.add(frame)
         self._add(self._stream.encode(frame))
 
     def finish(self) -> None:

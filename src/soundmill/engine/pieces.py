@@ -21,11 +21,9 @@ from soundmill.engine.encode import apply_settings
 from soundmill.engine.flac import renumbered
 from soundmill.engine.messages import Message
 from soundmill.engine.packets import Packets, Packing
-from soundmill.engine.plan import Plan
+from soundmill.engine.plan import LOSSLESS_ENCODERS, Plan
 from soundmill.engine.planes import fill, planes
 from soundmill.engine.vorbis_packets import vorbis_packets
-
-LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
 
 # PyAV cuts what an encoder gets into its frames anyway, and ends each time with an exception.
 _FRAMES_AT_A_TIME = 32

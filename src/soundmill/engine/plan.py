@@ -15,6 +15,9 @@ _FORMAT_BITS = {"u8": 8, "s16": 16, "s32": 32, "s64": 64, "flt": 32, "dbl": 64}
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """What so many channels are taken for where a file doesn't say, or says what has no name."""
 
+LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
+"""Those that make less of PCM, which their decoders give back."""
+
 _MPEG_4_LAYOUTS = {**LAYOUTS, 4: "4.0"}  # ISO/IEC 14496-3, table 1.19: four channels are C L R Cs
 
 # WMA's decoder never gives out its last block: without something behind it the end of the sound would be lost.
@@ -78,6 +81,11 @@ class Plan:
     coefficient_bits: int | None = None
     muxer_options: tuple[tuple[str, str], ...] = ()
     losses: tuple[str, ...] = ()
+
+    @property
+    def is_lossless(self) -> bool:
+        """True where a decoder gives back the very samples that the encoder gets."""
+        return self.encoder in LOSSLESS_ENCODERS or self.encoder.startswith("pcm_")
 
     @property
     def is_lossless_integer(self) -> bool:

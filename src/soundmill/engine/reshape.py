@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import av
+import numpy as np
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 from av.filter.context import FilterContext
 
 from soundmill.engine.plan import LAYOUTS, Plan
+from soundmill.engine.planes import planes
 from soundmill.engine.silence import Form, silence
 
 # One exception a pull that finds nothing: pulling after every frame costs more than converting it.
@@ -21,6 +23,8 @@ _LARGE_FRAME_SAMPLES = 8192
 _LONG_FILTER = "filter_size=64:cutoff=0.97"
 # With less than its filter's length the resampler gives nothing at all: silence fills it up.
 _RESAMPLER_SAMPLES = 128
+
+_CODED_BITS, _UPPER_BITS = 24, np.uint32(0xFFFFFF00)
 
 
 class Reshaper:
@@ -34,6 +38,8 @@ class Reshaper:
         self._chain: _Chain | None = None
         is_left_alone = not (frame_samples or plan.silent_tail or plan.channel_order or plan.dither)
         self._wanted = (plan.sample_rate, plan.channel_layout, plan.sample_format) if is_left_alone else None
+        # Between integers and floats stand bits that the encoder has no place for.
+        self._is_longer = plan.raw_bits == _CODED_BITS and plan.sample_format.startswith("s32")
         self.sample_count = 0
 
     def feed(self, frame: AudioFrame) -> Iterator[AudioFrame]:
@@ -63,6 +69,8 @@ class Reshaper:
         return map(self._numbered, chain.pull())
 
     def _numbered(self, frame: AudioFrame) -> AudioFrame:
+        if self._is_longer:
+            _cut_off(frame)
         frame.pts = self.sample_count
         frame.time_base = self._time_base
         self.sample_count += frame.samples
@@ -129,6 +137,14 @@ class _Chain:
                 return
             if isinstance(frame, AudioFrame):
                 yield frame
+
+
+def _cut_off(frame: AudioFrame) -> None:
+    """As encoders of 24 bits do: what they were given can then be compared with what a decoder gives."""
+    frame.make_writable()
+    for plane in planes(frame):
+        samples = np.frombuffer(plane, np.uint32)
+        samples &= _UPPER_BITS
 
 
 def _resample_arguments(plan: Plan, source_rate: int) -> str:

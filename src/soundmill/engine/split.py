@@ -17,8 +17,8 @@ from soundmill.engine.hearing import Print
 from soundmill.engine.job import Job
 from soundmill.engine.joining import Joining
 from soundmill.engine.messages import Message
-from soundmill.engine.pieces import LOSSLESS_ENCODERS, Piece, PieceEncoder, as_encoded, as_work
-from soundmill.engine.plan import Plan
+from soundmill.engine.pieces import Piece, PieceEncoder, as_encoded, as_work
+from soundmill.engine.plan import LOSSLESS_ENCODERS, Plan
 from soundmill.engine.planes import planes
 from soundmill.engine.seams import (
     Join,
@@ -165,6 +165,8 @@ class SplitEncoder:
         is_lossless = plan.encoder in LOSSLESS_ENCODERS
         self.listener = None if decoder is None else Assembled(decoder, is_lossless=is_lossless)
         """See :class:`~soundmill.engine.encode.Encoder`."""
+        self.sum = None
+        """Its own, piece by piece, are :attr:`prints`."""
         crew.begin(PieceEncoder.order(plan, decoder), lends=is_worth_lending(plan, expected_seconds))
 
     @property

@@ -14,6 +14,7 @@ from soundmill.engine.job import Limits
 from soundmill.engine.listener import Listener
 from soundmill.engine.loudness import LoudnessMeter
 from soundmill.engine.plan import Plan
+from soundmill.engine.sound_sum import SoundSum
 from soundmill.engine.source import Source, open_source
 from soundmill.engine.tags import About, read_about
 from soundmill.engine.tolerance import tolerance_for
@@ -45,6 +46,19 @@ class Listeners:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What is known of a result before it is looked at.
+
+    So many ``samples`` a channel went into the encoder, of which a lossless one must give back the ``sum``; a ``listener`` may know a
+    shorter way than to decode it.
+    """
+
+    samples: int
+    sum: SoundSum | None = None
+    listener: Listener | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """What a fresh look at the result found."""
 
@@ -56,24 +70,23 @@ def verify(
     path: Path,
     target: TargetFormat,
     plan: Plan,
-    encoded_samples: int,
+    expected: Expected,
     limits: Limits,
     meter: LoudnessMeter | None,
-    listener: Listener | None = None,
 ) -> Verified:
-    """Hear the result to its end and compare it with the plan. ``encoded_samples`` went into the encoder, per channel.
-
-    ``meter`` hears it on the way, if there is one; else ``listener`` may know a shorter way than to decode it.
+    """Hear the result to its end and compare it with the plan and with what is ``expected``. ``meter`` hears it on the way, if there is one.
 
     Raises ``ConversionError`` with ``VERIFICATION_FAILED`` and what was wrong in the log.
     """
     try:
-        found = _heard(path, listener) if listener is not None and meter is None else None
+        found = None
+        if expected.listener is not None and expected.sum is None and meter is None:
+            found = _heard(path, expected.listener)
         if found is None:
-            found = _decoded(path, limits, meter)
+            found = _decoded(path, limits, meter, expected.sum)
     except ConversionError as error:
         raise _failed(f"it doesn't decode: {error.message} {error.detail_for_log}") from error
-    _compare(target, plan, encoded_samples, found.facts)
+    _compare(target, plan, expected.samples, found.facts)
     return found
 
 
@@ -84,12 +97,16 @@ def _heard(path: Path, listener: Listener) -> Verified | None:
         return None if heard is None else Verified(sound_facts(path, result, heard, about), about)
 
 
-def _decoded(path: Path, limits: Limits, meter: LoudnessMeter | None) -> Verified:
+def _decoded(path: Path, limits: Limits, meter: LoudnessMeter | None, encoded: SoundSum | None) -> Verified:
     with open_source(path) as result:
         about = read_about(path, result)
         decoding = Decoding(result, limits.decoded * 2, meter)
-        for _ in decoding.frames():
-            pass
+        found = SoundSum()
+        for frame in decoding.frames():
+            if encoded is not None:
+                found.add(frame)
+        if encoded not in (None, found):
+            raise _failed("it has other samples than were encoded")
         return Verified(sound_facts(path, result, decoding, about), about)
 
 

@@ -57,7 +57,7 @@ class VorbisEncoder:
     """Implements :class:`soundmill.engine.encode.Encoder`."""
 
     frame_samples = WRITE_SAMPLES
-    listener = None
+    listener = sum = None
 
     def __init__(self, path: Path, plan: Plan, about: About) -> None:
         self._path = path
