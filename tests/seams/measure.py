@@ -15,7 +15,7 @@ from tests.sounds import Samples, decoded
 
 ENCODERS = 2
 _PIECE_SECONDS = 20  # the shortest; those of a minute's sound
-_SEAM_SECONDS = (-0.1, 2.9)  # an encoder's overlap is 2 s at most
+_SEAM_SECONDS = (-0.1, 3.9)  # an encoder's overlap is 3.5 s at most: 48 frames of MP3 at 8 kHz
 _SPANS_A_SECOND = 100
 # Below 16 bits nothing is heard, and there is nothing to compare with in silence.
 _FLOOR = 1e-9
