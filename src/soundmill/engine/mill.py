@@ -206,7 +206,8 @@ class _Server:
             self._say(message)
             while not outcome.ended:
                 for heard in self._heard(_HELPED_TICK_SECONDS if helping and helping.is_open else _TICK_SECONDS):
-                    fraction = heard.get("progress", fraction)
+                    # What begins again, in pieces or in one, catches up with what it had done.
+                    fraction = max(fraction, heard.get("progress", 0.0))
                     _note(outcome, heard)
                     if helping and "help" in heard:
                         helping.hear(heard)
