@@ -76,7 +76,7 @@ def _of_ours(error: errors.SoundmillError) -> Response:
     services().traffic.refused(error.code)
     headers = {}
     if isinstance(error, errors.Unreachable | errors.StorageError):
-        _log.error("not served", detail=error.detail_for_log or error.message)
+        _log.error("not served", detail=error.for_log)
         headers["Retry-After"] = "5"
     if isinstance(error, errors.NoRoom):
         _log.warning("nothing accepted: the storage is full", detail=error.detail_for_log)

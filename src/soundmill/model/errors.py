@@ -21,6 +21,11 @@ class SoundmillError(Exception):
         self.message = message
         self.detail_for_log = detail_for_log
 
+    @property
+    def for_log(self) -> str:
+        """What a log tells of it."""
+        return self.detail_for_log or self.message
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:

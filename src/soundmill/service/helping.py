@@ -95,7 +95,7 @@ class Helping:
             yield
         except SoundmillError as error:
             self._rests_until = time.monotonic() + _REST_SECONDS
-            _log.info("no help for a while", detail=error.detail_for_log or error.message)
+            _log.info("no help for a while", detail=error.for_log)
 
 
 @contextmanager
@@ -131,4 +131,4 @@ def drop_all(workbench: Workbench, keys: Iterable[str]) -> None:
         try:
             workbench.drop(key)
         except SoundmillError as error:
-            _log.info("a piece stays for now", key=key, detail=error.detail_for_log or error.message)
+            _log.info("a piece stays for now", key=key, detail=error.for_log)

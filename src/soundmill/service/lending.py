@@ -160,5 +160,5 @@ class Lending:
             self._looks_at = self._rests_until = time.monotonic() + _REST_SECONDS
 
     def _log_trouble(self, event: str, error: SoundmillError) -> None:
-        detail = error.detail_for_log or error.message
+        detail = error.for_log
         _log.info(event, task=self._attempt.task_id, attempt=self._attempt.number, detail=detail)

@@ -92,7 +92,7 @@ class Worker:
             log.warning(
                 "conversion failed",
                 code=error.failure.code,
-                detail=error.detail_for_log or error.message,
+                detail=error.for_log,
             )
             self._say_failed(attempt, error.failure)
         except Refused as error:

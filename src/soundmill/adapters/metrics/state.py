@@ -31,7 +31,7 @@ class StateCollector(Collector):
             try:
                 yield from tell()
             except SoundmillError as error:
-                _log.warning("a figure is missing", detail=error.detail_for_log or error.message)
+                _log.warning("a figure is missing", detail=error.for_log)
 
     def _parts(self) -> Metric:
         troubles = self._health.troubles() | self._health.slowdowns()
