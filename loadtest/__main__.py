@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
+from loadtest.bare_ffmpeg import ffmpeg_version
 from loadtest.client import Client, sound_file
 from loadtest.conversions import conversions
 from loadtest.fleet import parts_of, running_fleet
@@ -21,20 +24,37 @@ from loadtest.uploads import lists, uploads
 from tests.chaos.cluster import Cluster
 
 _REPORTS = Path(__file__).parents[1] / "docs" / "reports"
+_REPORT_OF_A_PART = Path("loadtest-report")
 _SCENARIOS = ("uploads", "conversions", "soak", "spike")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and write the report."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write the report. Gives the exit status: 1 when not all was measured that was to be."""
     given = _parser().parse_args(arguments)
+    if strange := set(given.scenarios) - set(_SCENARIOS):
+        raise SystemExit(
+            f"loadtest: there is no scenario {', '.join(sorted(strange))}. There are {', '.join(_SCENARIOS)}."
+        )
+    sections: list[Section] = []
+    ended_by = ""
     with tempfile.TemporaryDirectory() as name, _target(given.url) as (url, cluster):
-        sections = list(_measured(given, Path(name), url, cluster))
-    target = (
-        f"at {given.url}"
-        if given.url
-        else "a fleet on loopback (PostgreSQL, Redis, an API with a process a core, one worker)"
-    )
-    sys.stdout.write(write_report(given.report, target, sections).read_text())
+        target = _described(given.url, cluster)
+        try:
+            for section in _measured(given, Path(name), url, cluster):
+                sections.append(section)  # noqa: PERF402  what was measured before an end counts
+        except KeyboardInterrupt:
+            ended_by = "it was interrupted"
+        except (httpx.HTTPError, RuntimeError) as error:
+            ended_by = f"{type(error).__name__}: {error}"
+    if ended_by:
+        sys.stderr.write(f"loadtest: not all was measured: {ended_by}\n")
+    if sections:
+        # What isn't the whole, or of another service, doesn't replace the whole of ours.
+        is_whole = not (given.scenarios or given.url or ended_by)
+        directory = given.report or (_REPORTS if is_whole else _REPORT_OF_A_PART)
+        command = " ".join(["python -m loadtest", *(sys.argv[1:] if arguments is None else arguments)])
+        sys.stdout.write(write_report(directory, target, command, sections, ended_by).read_text())
+    return 1 if ended_by else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,29 +69,42 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--files", type=int, default=100, help="files of scenario 2")
     parser.add_argument("--minutes", type=float, default=3, help="length of scenario 3, the soak; an hour shows more")
     parser.add_argument("--clips", type=int, default=1000, help="files of scenario 4, the spike; 10000 shows more")
-    parser.add_argument("--report", type=Path, default=_REPORTS, help="directory of the report")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        help=f"directory of the report (docs/reports; of some scenarios alone or elsewhere {_REPORT_OF_A_PART})",
+    )
     return parser
 
 
 def _measured(given: argparse.Namespace, directory: Path, url: str, cluster: Cluster | None) -> Iterator[Section]:
     wanted = given.scenarios or _SCENARIOS
-    if strange := set(wanted) - set(_SCENARIOS):
-        raise SystemExit(
-            f"loadtest: there is no scenario {', '.join(sorted(strange))}. There are {', '.join(_SCENARIOS)}."
-        )
     sound = sound_file(directory)
     if "uploads" in wanted:
-        with _no_worker(cluster):
-            uploader, parts = Client.signed_up(url), _monitor(url, cluster).parts
+        with _no_worker(cluster), _uploader(url, cluster) as uploader:
+            parts = _monitor(url, cluster).parts
             yield uploads(uploader, sound, given.uploads, parts)
             _analyse(cluster)
             yield lists(uploader, parts)
     if "conversions" in wanted:
-        yield conversions(Client.signed_up(url), sound, given.files, _monitor(url, cluster))
+        with _uploader(url, cluster) as uploader:
+            yield conversions(uploader, sound, given.files, _monitor(url, cluster))
     if "soak" in wanted:
         yield soak(url, directory, given.minutes, _monitor(url, cluster))
     if "spike" in wanted:
-        yield spike(Client.signed_up(url), directory, given.clips, _monitor(url, cluster))
+        with _uploader(url, cluster) as uploader:
+            yield spike(uploader, directory, given.clips, _monitor(url, cluster))
+
+
+@contextmanager
+def _uploader(url: str, cluster: Cluster | None) -> Iterator[Client]:
+    """A new account. Elsewhere nothing of it is left behind, and the next scenario doesn't wait for it; our own fleet is thrown away whole."""
+    client = Client.signed_up(url)
+    try:
+        yield client
+    finally:
+        if cluster is None:
+            client.delete_after(0)
 
 
 def _analyse(cluster: Cluster | None) -> None:
@@ -101,9 +134,27 @@ def _no_worker(cluster: Cluster | None) -> Iterator[None]:
     cluster.parts["worker-1"].start()
 
 
+def _described(url: str | None, cluster: Cluster | None) -> str:
+    if cluster is None:
+        return f"at {url}"
+    with cluster.queries() as run:
+        postgres = run("SHOW server_version").scalar_one()
+    redis = cluster.redis.client().info("server")
+    name = "Valkey" if "valkey_version" in redis else "Redis"
+    version = redis.get("valkey_version", redis["redis_version"])
+    return (
+        f"a fleet on loopback (PostgreSQL {postgres}, {name} {version}, an API with a process a core, one worker), "
+        f"beside ffmpeg {ffmpeg_version()}; load and service share the cores"
+    )
+
+
 @contextmanager
 def _target(url: str | None) -> Iterator[tuple[str, Cluster | None]]:
     if url:
+        try:
+            httpx.get(f"{url}/health/ready", timeout=30).raise_for_status()
+        except httpx.HTTPError as error:
+            raise SystemExit(f"loadtest: no service is ready at {url}: {error}") from error
         yield url, None
         return
     with running_fleet() as cluster:
@@ -111,4 +162,4 @@ def _target(url: str | None) -> Iterator[tuple[str, Cluster | None]]:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -36,6 +36,12 @@ def run_ffmpeg(sound: Path, files: int, extension: str = "mp3", arguments: Seque
     return spent
 
 
+def ffmpeg_version() -> str:
+    """As it says itself."""
+    told = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, check=True).stdout
+    return told.split()[2]
+
+
 def processor_seconds_of_children() -> float:
     """Of all children of this process that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

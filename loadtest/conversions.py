@@ -9,7 +9,7 @@ from loadtest.apache_benchmark import Measured, post
 from loadtest.bare_ffmpeg import run_ffmpeg
 from loadtest.client import Client, multipart, seconds_to_the_end
 from loadtest.costs import watching_costs
-from loadtest.monitor import Monitor, plot_of
+from loadtest.monitor import Monitor, show_samples
 from loadtest.sections import Section
 from loadtest.uploads import CONTENT_TYPE
 from soundmill.engine import cores
@@ -47,9 +47,7 @@ def conversions(client: Client, sound: Path, files: int, monitor: Monitor) -> Se
     section.table(
         ("from the request to the result", "seconds"), _percentiles([seconds_to_the_end(each) for each in processed])
     )
-    section.plot(
-        "loadtest-conversions", plot_of(samples), "Queue, processors, memory and descriptors during scenario 2"
-    )
+    show_samples(section, samples, "loadtest-conversions", "during scenario 2")
     section.measure("files a minute", a_minute, "1/min", more_is_better=True)
     section.measure("files a minute against bare ffmpeg", a_minute / of_ffmpeg, "", more_is_better=True)
     return section

@@ -16,6 +16,7 @@ import psutil
 from matplotlib.figure import Figure
 
 from loadtest.client import TLS
+from loadtest.sections import Section
 
 _INTERVAL_SECONDS = 1.0
 # Reading how much memory is whose takes the kernel some milliseconds a process.
@@ -111,7 +112,15 @@ def _memory(process: psutil.Process) -> int:
     return int(process.memory_full_info().pss)
 
 
-def plot_of(samples: list[Sample]) -> Figure:
+def show_samples(section: Section, samples: list[Sample], name: str, when: str) -> None:
+    """Their plot; or that there are none, where the service doesn't show its queue."""
+    if samples:
+        section.plot(name, _plot_of(samples), f"Queue, processors, memory and descriptors {when}")
+    else:
+        section.say("Nothing is known of the queue: `/health/queue` didn't answer there (nginx keeps it inside).")
+
+
+def _plot_of(samples: list[Sample]) -> Figure:
     """Four pictures over the same time: the queue, processors, memory, descriptors."""
     figure = Figure(figsize=(9, 9), layout="constrained")
     queue, cpu, memory, descriptors = figure.subplots(4, 1, sharex=True)
@@ -121,7 +130,7 @@ def plot_of(samples: list[Sample]) -> Figure:
     age = queue.twinx()
     age.plot(seconds, [each.oldest for each in samples], color="tab:orange")
     age.set(ylabel="oldest, s (orange)", ylim=(0, None))
-    for part in samples[-1].cpu if samples else ():
+    for part in samples[-1].cpu:
         cpu.plot(seconds, [each.cpu.get(part, 0) for each in samples], label=part)
         memory.plot(seconds, [each.memory.get(part, 0) / (1 << 20) for each in samples], label=part)
         descriptors.plot(seconds, [each.descriptors.get(part, 0) for each in samples], label=part)
@@ -130,6 +139,6 @@ def plot_of(samples: list[Sample]) -> Figure:
     descriptors.set(ylabel="descriptors", xlabel="seconds", ylim=(0, None))
     for axes in (queue, cpu, memory, descriptors):
         axes.grid(alpha=0.3)
-    if samples and samples[-1].cpu:
+    if samples[-1].cpu:
         cpu.legend(fontsize="small", ncols=5)
     return figure

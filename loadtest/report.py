@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,45 +18,61 @@ _NAME = "loadtest"
 _TELLING = 1.2
 
 
-def write_report(directory: Path, target: str, sections: list[Section]) -> Path:
+def write_report(directory: Path, target: str, command: str, sections: Sequence[Section], ended_by: str = "") -> Path:
     """Writes ``loadtest.md``, ``.html`` and ``.json`` with the plots into ``directory``; gives the Markdown.
 
-    An earlier run's ``loadtest.json`` there is compared with and replaced; figures that this run has not are kept.
+    An earlier run's ``loadtest.json`` there is compared with and replaced; figures that this run has not are kept. ``ended_by`` is why
+    more was to be measured than ``sections``.
     """
     directory.mkdir(parents=True, exist_ok=True)
     figures = directory / f"{_NAME}.json"
     earlier = _read(figures)
     measures = {each.name: each for section in sections for each in section.measures}
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    lines = ["# Load test", "", f"{date}, {target}, {machine()}. Load and service share the cores.", ""]
+    where = Place(target, machine())
+    lines = ["# Load test", "", f"{date}, {where.target}, {where.machine}. `{command}`", ""]
+    if ended_by:
+        lines += [f"**Not all was measured**: {ended_by}.", ""]
     lines += written(sections, directory)
-    lines += _comparison(measures, earlier)
+    lines += _comparison(measures, earlier, where)
     page = directory / f"{_NAME}.md"
     page.write_text("\n".join(lines).rstrip() + "\n")
     (directory / f"{_NAME}.html").write_text(_as_html(page.read_text()))
     kept = [asdict(each) for each in {**earlier.measures, **measures}.values()]
-    figures.write_text(json.dumps({"date": date, "measures": kept}, indent=1) + "\n")
+    figures.write_text(json.dumps({"date": date, **asdict(where), "measures": kept}, indent=1) + "\n")
     return page
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which service was loaded, and from which machine."""
+
+    target: str
+    machine: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     date: str
+    where: Place | None
     measures: dict[str, Measure]
 
 
 def _read(figures: Path) -> _Run:
     if not figures.exists():
-        return _Run("", {})
+        return _Run("", None, {})
     told = json.loads(figures.read_text())
-    return _Run(told["date"], {each["name"]: Measure(**each) for each in told["measures"]})
+    where = Place(told["target"], told["machine"]) if "target" in told else None
+    return _Run(told["date"], where, {each["name"]: Measure(**each) for each in told["measures"]})
 
 
-def _comparison(measures: dict[str, Measure], earlier: _Run) -> list[str]:
+def _comparison(measures: dict[str, Measure], earlier: _Run, where: Place) -> list[str]:
     known = [(earlier.measures[name], now) for name, now in measures.items() if name in earlier.measures]
     if not known:
         return []
     section = Section("")
+    if earlier.where is not None and earlier.where != where:
+        section.say(f"That was {earlier.where.target}, {earlier.where.machine}: not the same as now.")
     rows = [(now.name, before.value, now.value, now.unit, _verdict(before, now)) for before, now in known]
     section.table(("figure", earlier.date, "now", "unit", ""), rows)
     return [f"## Against the run of {earlier.date}", "", *section.lines]

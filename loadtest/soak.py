@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.client import sound_file
-from loadtest.monitor import Monitor, Sample, plot_of
+from loadtest.monitor import Monitor, Sample, show_samples
 from loadtest.sections import Section
 
 _USERS = 10
@@ -42,7 +42,7 @@ def soak(url: str, directory: Path, minutes: float, monitor: Monitor) -> Section
     )
     if samples and samples[-1].cpu:
         _growth(section, samples)
-    section.plot("loadtest-soak", plot_of(samples), "Queue, processors, memory and descriptors during the soak")
+    show_samples(section, samples, "loadtest-soak", "during the soak")
     section.measure("failures of the soak", float(failed), "", more_is_better=False)
     return section
 
