@@ -29,7 +29,13 @@ FACTS = SoundFacts(
 )
 WAVEFORM = Waveform(48_000, 256, bytes(range(200)))
 REPORT = ConversionReport(
-    FACTS, FACTS, not_carried=("cover",), versions={"ffmpeg": "9"}, source_waveform=WAVEFORM, result_waveform=None
+    FACTS,
+    FACTS,
+    not_carried=("cover",),
+    versions={"ffmpeg": "9"},
+    settings={"encoder": "flac", "sampleRate": 48_000},
+    source_waveform=WAVEFORM,
+    result_waveform=None,
 )
 
 

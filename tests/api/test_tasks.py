@@ -193,6 +193,10 @@ def test_a_processed_task_is_downloaded_whole_or_in_part(ann: User, app: App) ->
     assert (task["status"], task["progress"], task["notCarried"]) == ("processed", 1, ["cover"])
     assert task["result"]["loudness"] == {"integrated": -16.2, "range": 5.1, "truePeak": -1.3}
     assert task["result"]["duration"] == 1.5
+    assert task["result"]["madeBy"] == {
+        "versions": {"ffmpeg": "9"},
+        "settings": {"encoder": "flac", "sampleRate": 48_000},
+    }
     assert task["result"]["tags"] == {"title": "Ω"}
     whole = ann.call("GET", task["result"]["url"])
     digest = hashlib.sha256(b"0123456789")

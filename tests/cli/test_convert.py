@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -51,6 +52,24 @@ def test_results_go_where_they_are_wanted(song: Path, tmp_path: Path) -> None:
     shown = probed(wanted / "song.mp3", "codec_name", "sample_rate", "bit_rate")
     assert shown == {"codec_name": "mp3", "sample_rate": "32000", "bit_rate": "96000"}
     assert names(wanted) == {"song.mp3"}
+
+
+def test_what_became_of_each_file_is_told_as_json(song: Path, tmp_path: Path) -> None:
+    ran = converted(song, tmp_path / "none.wav", "--to", "mp3", "--measure-loudness", "--json")
+    told = {Path(each["file"]).name: each for each in map(json.loads, ran.stdout.splitlines())}
+    assert told["none.wav"] == {
+        "file": str(tmp_path / "none.wav"),
+        "status": "failed",
+        "error": "There is no such file.",
+    }
+    made = told["song.wav"]
+    assert made["status"] == "processed"
+    assert (made["source"]["bitDepth"], made["source"]["sampleCount"]) == (16, 22_050)
+    assert made["result"]["path"] == str(tmp_path / "song.mp3")
+    assert made["result"]["loudness"].keys() == {"integrated", "range", "truePeak"}
+    assert made["result"]["madeBy"]["versions"]["ffmpeg"]
+    settings = made["result"]["madeBy"]["settings"]
+    assert (settings["encoder"], settings["bitRate"]) == ("libmp3lame", 192_000)
 
 
 def test_sound_and_tags_are_edited(song: Path, tmp_path: Path) -> None:

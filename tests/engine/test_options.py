@@ -247,10 +247,20 @@ def test_a_loudness_that_the_peaks_forbid_is_told(tmp_path: Path, convert: Conve
     assert loudness_of(made.path)[1] <= -8.9
 
 
+def test_a_true_peak_that_an_encoder_moves_is_told(tmp_path: Path, convert: Convert) -> None:
+    source = write(tmp_path / "a.wav", music(4.0))
+    lossy, lossless = (convert(source, to, loudness=-11.0, true_peak=-6.0).report for to in ("opus", "flac"))
+    assert lossy.result.loudness is not None
+    assert lossy.result.loudness.true_peak > -5.7
+    assert [each.partition(" (")[0] for each in lossy.not_carried] == ["true peak -6 dBTP"]
+    assert lossless.not_carried == ()
+
+
 def test_silence_has_no_loudness_and_stays_silent(tmp_path: Path, convert: Convert) -> None:
     source = write(tmp_path / "a.wav", np.zeros((RATE, 2)))
     made = convert(source, "wav", loudness=-16.0)
     assert made.report.result.loudness is None
+    assert [each.partition(" (")[0] for each in made.report.not_carried] == ["loudness -16 LUFS"]
     assert np.max(np.abs(decoded(made.path))) <= 2.1 * _LSB
 
 

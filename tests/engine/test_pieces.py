@@ -172,3 +172,10 @@ def test_names_stay_in_their_archive(tmp_path: Path, convert: Convert) -> None:
         for name in archive.namelist():
             assert not set(name) & set("/\\:\u202e")
             assert not name.startswith(".")
+
+
+def test_pieces_have_the_loudness_of_all_together(tmp_path: Path, convert: Convert) -> None:
+    source = with_chapters(tmp_path, music(4.0))
+    whole = convert(source, "flac", measure_loudness=True).report.result.loudness
+    assert whole is not None
+    assert convert(source, "flac", split="chapters", measure_loudness=True).report.result.loudness == whole

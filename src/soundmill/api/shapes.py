@@ -78,10 +78,18 @@ class SoundOut(Shape):
     damage: list[HoleOut] = []
 
 
+class MadeOut(Shape):
+    """With what a result was made: versions by the names of programs, and what the encoder was told. It can be repeated with both and the task's options."""
+
+    versions: dict[str, str]
+    settings: dict[str, Any]
+
+
 class ResultOut(SoundOut):
-    """A result, with where to download it."""
+    """A result, with where to download it; ``madeBy`` is ``null`` for results of versions before 0.2."""
 
     url: str
+    made_by: MadeOut | None = None
 
 
 class JoinedOut(SoundOut):
@@ -191,7 +199,8 @@ def task_out(task: TaskView, keep: timedelta | None) -> TaskOut:
     result = None
     if task.result is not None:
         url = f"/api/files/{quote(task.result.name, safe='')}"
-        result = ResultOut(**_sound(task.result, task.result_sound), url=url)
+        made_by = (task.result_sound or {}).get("made_by")
+        result = ResultOut(**_sound(task.result, task.result_sound), url=url, made_by=made_by)
     # The error of a try that will be repeated would only frighten: it is told when the task is over.
     error = None
     if task.status is TaskStatus.FAILED and task.error_code:

@@ -7,17 +7,21 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic.alias_generators import to_camel
 
 from soundmill.engine import Job, Limits, Mill, cores
 from soundmill.model.conversion import ConversionStopped
 from soundmill.model.errors import SoundmillError
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
+from soundmill.model.sound import ConversionReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,29 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One file's end: a ``result`` with what it couldn't carry, or what was wrong."""
+    """One file's end: a ``result`` with its ``report``, or what was wrong."""
 
     source: Path
     result: Path | None = None
-    not_carried: tuple[str, ...] = ()
+    report: ConversionReport | None = None
     trouble: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON, by the names that the HTTP API has for them."""
+        told: dict[str, Any] = {"file": str(self.source), "status": "failed" if self.result is None else "processed"}
+        if self.result is None or self.report is None:
+            return {**told, "error": self.trouble}
+        report = self.report
+        return {
+            **told,
+            "source": camel_cased(report.source.as_dict()),
+            "result": {
+                "path": str(self.result),
+                **camel_cased(report.result.as_dict()),
+                "madeBy": {"versions": dict(report.versions), "settings": dict(report.settings)},
+            },
+            "notCarried": list(report.not_carried),
+        }
 
 
 class Batch:
@@ -110,7 +131,7 @@ class Batch:
             job = Job(source.resolve(), directory, order.target, order.options, order.limits, self._encoders)
             made = self._mill().convert(job, lambda fraction: self._tick(source, fraction))
             publish(made.path, result, overwrite=self._order.overwrite)
-        return Done(source, result, made.report.not_carried)
+        return Done(source, result, made.report)
 
     def _tick(self, source: Path, fraction: float) -> bool:
         self._on_progress(source, fraction)
@@ -122,6 +143,17 @@ class Batch:
             mill = self._thread.mill = self._open_mill()
             self._mills.append(mill)
         return mill
+
+
+def camel_cased(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The names of ``facts`` as JSON has them, of those inside, too; but for tags, whose names are their own."""
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return camel_cased(value)
+        return [renamed(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+    return {to_camel(name): value if name == "tags" else renamed(value) for name, value in facts.items()}
 
 
 def _distinct(sources: Iterable[Path], order: Order) -> list[tuple[Path, Path | None]]:

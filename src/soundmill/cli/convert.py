@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,9 @@ def convert(
     gain: Annotated[str | None, typer.Option(help="In dB, e.g. -3.")] = None,
     loudness: Annotated[str | None, typer.Option(help="Integrated loudness in LUFS (EBU R 128), e.g. -16.")] = None,
     true_peak: Annotated[str | None, typer.Option(help="Ceiling in dBTP with --loudness; -1 unless set.")] = None,
+    measure_loudness: Annotated[
+        bool, typer.Option("--measure-loudness", help="Tell the loudness of source and result (EBU R 128); see --json.")
+    ] = False,
     tempo: Annotated[str | None, typer.Option(help="Speed at the same pitch, 0.5 to 2.")] = None,
     audio_stream: Annotated[str | None, typer.Option(help="Which of several sounds, from 0.")] = None,
     tag: Annotated[
@@ -65,6 +69,9 @@ def convert(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A line of JSON for each file: what it was, what became of it, made by what.")
+    ] = False,
 ) -> None:
     """Convert files, on all cores, each verified. Exit status: 0 all converted, 1 some failed, 2 wrong usage."""
     with told_in_one_line():
@@ -91,6 +98,7 @@ def convert(
             "gain": gain,
             "loudness": loudness,
             "truePeak": true_peak,
+            "measureLoudness": measure_loudness,
             "tempo": tempo,
             "audioStream": audio_stream,
             "tags": _tags(tag) if tag else None,
@@ -104,12 +112,12 @@ def convert(
         if gaps():
             open_mill(settings).close()  # refuses here, once, if it must
     if join:
-        with _shown(1, quiet=quiet) as shown:
+        with _shown(1, quiet=quiet, as_json=as_json) as shown:
             done = join_files(files, order, lambda: open_mill(settings), shown.progress)
             shown.done(done)
         raise typer.Exit(0 if done.result else SOME_FAILED)
     failed = 0
-    with _shown(len(files), quiet=quiet) as shown:
+    with _shown(len(files), quiet=quiet, as_json=as_json) as shown:
         batch = Batch(order, jobs or cores(), lambda: open_mill(settings), shown.progress)
         for done in batch.run(files):
             failed += done.result is None
@@ -139,10 +147,11 @@ def _tags(given: list[str]) -> dict[str, str]:
 class _Shown:
     """Bars on a terminal, lines elsewhere; troubles always, on standard error."""
 
-    def __init__(self, bars: Progress | None, overall: TaskID | None, *, quiet: bool) -> None:
+    def __init__(self, bars: Progress | None, overall: TaskID | None, *, quiet: bool, as_json: bool) -> None:
         self._bars = bars
         self._overall = overall
         self._quiet = quiet
+        self._as_json = as_json
         self._of: dict[Path, TaskID] = {}
         self._errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -157,10 +166,12 @@ class _Shown:
             self._bars.advance(self._overall)
             if done.source in self._of:
                 self._bars.remove_task(self._of.pop(done.source))
-        if done.result is None:
+        if self._as_json:
+            print(json.dumps(done.as_dict(), ensure_ascii=False), flush=True)
+        if done.result is None or done.report is None:
             self._errors.print(f"{done.source}: {done.trouble}", markup=False)
-        elif not self._quiet:
-            lost = f" (not carried: {', '.join(done.not_carried)})" if done.not_carried else ""
+        elif not (self._quiet or self._as_json):
+            lost = f" (not carried: {', '.join(done.report.not_carried)})" if done.report.not_carried else ""
             line = f"{done.source} → {done.result}{lost}"
             if self._bars is None:
                 print(line, flush=True)
@@ -169,10 +180,10 @@ class _Shown:
 
 
 @contextmanager
-def _shown(count: int, *, quiet: bool) -> Iterator[_Shown]:
-    if quiet or not sys.stdout.isatty():
-        yield _Shown(None, None, quiet=quiet)
+def _shown(count: int, *, quiet: bool, as_json: bool) -> Iterator[_Shown]:
+    if quiet or as_json or not sys.stdout.isatty():
+        yield _Shown(None, None, quiet=quiet, as_json=as_json)
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, MofNCompleteColumn() if count > 1 else TextColumn(""), transient=True) as bars:
-        yield _Shown(bars, bars.add_task("all files", total=count), quiet=quiet)
+        yield _Shown(bars, bars.add_task("all files", total=count), quiet=quiet, as_json=False)

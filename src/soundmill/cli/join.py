@@ -47,4 +47,4 @@ def join_files(
         return Done(first, trouble=error.message)
     except OSError as error:
         return Done(first, trouble=f"{error.strerror or error}.")
-    return Done(first, result, made.report.not_carried)
+    return Done(first, result, made.report)

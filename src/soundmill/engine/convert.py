@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.encoding import encode_all, encoding_errors, progress
 from soundmill.engine.facts import declared_sound, decoded_sound, sound_facts
 from soundmill.engine.job import Job
-from soundmill.engine.loudness import LoudnessMeter
+from soundmill.engine.loudness import LoudnessMeter, PartMeter
 from soundmill.engine.pauses import pieces_between_pauses
 from soundmill.engine.peaks import Drawings
 from soundmill.engine.plan import Plan, copy_plan, make_plan
@@ -206,10 +207,14 @@ def _parts(job: Job, plan: Plan, about: About, wanted: About, edits: Edits | Non
 
 
 def _bundled(job: Job, plan: Plan, encoder: PartsEncoder) -> tuple[SoundFacts, tuple[str, ...]]:
-    def check(written: WrittenPart) -> Verified:
-        return verify(written.path, job.target, plan, written.expected, job.limits, None)
+    meter = _meter(job)
 
-    return bundle(job.result_path, encoder.written, check)
+    def check(written: WrittenPart) -> Verified:
+        of_part = None if meter is None else PartMeter(meter)
+        return verify(written.path, job.target, plan, written.expected, job.limits, of_part)
+
+    facts, lost = bundle(job.result_path, encoder.written, check)
+    return (facts if meter is None else replace(facts, loudness=meter.result())), lost
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from av.packet import Packet
 from soundmill.engine.chain import LinkBegin, link_losses, sound_links
 from soundmill.engine.finite import STORED_AS_THEY_ARE, Finite
 from soundmill.engine.judge import Heard, Judge, is_counted_block
-from soundmill.engine.loudness import LoudnessMeter
+from soundmill.engine.loudness import Meter
 from soundmill.engine.peaks import PeakMeter
 from soundmill.engine.plan import Plan
 from soundmill.engine.refuse import Refusing
@@ -32,7 +32,7 @@ class Decoding:
         self,
         source: Source,
         longest: timedelta,
-        meter: LoudnessMeter | None = None,
+        meter: Meter | None = None,
         *,
         peaks: PeakMeter | None = None,
         salvages: bool = False,

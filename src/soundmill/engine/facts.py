@@ -15,6 +15,7 @@ from soundmill.engine.tags import About
 from soundmill.model.sound import Hole, Loudness, SoundFacts
 
 _MOST_SHOWN_TAGS, _LONGEST_SHOWN_TAG = 100, 2000
+_PLAIN_PCM = ("pcm_s", "pcm_u", "pcm_f")
 _DECODER_SUFFIXES = ("float", "fixed")
 
 
@@ -55,7 +56,7 @@ def sound_facts(path: Path, source: Source, decoding: Decoded, about: About) -> 
         channel_layout=decoding.channel_layout,
         sample_count=decoding.sample_count,
         bit_rate=_bit_rate(path, source, seconds),
-        bit_depth=source.stream.codec_context.bits_per_raw_sample or None,
+        bit_depth=_stored_bits(source),
         tags=_shown(about.tags),
         has_cover=about.cover is not None,
         chapter_count=len(about.chapters),
@@ -92,6 +93,14 @@ def declared_sound(source: Source) -> Sound:
 def _shown(tags: Mapping[str, str]) -> dict[str, str]:
     """For people and their lists, not for the result, which has them whole: a file may hold megabytes of them."""
     return {name: text[:_LONGEST_SHOWN_TAG] for name, text in islice(tags.items(), _MOST_SHOWN_TAGS)}
+
+
+def _stored_bits(source: Source) -> int | None:
+    """Of a sample, as the codec says; plain PCM of 8, 16 and 32 bits and floats say it by their sample format."""
+    context = source.stream.codec_context
+    if context.bits_per_raw_sample:
+        return int(context.bits_per_raw_sample)
+    return int(8 * context.format.bytes) if context.name.startswith(_PLAIN_PCM) else None
 
 
 def _bit_rate(path: Path, source: Source, seconds: float) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Protocol
 
 import av
 from av.audio.frame import AudioFrame
@@ -17,8 +18,31 @@ _FRAMES_A_PULL = 32
 _FLOOR_LUFS = -70.0
 
 
+class Meter(Protocol):
+    """Hears every frame of a sound, in order."""
+
+    def add(self, frame: AudioFrame) -> None:
+        """The next frame. Its pts are left as they are."""
+        ...
+
+    def result(self) -> Loudness | None:
+        """What it was, once it has ended."""
+        ...
+
+
+class PartMeter:
+    """Implements :class:`Meter` for one of several files that together are the sound that ``whole`` hears."""
+
+    def __init__(self, whole: Meter) -> None:
+        """``whole`` is asked for its result behind the last part."""
+        self.add = whole.add
+
+    def result(self) -> None:
+        """A part has no loudness of its own."""
+
+
 class LoudnessMeter:
-    """Give it every frame of a sound. One that changes its form midway isn't measured."""
+    """Implements :class:`Meter`. A sound that changes its form midway isn't measured."""
 
     def __init__(self) -> None:
         self._entry: FilterContext | None = None
@@ -29,7 +53,7 @@ class LoudnessMeter:
         self._is_mixed = False
 
     def add(self, frame: AudioFrame) -> None:
-        """Hear one frame. Its pts are left as they are."""
+        """See :class:`Meter`."""
         form = (frame.sample_rate, frame.layout.name, frame.format.name)
         entry = self._entry or self._open(frame)
         self._form = self._form or form

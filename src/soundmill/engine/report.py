@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from typing import Any
 
 import av
 import soundfile
@@ -25,9 +26,26 @@ def made_report(
         result=result,
         not_carried=(*told(source.damage), *plan.losses, *unreached(job.options, result.loudness), *lost),
         versions=_versions(),
+        settings=_settings(plan),
         source_waveform=drawings.of_source(),
         result_waveform=drawings.of_result(),
     )
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    told = {
+        "encoder": plan.encoder,
+        "muxer": plan.muxer,
+        "sampleRate": plan.sample_rate,
+        "channels": plan.channels,
+        "channelLayout": plan.channel_layout,
+        "sampleFormat": plan.sample_format,
+        "bitDepth": plan.raw_bits,
+        "bitRate": plan.bit_rate,
+        "quality": plan.quality,
+        "dither": plan.dither,
+    }
+    return {name: value for name, value in told.items() if value not in (None, "")}
 
 
 def _versions() -> dict[str, str]:

@@ -16,6 +16,8 @@ _MOST_CORRECTIONS = 2
 _CLOSE_ENOUGH_LU = 0.1
 # Programmes may be off by so much where it can't be exact: EBU R 128, section i.
 _WORTH_TELLING_LU = 1.0
+# Meters of true peak may read so much too low or too high: ITU-R BS.1770-5, annex 2; EBU Tech 3341.
+_WORTH_TELLING_DB = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,17 @@ class Surveyed:
 
 
 def unreached(options: ConversionOptions, found: Loudness | None) -> tuple[str, ...]:
-    """A loudness that the true peak didn't allow, named for people."""
-    if options.loudness is None or found is None or abs(found.integrated - options.loudness) <= _WORTH_TELLING_LU:
+    """A loudness and a true peak that were asked for, where the result has others; named for people."""
+    if options.loudness is None:
         return ()
-    return (f"loudness {options.loudness:g} LUFS (with this true peak it is {found.integrated:.1f})",)
+    if found is None:
+        return (f"loudness {options.loudness:g} LUFS (silence has none, and nothing that is shorter than 0.4 s)",)
+    said = []
+    if abs(found.integrated - options.loudness) > _WORTH_TELLING_LU:
+        said.append(f"loudness {options.loudness:g} LUFS (with this true peak it is {found.integrated:.1f})")
+    if found.true_peak > (ceiling := _ceiling(options)) + _WORTH_TELLING_DB:
+        said.append(f"true peak {ceiling:g} dBTP (the encoder made {found.true_peak:.1f} of it)")
+    return tuple(said)
 
 
 def settle(edits: Edits, options: ConversionOptions, measure: Callable[[Edits], Surveyed]) -> Edits:
@@ -46,7 +55,7 @@ def settle(edits: Edits, options: ConversionOptions, measure: Callable[[Edits], 
     settled = replace(edits, source_samples=found.source_samples)
     if options.loudness is None or found.loudness is None:
         return settled
-    ceiling = DEFAULT_TRUE_PEAK if options.true_peak is None else options.true_peak
+    ceiling = _ceiling(options)
     gain = options.loudness - found.loudness.integrated
     if found.loudness.true_peak + gain <= ceiling:
         return replace(settled, gain=gain)
@@ -56,3 +65,7 @@ def settle(edits: Edits, options: ConversionOptions, measure: Callable[[Edits], 
             break
         gain += options.loudness - found.loudness.integrated
     return replace(settled, gain=gain, limit=ceiling)
+
+
+def _ceiling(options: ConversionOptions) -> float:
+    return DEFAULT_TRUE_PEAK if options.true_peak is None else options.true_peak

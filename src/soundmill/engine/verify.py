@@ -12,7 +12,7 @@ from soundmill.engine.facts import Decoded, sound_facts
 from soundmill.engine.hearing import Print, can_be_heard_in_stretches, hear
 from soundmill.engine.job import Limits
 from soundmill.engine.listener import Listener
-from soundmill.engine.loudness import LoudnessMeter
+from soundmill.engine.loudness import Meter
 from soundmill.engine.plan import Plan
 from soundmill.engine.sound_sum import SoundSum
 from soundmill.engine.source import Source, open_source
@@ -72,7 +72,7 @@ def verify(
     plan: Plan,
     expected: Expected,
     limits: Limits,
-    meter: LoudnessMeter | None,
+    meter: Meter | None,
 ) -> Verified:
     """Hear the result to its end and compare it with the plan and with what is ``expected``. ``meter`` hears it on the way, if there is one.
 
@@ -97,7 +97,7 @@ def _heard(path: Path, listener: Listener) -> Verified | None:
         return None if heard is None else Verified(sound_facts(path, result, heard, about), about)
 
 
-def _decoded(path: Path, limits: Limits, meter: LoudnessMeter | None, encoded: SoundSum | None) -> Verified:
+def _decoded(path: Path, limits: Limits, meter: Meter | None, encoded: SoundSum | None) -> Verified:
     with open_source(path) as result:
         about = read_about(path, result)
         decoding = Decoding(result, limits.decoded * 2, meter)

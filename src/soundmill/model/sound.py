@@ -73,7 +73,8 @@ class ConversionReport:
     """What one verified conversion found and made.
 
     ``not_carried`` names what the target format could not hold, e.g. ``"cover"`` or ``"tag: composer"``;
-    ``versions`` holds the engine's and FFmpeg's versions. Where the sound wasn't edited, its waveform is that of the source.
+    ``versions`` holds the engine's and FFmpeg's versions, ``settings`` what the encoder was told, by the names that clients know: both with the
+    task's options are enough to repeat it. Where the sound wasn't edited, its waveform is that of the source.
     Where several sources were joined, ``source`` is what they are together, and ``sources`` what each is.
     """
 
@@ -81,6 +82,7 @@ class ConversionReport:
     result: SoundFacts
     not_carried: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     source_waveform: Waveform | None = None
     result_waveform: Waveform | None = None
     sources: tuple[SoundFacts, ...] = ()
@@ -92,6 +94,7 @@ class ConversionReport:
             "result": self.result.as_dict(),
             "not_carried": list(self.not_carried),
             "versions": dict(self.versions),
+            "settings": dict(self.settings),
             "source_waveform": None if self.source_waveform is None else self.source_waveform.as_dict(),
             "result_waveform": None if self.result_waveform is None else self.result_waveform.as_dict(),
             "sources": [each.as_dict() for each in self.sources],
@@ -105,6 +108,7 @@ class ConversionReport:
             result=SoundFacts.from_dict(values["result"]),
             not_carried=tuple(values["not_carried"]),
             versions=dict(values["versions"]),
+            settings=dict(values.get("settings", {})),
             source_waveform=_waveform(values.get("source_waveform")),
             result_waveform=_waveform(values.get("result_waveform")),
             sources=tuple(SoundFacts.from_dict(each) for each in values.get("sources", ())),

@@ -134,7 +134,7 @@ class DatabaseBoard:
             stored = {"key": result.key, "size": result.size, "sha256": result.sha256}
             first, *others = report.sources or (report.source,)
             for file_id, values in (
-                (task.result_id, {**stored, **_known(report.result, report.result_waveform)}),
+                (task.result_id, {**stored, **_known_of_result(report)}),
                 (task.source_id, _known(first, report.source_waveform)),
             ):
                 connection.execute(update(files).where(files.c.id == file_id).values(values))
@@ -240,6 +240,13 @@ class DatabaseBoard:
         live = select(tasks.c.id).where(_is_current(attempt), tasks.c.status == TaskStatus.PROCESSING)
         with self._database.reading() as connection:
             return connection.execute(live).first() is not None
+
+
+def _known_of_result(report: ConversionReport) -> dict[str, Any]:
+    """Rows of earlier versions don't tell with what it was made."""
+    known = _known(report.result, report.result_waveform)
+    known["sound"]["made_by"] = {"versions": dict(report.versions), "settings": dict(report.settings)}
+    return known
 
 
 def _known(sound: SoundFacts, waveform: Waveform | None) -> dict[str, Any]:
