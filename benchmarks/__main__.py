@@ -34,7 +34,10 @@ _PARTS = ("service", *_ALONE, "workers")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write, or measure and compare. Gives the exit status: 1 when something got slower by more than noise."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.figures and not given.compare:
+        parser.error("--figures are for --compare")
     baseline = _read(given.baseline) if given.compare else None
     if baseline and given.figures:
         return _compared(baseline, _read(given.figures))

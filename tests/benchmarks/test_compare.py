@@ -81,3 +81,9 @@ def test_the_command_fails_exactly_when_something_got_slower(
     told = capsys.readouterr().out
     assert ("| songs | 1.00 (1.00 to 1.00) | 0.50 (0.50 to 0.50) | ×0.50 | ±10% | **slower** |" in told) == bool(status)
     assert ("Nothing got slower" in told) != bool(status)
+
+
+def test_figures_alone_are_refused_before_anything_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--figures", "now.json"])
+    assert "--compare" in capsys.readouterr().err
