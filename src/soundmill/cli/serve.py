@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from soundmill.cli.child import ChildSpec
@@ -15,6 +16,7 @@ from soundmill.cli.complaints import told_in_one_line
 from soundmill.cli.processes import DataDir, Host, Port, keep_private
 from soundmill.cli.supervisor import Supervisor
 from soundmill.cli.welcome import answers_ready, how_to_try
+from soundmill.logs import configure_logs
 from soundmill.model.errors import ConfigurationError
 
 
@@ -36,16 +38,21 @@ def serve(
         settings = load_settings(host=host, port=port, workers=workers, data_dir=data_dir)
         free_port = checked_port(settings.host, settings.port)
         App(settings).prepare()
+        configure_logs(settings.log_level, settings.log_format)
         supervisor = Supervisor(
             child_specs(settings.host, free_port, settings.workers or cores(), settings.data_dir),
             drain=timedelta(seconds=settings.drain_seconds),
-            say=lambda line: print(f"soundmill: {line}", file=sys.stderr, flush=True),
+            say=_say if settings.log_format == "logfmt" else structlog.get_logger("soundmill.supervisor").info,
             is_ready=lambda: answers_ready(settings.host, free_port),
             on_ready=lambda: print(how_to_try(settings.host, free_port), flush=True),
         )
         with shared_figures():
             status = supervisor.run()
     raise typer.Exit(status)
+
+
+def _say(line: str) -> None:
+    print(f"soundmill: {line}", file=sys.stderr, flush=True)
 
 
 def child_specs(host: str, port: int, workers: int, data_dir: Path) -> list[ChildSpec]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -57,16 +56,20 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
         if source.damage is not None or source.is_chained or job.options.is_split:
             copying = None
         report = None
+        remarks: tuple[str, ...] = ()
         if copying is not None:
             report = _copied(job, source, about, copying, on_progress)
         elif crew is None:
             return _encoded(job, source, about, on_progress)
         else:
-            report = _split(job, source, about, on_progress, crew)
+            try:
+                report = _split(job, source, about, on_progress, crew)
+            except Unstitchable as why:
+                remarks = (f"encoded in one piece: {why}",)
     if report is not None:
         return report
     with _open(job) as source:
-        return _encoded(job, source, about, on_progress)
+        return replace(_encoded(job, source, about, on_progress), remarks=remarks)
 
 
 def _open(job: Job) -> Source:
@@ -103,16 +106,13 @@ def _copied(
 
 def _split(
     job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew
-) -> ConversionReport | None:
-    """Nothing where the pieces don't fit together."""
+) -> ConversionReport:
+    """Raises ``Unstitchable`` where the pieces don't fit together."""
     try:
         return _encoded(job, source, about, on_progress, crew)
     except HelpCame:
         with _open(job) as again:
             return _split(job, again, about, on_progress, crew)
-    except Unstitchable as why:
-        sys.stderr.write(f"{job.source.name} is encoded in one piece: {why}\n")
-        return None
 
 
 def _encoded(

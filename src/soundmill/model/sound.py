@@ -75,7 +75,7 @@ class ConversionReport:
     ``not_carried`` names what the target format could not hold, e.g. ``"cover"`` or ``"tag: composer"``;
     ``versions`` holds the engine's and FFmpeg's versions, ``settings`` what the encoder was told, by the names that clients know: both with the
     task's options are enough to repeat it. Where the sound wasn't edited, its waveform is that of the source.
-    Where several sources were joined, ``source`` is what they are together, and ``sources`` what each is.
+    Where several sources were joined, ``source`` is what they are together, and ``sources`` what each is. ``remarks`` are for who operates it.
     """
 
     source: SoundFacts
@@ -86,6 +86,7 @@ class ConversionReport:
     source_waveform: Waveform | None = None
     result_waveform: Waveform | None = None
     sources: tuple[SoundFacts, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -98,6 +99,7 @@ class ConversionReport:
             "source_waveform": None if self.source_waveform is None else self.source_waveform.as_dict(),
             "result_waveform": None if self.result_waveform is None else self.result_waveform.as_dict(),
             "sources": [each.as_dict() for each in self.sources],
+            "remarks": list(self.remarks),
         }
 
     @classmethod
@@ -112,6 +114,7 @@ class ConversionReport:
             source_waveform=_waveform(values.get("source_waveform")),
             result_waveform=_waveform(values.get("result_waveform")),
             sources=tuple(SoundFacts.from_dict(each) for each in values.get("sources", ())),
+            remarks=tuple(values.get("remarks", ())),
         )
 
 

@@ -21,6 +21,7 @@ from soundmill.model.conversion import (
 from soundmill.model.errors import NoRoom, NotFound, Refused, StaleAttempt, StorageError
 from soundmill.model.formats import target_format
 from soundmill.model.helping import Helpers
+from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Assignment, Attempt
 from soundmill.service.helping import Helping
 from soundmill.service.lending import Lending
@@ -81,8 +82,10 @@ class Worker:
         log.info("conversion begins", format=assignment.new_format)
         began = time.monotonic()
         try:
-            self._convert(assignment)
-            log.info("processed", seconds=round(time.monotonic() - began, 3))
+            remarks = self._convert(assignment).remarks
+            log.info(
+                "processed", seconds=round(time.monotonic() - began, 3), **({"remarks": remarks} if remarks else {})
+            )
         except StaleAttempt:
             log.info("no longer wanted: cancelled, changed, deleted or taken over")
         except ConversionStopped:
@@ -105,7 +108,7 @@ class Worker:
             self._say_failed(attempt, Failure(FailureCode.STORAGE, error.message, retryable=True))
         return True
 
-    def _convert(self, assignment: Assignment) -> None:
+    def _convert(self, assignment: Assignment) -> ConversionReport:
         attempt = assignment.attempt
         report_progress = _Reporter(self._board, attempt, self._is_out_of_time)
         with ExitStack() as bench:
@@ -131,6 +134,7 @@ class Worker:
             # A crash here leaves a file without a row, and a task that is due again when its lease ends.
             self._board.processed(attempt, stored, report)
             failpoint("after_processed")
+        return report
 
     def _helpers(self, attempt: Attempt, directory: Path) -> Helpers | None:
         if self._seats is None:
