@@ -20,7 +20,8 @@ from soundmill.adapters.metrics import MeteredBoard, WorkerFigures
 from soundmill.api import create_application
 from soundmill.app import App
 from soundmill.model.conversion import Failure, FailureCode
-from soundmill.model.errors import StaleAttempt
+from soundmill.model.errors import InvalidOptions, StaleAttempt
+from soundmill.model.options import parse_options
 from soundmill.model.tasks import Attempt, NamedKey, RetryRule, TaskStatus, TaskView
 from soundmill.service.ports import Board, NamedFile, QueueState
 from soundmill.settings import Settings
@@ -109,6 +110,16 @@ def test_a_claim_gives_all_that_a_worker_needs(desk: Desk) -> None:
     assert assignment.new_format == "mp3"
     assert assignment.options.bit_rate == 128_000
     assert desk.see(task.id).status is TaskStatus.PROCESSING
+
+
+def test_what_was_accepted_is_claimed_although_it_is_refused_by_now(desk: Desk) -> None:
+    refused = order("mp3", bit_rate=320_000, sample_rate=22_050)
+    with pytest.raises(InvalidOptions):
+        parse_options(refused.target, refused.options.as_dict())
+    desk.tasks.submit(desk.owner, [NamedFile("a.wav", stored_file())], (refused,))
+    assignment = desk.board.claim("worker")
+    assert assignment is not None
+    assert assignment.options == refused.options
 
 
 def test_a_claim_of_joined_sources_gives_them_in_order_by_the_names_that_they_had(desk: Desk) -> None:

@@ -57,6 +57,10 @@ def test_good_options(format_name: str, options: dict[str, Any], parsed: Convers
     ("format_name", "options", "fields"),
     [
         ("mp3", {"bitRate": 192}, ["bitRate"]),
+        ("mp3", {"bitRate": 320_000, "sampleRate": 22_050}, ["bitRate"]),
+        ("mp3", {"bitRate": 8_000, "sampleRate": 44_100}, ["bitRate"]),
+        ("opus", {"bitRate": 300_000, "channels": 1}, ["bitRate"]),
+        ("m4a", {"bitRate": 256_000, "sampleRate": 8_000, "channels": 2}, ["bitRate"]),
         ("mp3", {"bitRate": "fast"}, ["bitRate"]),
         ("mp3", {"onDamage": "repair"}, ["onDamage"]),
         ("mp3", {"split": "tracks"}, ["split"]),

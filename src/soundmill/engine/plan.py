@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from soundmill.engine.rates import nearest_bit_rate
 from soundmill.model.formats import FORMATS, TargetFormat
 from soundmill.model.options import ConversionOptions
+from soundmill.model.rates import nearest_bit_rate
 
 _LOSSLESS_CODECS = ("pcm_", "dsd_")
 _LOSSLESS_NAMES = frozenset({"flac", "alac", "wavpack", "tta", "ape", "wmalossless", "truehd", "mlp"})

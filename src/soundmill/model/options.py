@@ -9,6 +9,7 @@ from typing import Any
 from soundmill.model.edits import CHOICES, EDIT_RANGES, parse_flag, parse_number, parse_sheet, parse_tags
 from soundmill.model.errors import FieldError, InvalidOptions
 from soundmill.model.formats import LOWEST_SAMPLE_RATE, TargetFormat
+from soundmill.model.rates import highest_bit_rate, lowest_bit_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,16 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
 
     ``bitRate`` and ``sampleRate`` take ``"192k"`` too. Raises ``InvalidOptions`` with one entry a wrong field.
     """
+    options = accepted_options(target, given)
+    _refuse(target, _complaints(target, options))
+    return options
+
+
+def accepted_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionOptions:
+    """Those of a task that was accepted, maybe by a version that refused less: what fits no target is done as well as it can be.
+
+    Raises ``InvalidOptions`` for names and values that this version doesn't know.
+    """
     errors: list[FieldError] = []
     values: dict[str, Any] = {}
     for json, raw in given.items():
@@ -136,9 +147,7 @@ def parse_options(target: TargetFormat, given: Mapping[str, Any]) -> ConversionO
         except (TypeError, ValueError, OverflowError) as error:
             errors.append(FieldError(json, _misunderstood(json, raw, error)))
     _refuse(target, errors)
-    options = ConversionOptions(**values)
-    _refuse(target, _complaints(target, options))
-    return options
+    return ConversionOptions(**values)
 
 
 def as_joined(target: TargetFormat, options: ConversionOptions) -> ConversionOptions:
@@ -210,7 +219,27 @@ def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldE
                 "Give either bitRate (constant) or quality (variable), not both.",
             )
         )
+    if not found:
+        found = _bit_rate_complaints(target, options)
     return found + _edit_complaints(options) + _joining_complaints(options)
+
+
+def _bit_rate_complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldError]:
+    """What doesn't fit to the sample rate and the channels that are asked for with it. Those of a source aren't known yet."""
+    wanted, rate, channels = options.bit_rate, options.sample_rate, options.channels
+    if wanted is None:
+        return []
+    highest, lowest = highest_bit_rate(target.codec, rate, channels), lowest_bit_rate(target.codec, rate)
+    of_what = [target.title]
+    if rate is not None and target.codec != "opus":
+        of_what.append(f"at {rate} Hz")
+    if channels is not None and target.codec != "mp3":
+        of_what.append(f"with {channels} channel{'s' if channels > 1 else ''}")
+    if highest is not None and wanted > highest:
+        return [FieldError("bitRate", f"{' '.join(of_what)} takes {highest} bits per second at most.")]
+    if lowest is not None and wanted < lowest:
+        return [FieldError("bitRate", f"{' '.join(of_what)} takes {lowest} bits per second at least.")]
+    return []
 
 
 def _edit_complaints(options: ConversionOptions) -> list[FieldError]:

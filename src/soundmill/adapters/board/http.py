@@ -12,7 +12,7 @@ from soundmill.adapters.board.client import WorkerClient
 from soundmill.model.conversion import Failure
 from soundmill.model.errors import StaleAttempt, Unreachable
 from soundmill.model.formats import target_format
-from soundmill.model.options import parse_options
+from soundmill.model.options import accepted_options
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Assignment, Attempt, NamedKey
 from soundmill.service.ports import StoredFile
@@ -51,7 +51,7 @@ class HttpBoard:
             Attempt(given["taskId"], given["attempt"]),
             _sources(given),
             target.name,
-            parse_options(target, given["options"]),
+            accepted_options(target, given["options"]),
             given.get("sourceFormat", ""),  # an API of the version before doesn't say
             given.get("traceparent"),
         )

@@ -18,7 +18,7 @@ from soundmill.model.conversion import Failure
 from soundmill.model.errors import StaleAttempt
 from soundmill.model.formats import target_format
 from soundmill.model.names import named_format
-from soundmill.model.options import parse_options
+from soundmill.model.options import accepted_options
 from soundmill.model.sound import ConversionReport, SoundFacts
 from soundmill.model.tasks import (
     Assignment,
@@ -96,7 +96,7 @@ class DatabaseBoard:
             Attempt(task.id, task.attempt),
             sources,
             target.name,
-            parse_options(target, task.options),
+            accepted_options(target, task.options),
             named_format(task.source_name),
             task.traceparent,
         )

@@ -20,6 +20,22 @@ def nearest_bit_rate(codec: str, wanted: int, sample_rate: int, channels: int) -
     return min(wanted, _OPUS_CHANNEL * channels) if codec == "opus" else wanted
 
 
+def highest_bit_rate(codec: str, sample_rate: int | None, channels: int | None) -> int | None:
+    """Bits per second that no encoder of it passes at that sample rate, and with so many channels; nothing where that isn't known."""
+    if codec == "mp3":
+        return None if sample_rate is None else 1000 * _mpeg_rates(sample_rate)[-1]
+    if channels is None:
+        return None
+    if codec == "opus":
+        return _OPUS_CHANNEL * channels
+    return _AAC_BITS_A_SAMPLE * sample_rate * channels if codec == "aac" and sample_rate is not None else None
+
+
+def lowest_bit_rate(codec: str, sample_rate: int | None) -> int | None:
+    """Likewise, which none goes below."""
+    return 1000 * _mpeg_rates(sample_rate)[0] if codec == "mp3" and sample_rate is not None else None
+
+
 def _mpeg_rates(sample_rate: int) -> tuple[int, ...]:
     if sample_rate < 16_000:
         return _MPEG_2_5
