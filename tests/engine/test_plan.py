@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundmill.engine.plan import Plan, Sound, make_plan
-from soundmill.model.formats import FORMATS
+from soundmill.model.formats import FORMATS, PRESETS, TargetFormat
 from soundmill.model.options import ConversionOptions
 
 CD = Sound("pcm_s16le", 44_100, 2, "stereo", "s16")
@@ -18,7 +18,7 @@ SURROUND = Sound("pcm_s24le", 48_000, 6, "5.1(side)", "s32", 24)
 FASTSTART = (("movflags", "+faststart"),)
 
 
-def plan(sound: Sound, name: str, **options: float) -> Plan:
+def plan(sound: Sound, name: str, **options: object) -> Plan:
     return make_plan(sound, FORMATS[name], ConversionOptions(**options))  # type: ignore[arg-type]
 
 
@@ -99,6 +99,25 @@ def test_opus_is_always_at_48_khz_unless_asked() -> None:
 def test_quality_takes_the_place_of_a_bit_rate() -> None:
     assert (plan(CD, "mp3", quality=2).bit_rate, plan(CD, "mp3", quality=2).quality) == (None, 2)
     assert plan(CD, "ogg").quality == 5
+
+
+@pytest.mark.parametrize("target", [each for each in FORMATS.values() if not each.lossless], ids=lambda each: each.name)
+def test_presets_rise_to_the_best(target: TargetFormat) -> None:
+    made = [plan(CD, target.name, preset=word) for word in PRESETS]
+    rates = [each.bit_rate for each in made if each.bit_rate is not None]
+    assert rates == sorted(set(rates))
+    if target.quality is not None:
+        steps = [abs(each.quality - target.quality.worst) for each in made if each.quality is not None]
+        assert steps == sorted(set(steps))
+        assert rates == []
+    assert len(made) == 4
+    assert plan(CD, target.name, preset="automatic") == plan(CD, target.name)
+
+
+def test_presets_are_for_stereo_and_more_channels_get_more() -> None:
+    surround = Sound("pcm_s16le", 48_000, 6, "5.1", "s16")
+    assert plan(surround, "opus", preset="low").bit_rate == 3 * 64_000
+    assert plan(surround, "flac", preset="low") == plan(surround, "flac")
 
 
 def test_a_bit_rate_that_the_rate_can_not_have_is_lowered_and_said() -> None:

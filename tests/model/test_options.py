@@ -29,6 +29,8 @@ def test_an_unknown_format_is_refused_with_the_known_ones(name: str) -> None:
     [
         ("mp3", {}, ConversionOptions()),
         ("mp3", {"bitRate": "192k"}, ConversionOptions(bit_rate=192_000)),
+        ("mp3", {"preset": "High"}, ConversionOptions(preset="high")),
+        ("flac", {"preset": "low"}, ConversionOptions(preset="low")),
         ("mp3", {"bitRate": 320_000, "channels": "1"}, ConversionOptions(bit_rate=320_000, channels=1)),
         ("mp3", {"quality": "0"}, ConversionOptions(quality=0.0)),
         ("mp3", {"bitRate": "", "quality": None}, ConversionOptions()),
@@ -62,6 +64,9 @@ def test_good_options(format_name: str, options: dict[str, Any], parsed: Convers
         ("opus", {"bitRate": 300_000, "channels": 1}, ["bitRate"]),
         ("m4a", {"bitRate": 256_000, "sampleRate": 8_000, "channels": 2}, ["bitRate"]),
         ("mp3", {"bitRate": "fast"}, ["bitRate"]),
+        ("mp3", {"preset": "loud"}, ["preset"]),
+        ("mp3", {"preset": "low", "bitRate": 128_000}, ["preset"]),
+        ("ogg", {"preset": "automatic", "quality": 3}, ["preset"]),
         ("mp3", {"onDamage": "repair"}, ["onDamage"]),
         ("mp3", {"split": "tracks"}, ["split"]),
         ("mp3", {"split": "cue", "cueSheet": "TRACK 01 AUDIO"}, ["cueSheet"]),

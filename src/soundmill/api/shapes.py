@@ -186,6 +186,7 @@ class FormatOut(Shape):
     quality: QualityOut | None
     sample_rates: list[int]
     bit_depths: list[int]
+    presets: list[float]
     edits: dict[str, EditOut] = Field(
         default_factory=lambda: {name: EditOut.model_validate(each) for name, each in EDIT_RANGES.items()}
     )

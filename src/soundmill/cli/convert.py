@@ -28,6 +28,9 @@ def convert(
     ] = None,
     bit_rate: Annotated[str | None, typer.Option(help="Bits per second, e.g. 192k.")] = None,
     quality: Annotated[str | None, typer.Option(help="The codec's own scale: ogg 0 to 10, mp3 9 to 0.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="low, medium, high or best: how good a lossy result is, and how large.")
+    ] = None,
     sample_rate: Annotated[str | None, typer.Option(help="In Hz, e.g. 48k.")] = None,
     channels: Annotated[str | None, typer.Option(help="1 for mono, 2 for stereo …")] = None,
     bit_depth: Annotated[str | None, typer.Option(help="8, 16, 24 or 32.")] = None,
@@ -85,6 +88,7 @@ def convert(
         given = {
             "bitRate": bit_rate,
             "quality": quality,
+            "preset": preset,
             "sampleRate": sample_rate,
             "channels": channels,
             "bitDepth": bit_depth,

@@ -114,8 +114,8 @@ def copy_plan(kind: str, sound: Sound, target: TargetFormat, options: Conversion
 
     ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls it.
     """
-    is_asked_anew = options.bit_rate is not None or options.quality is not None
-    if kind not in _COPIED_KINDS or sound.codec != target.codec or is_asked_anew or options.edits_sound:
+    is_asked_anew = options.is_encoded_anew or options.edits_sound
+    if kind not in _COPIED_KINDS or sound.codec != target.codec or is_asked_anew:
         return None
     asked = (
         (options.sample_rate, sound.sample_rate),
@@ -240,7 +240,8 @@ def _lossy(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOp
     }
     quality = options.quality
     if quality is None and target.quality is not None:
-        quality = target.quality.default
+        preset = target.preset(options.preset)
+        quality = target.quality.default if preset is None else preset
     bit_rate = None if quality is not None else _bit_rate(plan, target, options)
     return replace(
         plan,
@@ -255,8 +256,9 @@ def _lossy(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOp
 def _bit_rate(plan: Plan, target: TargetFormat, options: ConversionOptions) -> int | None:
     if target.bit_rates is None:
         return None
-    # The default is for one or two channels; more of them need more.
-    wanted = options.bit_rate or target.bit_rates.default * max(2, plan.channels) // 2
+    # Those that nobody gave as a number are for one or two channels; more of them need more.
+    usual = target.preset(options.preset) or target.bit_rates.default
+    wanted = options.bit_rate or round(usual * max(2, plan.channels) / 2)
     return nearest_bit_rate(target.codec, min(wanted, target.bit_rates.maximum), plan.sample_rate, plan.channels)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from soundmill.model.cue import parse_cue
+from soundmill.model.formats import PRESETS
 
 LONGEST_SECONDS = 360_000.0
 MOST_TAGS, LONGEST_TAG_NAME, LONGEST_TAG_TEXT = 100, 100, 10_000
@@ -55,6 +56,7 @@ class Choice:
 
 CHOICES: Mapping[str, Choice] = MappingProxyType(
     {
+        "preset": Choice(("automatic", *PRESETS), "How good a lossy result is, and how large"),
         "onDamage": Choice(("fail", "salvage"), "What becomes of a source that is damaged"),
         "split": Choice(
             ("no", "chapters", "cue", "silence"), "Where the source is divided into pieces, which come in one ZIP"

@@ -24,6 +24,7 @@ class ConversionOptions:
 
     bit_rate: int | None = None
     quality: float | None = None
+    preset: str | None = None
     sample_rate: int | None = None
     channels: int | None = None
     bit_depth: int | None = None
@@ -54,6 +55,11 @@ class ConversionOptions:
             None,
             1,
         )
+
+    @property
+    def is_encoded_anew(self) -> bool:
+        """True when a sound that has the target's codec already isn't to be copied."""
+        return self.bit_rate is not None or self.quality is not None or self.preset not in (None, "automatic")
 
     @property
     def is_split(self) -> bool:
@@ -88,6 +94,7 @@ class ConversionOptions:
 OPTION_NAMES: Mapping[str, str] = {
     "bitRate": "bit_rate",
     "quality": "quality",
+    "preset": "preset",
     "sampleRate": "sample_rate",
     "channels": "channels",
     "bitDepth": "bit_depth",
@@ -219,6 +226,8 @@ def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldE
                 "Give either bitRate (constant) or quality (variable), not both.",
             )
         )
+    if options.preset is not None and (options.bit_rate is not None or options.quality is not None):
+        found.append(FieldError("preset", "Give either preset, or bitRate or quality."))
     if not found:
         found = _bit_rate_complaints(target, options)
     return found + _edit_complaints(options) + _joining_complaints(options)

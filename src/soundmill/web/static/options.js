@@ -28,6 +28,10 @@ export function showOptions(box, chosen) {
 function fieldsFor(chosen) {
   const fields = [];
   const [first] = chosen;
+  if (chosen.some((each) => each.presets.length)) {
+    const [, ...words] = first.choices.preset.values;
+    fields.push(["Preset", choice("preset", words.map((word) => [word, word]))]);
+  }
   if (chosen.every((each) => each.bitRates)) {
     const lowest = Math.max(...chosen.map((each) => each.bitRates.minimum)) / 1000;
     const highest = Math.min(...chosen.map((each) => each.bitRates.maximum)) / 1000;
