@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -149,6 +151,54 @@ def test_several_processes_count_together_and_the_dead_are_not_forgotten(tmp_pat
     assert rest["soundmill_held_requests"] == 1  # what it held is held no more
 
 
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a process counted that was killed."""
+    directory = tmp_path_factory.mktemp("counted")
+    with counting_process(directory) as child:
+        child.kill()
+    return directory
+
+
+def leave_dead(directory: Path, counted: Path, numbers: range) -> None:
+    """As if so many processes had counted the same. No system gives numbers as high as theirs."""
+    for number in numbers:
+        for file in counted.glob("*.db"):
+            shutil.copy(file, directory / f"{file.stem.rpartition('_')[0]}_{_NO_PROCESS + number}.db")
+
+
+_NO_PROCESS = 1 << 30
+
+
+def test_what_many_dead_processes_counted_is_kept_in_one_file(tmp_path: Path, counted: Path) -> None:
+    for many in (20, 40):
+        leave_dead(tmp_path, counted, range(many - 20, many))
+        for _ in range(2):
+            figures = told(tmp_path)
+            assert figures["soundmill_upload_bytes_total"] == many * 3000
+            assert figures["soundmill_http_request_seconds_count"] == many * 1000
+            assert figures["soundmill_http_request_seconds_bucket"] == many * 1000  # the last one, +Inf
+            assert figures.get("soundmill_held_requests", 0) == 0
+        assert {each.name for each in tmp_path.glob("counter_*.db")} >= {"counter_0.db"}
+        assert len(list(tmp_path.glob("*.db"))) < 12  # those who told are dead now, too
+
+
+@pytest.mark.parametrize("moment", ["sums written", "doom written", "sums in place", "half removed"])
+def test_who_is_killed_while_merging_leaves_all_counted_once(tmp_path: Path, counted: Path, moment: str) -> None:
+    leave_dead(tmp_path, counted, range(20))
+    before = tmp_path / "before"
+    shutil.copytree(tmp_path, before)
+    assert told(tmp_path)["soundmill_upload_bytes_total"] == 20 * 3000
+    sums = tmp_path / "counter_0.db"
+    dead = sorted(before.glob("counter_*.db"))
+    shutil.copy(sums, before / ("counter.new" if moment in ("sums written", "doom written") else sums.name))
+    if moment != "sums written":
+        (before / "counter.doomed").write_text(json.dumps([each.name for each in dead]))
+    for each in dead[: 10 if moment == "half removed" else 0]:
+        each.unlink()
+    assert [told(before)["soundmill_upload_bytes_total"] for _ in range(2)] == [20 * 3000] * 2
+
+
 def test_what_a_killed_maker_left_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
@@ -182,4 +232,4 @@ def test_on_a_full_disk_a_process_counts_by_itself(tmp_path: Path) -> None:
         [sys.executable, "-c", code], env=sharing(tmp_path), capture_output=True, text=True, check=True
     )
     assert "counts by itself" in limited.stdout + limited.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("*.db")) == []

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest, start_
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from soundmill.adapters.metrics.merged import being_read
 from soundmill.model.errors import ConfigurationError
 
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -120,9 +121,11 @@ class _Counted(Collector):
         """See the library."""
         if not self._directory:
             return self._registry.collect()
-        _forget_dead(Path(self._directory))
+        directory = Path(self._directory)
+        _forget_dead(directory)
         counted: Collector = MultiProcessCollector(None, self._directory)  # type: ignore[no-untyped-call]
-        return counted.collect()
+        with being_read(directory, _is_dead):
+            return counted.collect()
 
 
 def _forget_dead(directory: Path) -> None:
