@@ -347,6 +347,26 @@ def test_a_huge_cover_is_carried_or_said_to_be_lost(tmp_path: Path, convert: Con
     assert carried != ("cover" in made.report.not_carried)
 
 
+def test_what_matroska_hides_in_an_element_without_size_is_missed(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.mka", "-c:a", "flac", samples=music(3.0))
+    data = bytearray(source.read_bytes())
+    block = next(at for at in range(len(data) // 2, len(data)) if data[at] == 0xA3 and data[at + 3 : at + 4] == b"\x81")
+    data[block : block + 9] = b"\xec\x01" + b"\xff" * 7  # Void
+    source.write_bytes(data)
+    failure = failure_of(convert, source)
+    assert failure.code is FailureCode.DAMAGED_INPUT
+    assert f"byte {block:,}" in failure.message
+
+
+def test_matroska_that_counts_in_ages_is_cut_off_at_a_time_that_can_be_said(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.mka", "-c:a", "flac", samples=music(3.0))
+    data = bytearray(source.read_bytes())
+    scale = data.index(b"\x2a\xd7\xb1\x83")
+    data[scale + 3 : scale + 5] = b"\xff\x7f"  # 127 bytes
+    source.write_bytes(data[:-100])
+    assert len(failure_of(convert, source).message) < 100
+
+
 def test_a_film_without_sound_holds_no_audio(tmp_path: Path, convert: Convert) -> None:
     for name in ("a.mp4", "a.mkv", "a.avi", "a.webm"):
         ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64:r=10:d=1", tmp_path / name)

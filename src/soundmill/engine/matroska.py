@@ -20,6 +20,7 @@ _ENTERED = frozenset({_SEGMENT, _CLUSTER})
 _KNOWN = _SKIPPED | _ENTERED
 _HEAD_BYTES = 32  # name and size take 12, the head of a block 10 more
 _ONE_BYTE = 0x80
+_LONGEST_NUMBER = 8  # bytes, of what is no size: RFC 8794, section 7.2
 _LONGEST_INFO = 1 << 16
 _LONGEST_TRACKS = 16 << 20
 
@@ -39,6 +40,8 @@ def find_damage(file: BinaryIO) -> Damage | None:
             return Damage(seconds, at, cut_off, "no element there")
         start = at + name_bytes + size_bytes
         is_size_known = size != (1 << 7 * size_bytes) - 1
+        if not is_size_known and name not in _ENTERED:  # RFC 9559, section 5.1: all that follows would be its content
+            return Damage(seconds, at, cut_off, "the element there has no size")
         if is_size_known and start + size > length:
             cut_off = True
             if name not in _ENTERED:
@@ -83,7 +86,8 @@ def _timestamp_scale(info: bytes) -> float:
     """Seconds a tick; a millisecond unless said otherwise."""
     at = info.find(_TIMESTAMP_SCALE)
     size = info[at + 3] & 0x7F if 0 <= at < len(info) - 3 else 0
-    return (int.from_bytes(info[at + 4 : at + 4 + size]) or 1_000_000) / 1e9
+    ticks = int.from_bytes(info[at + 4 : at + 4 + size]) if size <= _LONGEST_NUMBER else 0
+    return (ticks or 1_000_000) / 1e9
 
 
 def _track_numbers(tracks: bytes) -> set[int]:
