@@ -347,6 +347,13 @@ def test_a_huge_cover_is_carried_or_said_to_be_lost(tmp_path: Path, convert: Con
     assert carried != ("cover" in made.report.not_carried)
 
 
+@pytest.mark.parametrize("size", [1 << 62, (1 << 64) - 1])
+def test_a_box_larger_than_any_file_is_cut_off(tmp_path: Path, convert: Convert, size: int) -> None:
+    source = encoded(tmp_path, "a.m4a", samples=music(0.2))
+    source.write_bytes(source.read_bytes() + b"\0\0\0\1free" + size.to_bytes(8))
+    assert "ends early" in failure_of(convert, source).message
+
+
 def test_what_matroska_hides_in_an_element_without_size_is_missed(tmp_path: Path, convert: Convert) -> None:
     source = encoded(tmp_path, "a.mka", "-c:a", "flac", samples=music(3.0))
     data = bytearray(source.read_bytes())

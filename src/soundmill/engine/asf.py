@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -24,7 +25,10 @@ class FileProperties:
 def file_properties(file: BinaryIO) -> FileProperties | None:
     """From where ``file`` stands; ``None`` where they mean nothing, as in a broadcast."""
     at = file.tell() + _HEADER_BYTES
+    length = file.seek(0, os.SEEK_END)
     for _ in range(_MOST_OBJECTS):
+        if at >= length:  # sizes have 64 bits: no file can be read at some
+            return None
         file.seek(at)
         head = file.read(_OBJECT_BYTES)
         size = int.from_bytes(head[16:], "little")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 from soundmill.engine.asf import file_properties
@@ -24,7 +25,10 @@ def declared_bytes(kind: str, file: BinaryIO) -> int | None:
 
 def _mp4_bytes(file: BinaryIO, start: int) -> int:
     """ISO/IEC 14496-12, section 4.2: the end of the last box; size 0 means "to the end of the file"."""
+    length = file.seek(0, os.SEEK_END)
     for _ in range(_MOST_BOXES):
+        if start >= length:  # sizes have up to 64 bits: no file can be read at some
+            break
         file.seek(start)
         head = file.read(16)
         size = int.from_bytes(head[:4])
