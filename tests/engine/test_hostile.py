@@ -13,6 +13,7 @@ from pathlib import Path
 import mutagen
 import numpy as np
 import pytest
+from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.flac import Picture as FlacPicture
 from mutagen.id3 import APIC, ID3, TXXX
@@ -345,6 +346,22 @@ def test_a_huge_cover_is_carried_or_said_to_be_lost(tmp_path: Path, convert: Con
     made = convert(with_cover(encoded(tmp_path, source), huge), to, MODEST)
     carried = pictures(made.path) == [huge]
     assert carried != ("cover" in made.report.not_carried)
+
+
+def test_a_png_wider_than_a_png_can_be_is_no_cover(tmp_path: Path, convert: Convert) -> None:
+    """FFmpeg's numbers have 31 bits: its muxers couldn't be told of it."""
+    wide = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff\xff\xff\xff\0\0\0\x10\x08\x02\0\0\0" + bytes(100)
+    source = with_cover(encoded(tmp_path, "a.mp3", samples=music(0.2)), wide, "image/png")
+    for to in ("mp3", "flac"):
+        assert convert(source, to, MODEST).report.not_carried == ("cover",)
+
+
+def test_a_windows_media_cover_that_is_a_text_is_none(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.wma", samples=music(0.2))
+    song = ASF(source)
+    song["WM/Picture"] = ["no picture"]
+    song.save()
+    assert pictures(convert(source, "flac", MODEST).path) == []
 
 
 @pytest.mark.parametrize("size", [1 << 62, (1 << 64) - 1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mutagen.asf import ASF
+from mutagen.asf import ASF, ASFByteArrayAttribute
 
 from soundmill.engine.values import UNREADABLE
 
@@ -24,7 +24,7 @@ def read_asf_cover(path: Path) -> bytes | None:
         found = (ASF(path).tags or {}).get("WM/Picture")
     except UNREADABLE:
         return None
-    if not found:
+    if not found or not isinstance(found[0], ASFByteArrayAttribute):
         return None
     data = bytes(found[0].value)
     size = int.from_bytes(data[1:5], "little")
