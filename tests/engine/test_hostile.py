@@ -364,6 +364,35 @@ def test_a_windows_media_cover_that_is_a_text_is_none(tmp_path: Path, convert: C
     assert pictures(convert(source, "flac", MODEST).path) == []
 
 
+def test_chapters_in_chapters_without_end_fail_no_conversion(tmp_path: Path, convert: Convert) -> None:
+    """mutagen reads the frames inside a chapter, and those inside of these, as deep as they go."""
+    source = encoded(tmp_path, "a.mp3", "-write_id3v2", "0", samples=music(0.2))
+    frames = b""
+    for _ in range(2000):
+        frames = id3_frame(b"CHAP", b"a\0" + bytes(16) + frames)
+    frames += id3_frame(b"TIT2", b"\3a title")
+    source.write_bytes(b"ID3\4\0\0" + synchsafe(len(frames)) + frames + source.read_bytes())
+    assert convert(source, "wav", MODEST).report.source.tags == {"title": "a title"}
+
+
+def id3_frame(name: bytes, content: bytes) -> bytes:
+    return name + synchsafe(len(content)) + b"\0\0" + content
+
+
+def synchsafe(size: int) -> bytes:
+    """Seven bits a byte (id3.org, ID3v2.4, section 6.2)."""
+    return bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+
+def test_a_number_of_thousands_of_digits_is_lost_and_said_to_be(tmp_path: Path, convert: Convert) -> None:
+    digits = "1" * 5000
+    source = encoded(
+        tmp_path, "a.flac", "-metadata", "track=1", "-metadata", f"tracktotal={digits}", "-metadata", f"bpm={digits}",
+        samples=music(0.2),
+    )  # fmt: skip
+    assert convert(source, "m4a", MODEST).report.not_carried == ("tag: tracktotal",)
+
+
 @pytest.mark.parametrize("size", [1 << 62, (1 << 64) - 1])
 def test_a_box_larger_than_any_file_is_cut_off(tmp_path: Path, convert: Convert, size: int) -> None:
     source = encoded(tmp_path, "a.m4a", samples=music(0.2))

@@ -44,6 +44,7 @@ def test_tracks_begin_at_their_first_index() -> None:
         ("TRACK 01 AUDIO\nINDEX 01 00:00:75", "Track 1 of this cue sheet has no"),
         ("TRACK 01 AUDIO\nINDEX 01 0:0", "Track 1 of this cue sheet has no"),
         ("TRACK 01 AUDIO\nINDEX 01 00:02:00\nTRACK 02 AUDIO\nINDEX 01 00:02:00", "don't begin one after the other"),
+        (f"TRACK 01 AUDIO\nINDEX {'9' * 5000} 0:0:0", "Track 1 of this cue sheet has no"),
         ("FILE a WAVE\nTRACK 01 AUDIO\nINDEX 01 0:0:0\nFILE b WAVE\nTRACK 02 AUDIO\nINDEX 01 0:0:0", "several files"),
         ("TRACK 01 AUDIO\nINDEX 01 00:00:00\n" * 1000, "has 1 to 999 tracks"),
         ("x" * 100_001, "at most 100,000 characters"),

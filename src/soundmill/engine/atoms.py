@@ -12,6 +12,7 @@ from soundmill.engine.tags import About
 _COVERS = {"mjpeg": MP4Cover.FORMAT_JPEG, "png": MP4Cover.FORMAT_PNG}
 _NUMBERS = {"track": "trkn", "disc": "disk"}
 _MOST = 0xFFFF  # numbers have 16 bits
+_MOST_DIGITS = 100  # Python refuses to read thousands
 
 
 def write_atoms(path: Path, about: About) -> None:
@@ -47,4 +48,4 @@ def _as_latin(name: str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) <= _MOST
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) <= _MOST

@@ -23,7 +23,16 @@ from soundmill.engine.names import ATOMS, FRAMES, FREE_ATOM, WM_NAMES, tag_name
 BETWEEN = ";"
 """What stands between values that have become one text: FFmpeg's choice."""
 
-UNREADABLE = (MutagenError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError, struct.error)
+UNREADABLE = (
+    MutagenError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    struct.error,
+)
 """What mutagen raises for files that were built to confuse it."""
 
 type Values = Iterator[tuple[str, Iterable[object]]]

@@ -40,7 +40,7 @@ def parse_cue(text: str) -> tuple[CueTrack, ...]:
         elif tracks and command in ("TITLE", "PERFORMER") and words:
             tracks[-1][command] = words[0]
         elif tracks and command == "INDEX" and len(words) > 1:
-            tracks[-1][f"INDEX {int(words[0])}" if words[0].isascii() and words[0].isdigit() else ""] = words[1]
+            tracks[-1][f"INDEX {words[0].lstrip('0')}"] = words[1]
     if files > 1:
         raise ValueError("This cue sheet is about several files: it can't divide one.")
     if not 1 <= len(tracks) <= _MOST_TRACKS:
