@@ -250,6 +250,25 @@ def test_a_genre_that_begins_with_a_number_is_not_the_one_with_that_number(
     assert made.report.not_carried == ()
 
 
+@pytest.mark.parametrize("name", ["copyright", "performer", "grouping"])
+def test_several_values_of_what_few_have_several_of_are_carried(tmp_path: Path, convert: Convert, name: str) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(0.3))
+    song = FLAC(source)
+    song[name] = ["one", "another"]
+    song.save()
+    for to in ("wav", "mp3"):
+        assert convert(source, to).report.not_carried == ()
+    assert FLAC(convert(tmp_path / "job 1" / "result.wav", "flac").path)[name] == ["one", "another"]
+
+
+def test_a_file_that_tells_its_tempo_only_is_read(tmp_path: Path, convert: Convert) -> None:
+    """FFmpeg overlooks it in MP4."""
+    source = encoded(tmp_path, "a.flac", "-metadata", "bpm=120", samples=music(0.3))
+    made = convert(source, "m4a")
+    assert made.report.not_carried == ()
+    assert FLAC(convert(made.path, "flac").path)["bpm"] == ["120"]
+
+
 @pytest.mark.parametrize("to", ["wav", "mp3", "aac", "aiff"])
 def test_chapters_stand_in_the_order_of_time_whatever_their_names(tmp_path: Path, convert: Convert, to: str) -> None:
     source = encoded(tmp_path, "a.flac", "-metadata", "comment=there", samples=music(1.2))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN_LANGUAGE = "XXX"  # ID3v2.4, section 4
 _TOTALS = (("track", "tracktotal", "TRCK"), ("disc", "disctotal", "TPOS"))
-_PLAIN_FRAMES = {"track": "TRCK", "disc": "TPOS", "copyright": "TCOP", "performer": "TPE3", "grouping": "TIT1"}
+_NUMBERS = {"track": "TRCK", "disc": "TPOS"}
 # Those of FFmpeg's muxer.
 _IN_INFO = frozenset({"artist", "comment", "copyright", "date", "genre", "title", "album", "track"})
 # A chunk must fit in behind the sound: of the largest pictures and texts that are carried.
@@ -171,8 +171,8 @@ def _add_chapters(frames: ID3, chapters: Sequence[Chapter]) -> None:
 
 def _plain_frame(name: str, values: list[str]) -> Frame:
     """As FFmpeg writes it."""
-    if name in _PLAIN_FRAMES:
-        return Frames[_PLAIN_FRAMES[name]](encoding=Encoding.UTF8, text=values)
+    if name in _NUMBERS:
+        return Frames[_NUMBERS[name]](encoding=Encoding.UTF8, text=values)
     return TXXX(encoding=Encoding.UTF8, desc=free_name(name), text=values)
 
 

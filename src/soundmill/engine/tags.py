@@ -60,7 +60,9 @@ def read_about(path: Path, source: Source) -> About:
     """Read all of it; a broken cover is no cover, and is named as unread, as pictures besides the cover are."""
     container = source.container
     tags, unread = _tags(container, source.stream)
-    values = read_values(path, source.kind, source.stream.codec_context.name) if tags else {}
+    # Of MP4's FFmpeg may have overlooked the only one.
+    may_have_some = tags or source.kind.startswith("mov")
+    values = read_values(path, source.kind, source.stream.codec_context.name) if may_have_some else {}
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or len(texts) == 1}
     data, others = _cover_data(path, container)
     cover = read_picture(data)
