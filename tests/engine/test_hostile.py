@@ -420,6 +420,18 @@ def test_matroska_that_counts_in_ages_is_cut_off_at_a_time_that_can_be_said(tmp_
     assert len(failure_of(convert, source).message) < 100
 
 
+@pytest.mark.parametrize("on_damage", ["fail", "salvage"])
+def test_a_flac_header_that_no_decoder_takes_is_damaged(tmp_path: Path, convert: Convert, on_damage: str) -> None:
+    """PyAV fails otherwise at the second packet than at the first."""
+    source = encoded(tmp_path, "a.flac", samples=music(0.5))
+    data = bytearray(source.read_bytes())
+    data[21] = 0  # bits a sample
+    source.write_bytes(data)
+    with pytest.raises(ConversionError) as failed:
+        convert(source, "wav", on_damage=on_damage)
+    assert failed.value.failure.code is FailureCode.DAMAGED_INPUT
+
+
 def test_a_film_without_sound_holds_no_audio(tmp_path: Path, convert: Convert) -> None:
     for name in ("a.mp4", "a.mkv", "a.avi", "a.webm"):
         ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64:r=10:d=1", tmp_path / name)

@@ -55,7 +55,7 @@ class SoundLink:
 def sound_links(source: Source, *, is_heard: bool = True) -> Iterator[SoundLink]:
     """Each is closed when the next one is asked for. What isn't chained is one. Frames may be empty of what nobody hears.
 
-    Raises ``ConversionError`` as :func:`~soundmill.engine.source.open_source` does.
+    Raises ``ConversionError`` as :func:`~soundmill.engine.source.open_source` does, and ``av.FFmpegError`` for a sound that has no decoder.
     """
     if not is_heard and can_be_counted(source):
         yield SoundLink(source.container, source.stream, Counting(source.stream.codec_context.layout.name).decode)
@@ -81,8 +81,11 @@ def link_losses(links: Sequence[LinkBegin], plan: Plan, options: ConversionOptio
 
 def _link(source: Source, number: int, container: InputContainer, stream: AudioStream) -> SoundLink:
     marks = source.links[number].marks[stream.index :] if source.links else ()
+    decode: Callable[[_SoundPacket], Sequence[AudioFrame]] = Packet.decode
     if source.kind == "mp3":
-        return SoundLink(container, stream, Untagged().decode)
-    if not marks or marks[0] is None:
-        return SoundLink(container, stream, Packet.decode)
-    return SoundLink(container, stream, Trimmed(stream, marks[0]).decode)
+        decode = Untagged().decode
+    elif marks and marks[0] is not None:
+        decode = Trimmed(stream, marks[0]).decode
+    # PyAV would try it with the first packet, and have no decoder any more for the second where it can't be done.
+    stream.codec_context.open(strict=False)
+    return SoundLink(container, stream, decode)
