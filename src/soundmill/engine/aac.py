@@ -24,16 +24,17 @@ class Windows(NamedTuple):
 def windows(frame: bytes) -> Windows | None:
     """The windows of all channels of a raw data block (ISO/IEC 14496-3, section 4.4.2.1).
 
-    ``None`` where they don't stand in front of the spectrum: channels of a pair that have different ones, more than two channels.
+    ``None`` where they don't stand in front of the spectrum: channels of a pair that have different ones, more than two channels; or
+    behind more filling than FFmpeg's name takes.
     """
-    head, at = int.from_bytes(frame[:_HEAD_BYTES].ljust(_HEAD_BYTES, b"\0")), 0
+    head, at, end = int.from_bytes(frame[:_HEAD_BYTES].ljust(_HEAD_BYTES, b"\0")), 0, 8 * _HEAD_BYTES
 
     def read(bits: int) -> int:
         nonlocal at
         at += bits
-        return head >> max(0, 8 * _HEAD_BYTES - at) & (1 << bits) - 1
+        return head >> max(0, end - at) & (1 << bits) - 1
 
-    while (element := read(3)) == _FILL:
+    while (element := read(3)) == _FILL and at < end:
         count = read(4)
         read(8 * (count if count < 15 else 14 + read(8)))
     read(4)  # element_instance_tag
@@ -42,7 +43,8 @@ def windows(frame: bytes) -> Windows | None:
     elif element != _CHANNEL_PAIR or not read(1):  # common_window
         return None
     read(1)  # ics_reserved_bit
-    return Windows(read(2), read(1))
+    found = Windows(read(2), read(1))
+    return found if at <= end else None
 
 
 class DrainedEncoder:

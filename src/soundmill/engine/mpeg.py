@@ -74,8 +74,7 @@ def xing_sample_count(head: bytes) -> int | None:
     header = mpeg_header(head[start : start + 4]) if start is not None else None
     if start is None or header is None:
         return None
-    side_information = (17 if header.is_mono else 32) if header.is_mpeg_1 else (9 if header.is_mono else 17)
-    tag = start + 4 + side_information
+    tag = start + 4 + _side_information_bytes(header)
     has_frame_count = head[tag : tag + 4] in (b"Xing", b"Info") and head[tag + 7 : tag + 8] and head[tag + 7] & 1
     if not has_frame_count:
         return None
@@ -133,11 +132,19 @@ class LayerThreeFrame:
 
 
 def layer_three_frame(data: bytes) -> LayerThreeFrame | None:
-    """The frame's parts (ISO/IEC 11172-3, section 2.4.1.7; 13818-3 for the lower rates); ``None`` for another layer."""
+    """The frame's parts (ISO/IEC 11172-3, section 2.4.1.7; 13818-3 for the lower rates); ``None`` for another layer, or what ends before."""
     header = mpeg_header(data[:4])
     if header is None or data[1] >> 1 & 3 != _LAYER_3:
         return None
     at = 4 + (0 if data[1] & 1 else 2)
+    main_data_at = at + _side_information_bytes(header)
+    if len(data) < main_data_at:
+        return None
+    begin = data[at] << 1 | data[at + 1] >> 7 if header.is_mpeg_1 else data[at]
+    return LayerThreeFrame(at, main_data_at, begin)
+
+
+def _side_information_bytes(header: MpegHeader) -> int:
     if header.is_mpeg_1:
-        return LayerThreeFrame(at, at + (17 if header.is_mono else 32), data[at] << 1 | data[at + 1] >> 7)
-    return LayerThreeFrame(at, at + (9 if header.is_mono else 17), data[at])
+        return 17 if header.is_mono else 32
+    return 9 if header.is_mono else 17

@@ -118,7 +118,7 @@ def _follows(walk: _Walk, at: int, head: bytes, table: bytes, body: bytes) -> bo
         return False
     stream.next_page = number + 1
     if granule != _NO_GRANULE:
-        stream.granule = granule
+        stream.granule = max(0, _signed(granule))
     if stream.marks is not None:
         _mark(stream, stream.marks, len(table) - table.count(255), granule, is_end=bool(head[5] & _END))
     return True
@@ -137,10 +137,14 @@ def _begin(walk: _Walk, at: int, serial: int, stream: _Logical) -> None:
 
 
 def _mark(stream: _Logical, marks: Marks, ended_packets: int, granule: int, *, is_end: bool) -> None:
-    """``granule`` is that of the last packet which ends on the page (RFC 3533, section 6); signed, for Vorbis may begin before its 0."""
+    """``granule`` is that of the last packet which ends on the page (RFC 3533, section 6)."""
     stream.packets += ended_packets
     if ended_packets and stream.packets > 0 and granule != _NO_GRANULE:
-        marks.add(Mark(stream.packets, granule - (granule >> 63 << 64), is_end))
+        marks.add(Mark(stream.packets, _signed(granule), is_end))
+
+
+def _signed(granule: int) -> int:
+    return granule - (granule >> 63 << 64)
 
 
 def _rate(first_packet: bytes) -> int:
