@@ -11,8 +11,11 @@ import pytest
 from soundmill.engine.encode import LibavEncoder
 from soundmill.engine.encoded_opus import EncodedOpus
 from soundmill.engine.encoding import encode_all
+from soundmill.engine.job import Limits
 from soundmill.engine.plan import Plan, Sound, make_plan
 from soundmill.engine.tags import About
+from soundmill.engine.verify import Expected, verify
+from soundmill.model.conversion import ConversionError
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
 from tests.engine.assemble import (
@@ -87,3 +90,16 @@ def test_a_surround_sound_is_decoded(tmp_path: Path) -> None:
 def test_a_webm_of_a_single_packet_is_good(tmp_path: Path, convert: Convert) -> None:
     made = convert(write(tmp_path / "tiny.wav", music(0.01, 48_000), 48_000), "webm")
     assert made.report.result.sample_count == 960 - 312  # what all of the packet decodes to, without the pre-skip
+
+
+@pytest.mark.parametrize("spoil", [other_byte, swapped_packets])
+def test_other_packets_than_were_encoded_are_refused_although_they_decode(
+    tmp_path: Path, spoil: Callable[[Path, Path, str], None]
+) -> None:
+    known = encoded(tmp_path / "a.webm", "webm")
+    spoil(tmp_path / "a.webm", tmp_path / "b.webm", "webm")
+    assert decoded(tmp_path / "b.webm") is not None
+    plan = make_plan(Sound("pcm_s16le", 44_100, 2, "stereo", "s16"), FORMATS["webm"], WHOLE)
+    samples = round(6.3 * 44_100)
+    with pytest.raises(ConversionError, match="not what it should be"):
+        verify(tmp_path / "b.webm", FORMATS["webm"], plan, Expected(samples, listener=known), Limits(), None)

@@ -203,6 +203,36 @@ def test_a_source_that_changes_its_form_midway_is_encoded_in_one_piece(mill: Mil
     assert made[1].report.remarks[0].startswith("encoded in one piece: ")
 
 
+@pytest.mark.parametrize("end", [0.001, 0.5, 0.9, 1.0, 25.0])
+def test_little_of_a_long_sound_is_cut_to_the_sample(
+    mill: Mill, tmp_path: Path, source: Callable[[str, int, int, str], Path], end: float
+) -> None:
+    job = Job(
+        source("songs", 44_100, 2, "PCM_16"), tmp_path, FORMATS["ogg"], ConversionOptions(trim_end=end), encoders=2
+    )
+    assert mill.convert(job, lambda fraction: True).report.result.sample_count == round(end * 44_100)
+
+
+@pytest.mark.parametrize("to", ["flac", "alac"])
+def test_pieces_whose_loudness_is_measured_are_compared_too(
+    mill: Mill, tmp_path: Path, source: Callable[[str, int, int, str], Path], to: str
+) -> None:
+    asked = ConversionOptions(measure_loudness=True)
+    path = source("odd", 44_100, 1, "FLOAT")
+    made = mill.convert(Job(path, tmp_path, FORMATS[to], asked, encoders=ENCODERS), lambda fraction: True)
+    assert made.report.result.loudness is not None
+    assert made.report.remarks == ()
+
+
+def test_what_takes_too_much_memory_in_pieces_is_encoded_in_one(mill: Mill, tmp_path: Path) -> None:
+    surround = write(tmp_path / "a.wav", music(46.0, 16_000, 8), 16_000)
+    asked = ConversionOptions(sample_rate=384_000, bit_depth=24)
+    for to, options, encoders in (("ogg", ConversionOptions(sample_rate=24_000), 16), ("flac", asked, ENCODERS)):
+        (directory := tmp_path / to).mkdir()
+        job = Job(surround, directory, FORMATS[to], options, encoders=encoders, may_be_helped=True)
+        assert mill.convert(job, lambda fraction: True).report.result.duration == pytest.approx(46, abs=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_memory_does_not_depend_on_the_length(own_mill: Mill, tmp_path: Path) -> None:

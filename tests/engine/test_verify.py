@@ -25,6 +25,7 @@ from soundmill.engine.verify import Expected, verify
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
+from tests.engine.conftest import Convert
 from tests.sounds import Samples, music, write
 
 LOSSLESS = [each.name for each in FORMATS.values() if each.lossless]
@@ -85,3 +86,10 @@ def test_a_sum_is_the_same_however_a_sound_is_cut(lengths: list[int], form: str)
         cut.add(frame(begin, begin + length))
         begin += length
     assert cut == whole
+
+
+@pytest.mark.parametrize("bit_rate", [24_000, 32_000, 40_000, 64_000])
+def test_surround_opus_is_heard_whole_at_any_bit_rate(tmp_path: Path, convert: Convert, bit_rate: int) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.05, (50 * 24_000, 1)).repeat(6, axis=1)
+    made = convert(write(tmp_path / "a.wav", noise, 24_000), "opus", bit_rate=bit_rate)
+    assert 0 <= 50 * 48_000 - made.report.result.sample_count <= 24

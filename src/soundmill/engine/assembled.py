@@ -54,9 +54,9 @@ class Assembled:
         self._traces.append(run.packets.trace if whole is None else whole.trace)
 
     def hear(self, result: Source) -> Sounding | None:
-        """What ``result`` decodes to, if it has these very packets. Nothing where only decoding all of it could tell.
+        """What ``result`` decodes to. Nothing where only decoding all of it could tell.
 
-        Raises ``ConversionError`` with ``DAMAGED_INPUT`` where it declares more.
+        Raises ``ConversionError`` with ``DAMAGED_INPUT`` where it has other packets, or declares more.
         """
         if self._count < FEWEST_PACKETS or not self._is_known(result):
             return None

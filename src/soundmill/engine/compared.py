@@ -13,6 +13,7 @@ import av
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
+from soundmill.engine.damage import Damage
 from soundmill.engine.packets import skip_samples
 from soundmill.engine.source import Source
 from soundmill.engine.trace import Trace
@@ -55,8 +56,8 @@ def ends(count: int) -> list[range]:
 def heard_at(result: Source, known: Sequence[Trace], places: Sequence[range]) -> Sounding | None:
     """What the packets at ``places``, which are in order, decode to. The decoder begins a few packets before each.
 
-    Nothing where the packets of ``result`` aren't those ``known``, run by run, where one can't be decoded, or one elsewhere isn't to be
-    heard whole.
+    Nothing where one can't be decoded, or one elsewhere isn't to be heard whole. Raises ``ConversionError`` with ``DAMAGED_INPUT`` where
+    the packets of ``result`` aren't those ``known``, run by run: they may decode, but it is another sound.
     """
     listening, bare = _Listening(result, places), bare_data(result)
     lengths = iter([each.count for each in known])
@@ -72,7 +73,9 @@ def heard_at(result: Source, known: Sequence[Trace], places: Sequence[range]) ->
         found = listening.finished()
     except av.FFmpegError:
         return None
-    return found if traces == list(known) else None
+    if traces != list(known):
+        raise Damage(0, None, False, "it has other packets than were put into it").error()
+    return found
 
 
 def sounding_packets(source: Source) -> Iterator[SoundPacket]:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from soundmill.engine.compared import Sounding, SoundPacket, bare_data
-from soundmill.engine.hearing import can_be_heard_in_stretches
+from soundmill.engine.decoders import PRE_ROLLS
 from soundmill.engine.sent import Sent
 from soundmill.engine.source import Source
+from soundmill.model.conversion import ConversionError
 
 
 @dataclass(slots=True)
@@ -31,7 +32,10 @@ class Copied:
         source = self.source.stream.codec_context
         context = result.stream.codec_context
         # Vorbis in Ogg is cut by granules, which stand beside its packets.
-        is_known = context.name == source.name != "vorbis" and can_be_heard_in_stretches(result)
+        is_known = context.name == source.name != "vorbis" and context.name in PRE_ROLLS
         # AAC's is the one that ADTS hasn't: its headers say the same.
         is_alike = context.name == "aac" or (context.extradata or b"") == (source.extradata or b"")
-        return self._sent.heard_in(result) if is_known and is_alike else None
+        try:
+            return self._sent.heard_in(result) if is_known and is_alike else None
+        except ConversionError:
+            return None  # some muxers put something into packets; decoding all of it tells whether it is the same sound

@@ -33,7 +33,8 @@ class Print:
 
 def can_be_heard_in_stretches(source: Source) -> bool:
     """True where a decoder may begin anywhere."""
-    return source.stream.codec_context.name in PRE_ROLLS
+    # FFmpeg's decoder of Opus keeps the last samples of SILK until it is told that no more will come.
+    return source.stream.codec_context.name in PRE_ROLLS.keys() - {"opus", "libopus"}
 
 
 def hear(source: Source, crew: Crew, prints: Sequence[Print] = ()) -> Sounding:

@@ -41,7 +41,10 @@ class Sent:
         self.samples += samples
 
     def heard_in(self, result: Source) -> Sounding | None:
-        """What ``result`` decodes to, if it has these very packets. Nothing where only decoding all of it could tell."""
+        """What ``result`` decodes to. Nothing where only decoding all of it could tell.
+
+        Raises ``ConversionError`` with ``DAMAGED_INPUT`` where it has other packets.
+        """
         count = self.trace.count
         if count < FEWEST_PACKETS or (self.first_cut is not None and self.first_cut < count - END_PACKETS):
             return None

@@ -31,6 +31,7 @@ from soundmill.engine.seams import (
     join_opus,
     join_vorbis,
 )
+from soundmill.engine.sound_sum import SoundSum
 from soundmill.engine.source import decoder_options
 from soundmill.engine.stitch import StitchedFile
 from soundmill.engine.tags import About
@@ -45,6 +46,9 @@ _SMALLEST_LENT_BYTES = 2 * _SMALLEST_BYTES * _SHORTEST_LENT_SECONDS // 60
 _CODECS = frozenset({"flac", "alac", "mp3", "opus", "vorbis", "aac", "pcm"})
 # The others' pieces take as long to be copied as to be encoded.
 _LENT_CODECS = _CODECS - LOSSLESS_ENCODERS - {"pcm"}
+
+# Of all channels. FLAC of six at 384 kHz and 24 bits takes more memory than a member may have.
+_MOST_SAMPLES_A_SECOND = 2_000_000
 
 # A piece costs its pre-roll; few of them leave cores idle at the end.
 _PIECES_A_MEMBER = 8
@@ -73,6 +77,7 @@ class _Way:
     shifts: bool = False
     maximum_channels: int = 8
     lowest_bit_rate: int = 0
+    lowest_sample_rate: int = 0
 
 
 _WAYS = {
@@ -82,8 +87,8 @@ _WAYS = {
     # CBR at 44.1 kHz pads in a pattern of 49 frames, and LAME's psychoacoustics settle within as many. With half of them as overlap one
     # of 200 seams found no place for its main data; the farthest place seen stood 30 frames behind the one wanted.
     "libmp3lame": _Way(join_layer_three, step=49, pre_roll=49, overlap=48),
-    # Two seconds at 44.1 kHz and more below: what masks what settles within them.
-    "libsndfile": _Way(join_vorbis, pre_roll=22, overlap=22, ahead=1, shifts=True),
+    # Two seconds at 44.1 kHz and more below: what masks what settles within them. At 8 kHz they are as long as the pieces.
+    "libsndfile": _Way(join_vorbis, pre_roll=22, overlap=22, ahead=1, shifts=True, lowest_sample_rate=16_000),
     # After a second, band energies and rate control agree with those of a stream that was encoded from the start. Below some
     # 72 kbit/s libopus may choose SILK, which predicts from long ago: clicks of -13 dB were measured at seams.
     "libopus": _Way(join_opus, pre_roll=50, overlap=25, maximum_channels=2, lowest_bit_rate=80_000),
@@ -116,7 +121,9 @@ def suited(crew: Crew | None, expected_seconds: float) -> Crew | None:
 def can_be_split(plan: Plan) -> bool:
     """True where pieces of this encoder's packets can be put together."""
     way = _WAYS.get(plan.encoder)
-    if way is None or plan.channels > way.maximum_channels:
+    if way is None or plan.channels > way.maximum_channels or plan.sample_rate < way.lowest_sample_rate:
+        return False
+    if plan.sample_rate * plan.channels > _MOST_SAMPLES_A_SECOND:
         return False
     return plan.bit_rate is None or plan.bit_rate >= way.lowest_bit_rate
 
@@ -158,6 +165,7 @@ class SplitEncoder:
             overlap=self._way.overlap,
         )
         self._joining = Joining(self._way.join)
+        self._is_begun = False
         self._kept: dict[int, Piece] = {}
         self._again: set[int] = set()
         self._shift = 0
@@ -166,8 +174,8 @@ class SplitEncoder:
         is_lossless = plan.encoder in LOSSLESS_ENCODERS
         self.listener = None if decoder is None else Assembled(decoder, is_lossless=is_lossless)
         """See :class:`~soundmill.engine.encode.Encoder`."""
-        self.sum = None
-        """Its own, piece by piece, are :attr:`prints`."""
+        self.sum = SoundSum() if plan.is_lossless and not is_checked else None
+        """See :class:`~soundmill.engine.encode.Encoder`; pieces that are decoded one by one have their :attr:`prints`."""
         crew.begin(PieceEncoder.order(plan, decoder), lends=is_worth_lending(plan, expected_seconds))
 
     @property
@@ -179,6 +187,8 @@ class SplitEncoder:
         """See :class:`~soundmill.engine.encode.Encoder`."""
         if self.frame_samples and self._filling.is_amid_a_frame:
             raise Unstitchable("a shorter frame in the middle: the source changed its form")
+        if self.sum is not None:
+            self.sum.add(frame)
         for plane in planes(frame):
             self._file.add_sound(plane, frame.samples)
             for piece in self._filling.add(plane):
@@ -186,6 +196,9 @@ class SplitEncoder:
 
     def finish(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
+        if self._way.shifts and not self._is_begun:
+            # Ogg's muxer puts what is shorter than a second on one page, where its end can't be told to the sample.
+            raise Unstitchable("it is shorter than a piece")
         self._give(self._filling.rest(), is_last=True)
         # Not until all are idle: some may do what somebody else has done by now.
         while self._joining.waiting and self._crew.wait(self._take):
@@ -212,10 +225,14 @@ class SplitEncoder:
         seconds = min(_LONGEST_PIECE_SECONDS, max(_SHORTEST_PIECE_SECONDS, seconds))
         largest = self._crew.area_bytes // (_SHIFTED_SHARE if self._way.shifts else 1)
         most = largest // self._frame_bytes - self._way.pre_roll - self._way.overlap
+        if most < max(self._way.step, self._way.pre_roll):
+            self._file.abandon()
+            raise Unstitchable("its frames are too large for pieces")
         frames = min(round(seconds * self._plan.sample_rate) // self._codec_samples, most)
         return max(self._way.step, self._way.pre_roll, frames // self._way.step * self._way.step)
 
     def _give(self, filled: Filled, *, is_last: bool) -> None:
+        self._is_begun = True
         self._joining.expect(filled.first, filled.start)
         piece = Piece(filled.first, self._codec_samples, is_last, filled.pcm, self._shift)
         if self._way.shifts:

@@ -104,7 +104,7 @@ class StretchDecoder:
         for number, packet in enumerate(Packets.of_message(work).for_ffmpeg()):
             try:
                 decoded: Sequence[AudioFrame | None] = context.decode(packet)
-            except av.InvalidDataError:
+            except (av.InvalidDataError, av.PatchWelcomeError):
                 decoded = [None]
             if number >= work.head["pre_roll"]:
                 yield from decoded

@@ -41,6 +41,15 @@ _BY_FORMAT = {
 }
 
 
-def tolerance_for(format_name: str) -> Tolerance:
+_OF_SURROUND_OPUS = Tolerance(
+    24,
+    0,
+    "where streams of more than one end in SILK and in CELT, FFmpeg's decoder keeps half a millisecond that the file holds",
+)
+
+
+def tolerance_for(format_name: str, channels: int = 2) -> Tolerance:
     """The tolerance for a target format by its name in :data:`soundmill.model.formats.FORMATS`."""
+    if format_name in ("opus", "webm") and channels > 2:
+        return _OF_SURROUND_OPUS
     return _BY_FORMAT.get(format_name, _EXACT)

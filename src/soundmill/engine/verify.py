@@ -124,7 +124,7 @@ def _compare(target: TargetFormat, plan: Plan, encoded_samples: int, facts: Soun
     if (facts.sample_rate, facts.channels) != (rate, plan.channels):
         raise _failed(f"{facts.sample_rate} Hz, {facts.channels} channels instead of {rate} Hz, {plan.channels}")
     expected = encoded_samples * rate // plan.sample_rate
-    if not tolerance_for(target.name).allows(expected, facts.sample_count):
+    if not tolerance_for(target.name, plan.channels).allows(expected, facts.sample_count):
         raise _failed(f"{facts.sample_count} samples instead of {expected}")
 
 
