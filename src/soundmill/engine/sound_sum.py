@@ -7,7 +7,7 @@ from zlib import crc32
 
 from av.audio.frame import AudioFrame
 
-from soundmill.engine.planes import planes
+from soundmill.engine.planes import buffers, planes
 
 
 @dataclass(slots=True)
@@ -18,6 +18,7 @@ class SoundSum:
 
     def add(self, frame: AudioFrame) -> None:
         """The next one, of the same form."""
-        data = list(planes(frame))
-        before = self.planes or [0] * len(data)
-        self.planes = [crc32(plane, old) for plane, old in zip(data, before, strict=True)]
+        if not self.planes:
+            self.planes = [0] * len(buffers(frame))
+        for number, plane in enumerate(planes(frame)):
+            self.planes[number] = crc32(plane, self.planes[number])
