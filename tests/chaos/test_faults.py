@@ -9,7 +9,6 @@ from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.scenario import run_fault
 
 SHORT = (
-    "SIGKILL of a worker",
     "SIGKILL of the APIs",
     "Redis FLUSHALL",
     "after_publish:kill",
