@@ -26,6 +26,7 @@ from soundmill.adapters.database.once import remember, remembered
 from soundmill.adapters.database.pages import page_query
 from soundmill.adapters.database.removal import remove_task
 from soundmill.adapters.database.schema import files, idempotency_keys, tasks
+from soundmill.adapters.database.shared import Shared
 from soundmill.adapters.database.submission import FRESH, Submission, Submissions, next_rank, result_name
 from soundmill.adapters.database.usage import charge, lock_account
 from soundmill.adapters.database.views import select_views, views
@@ -65,6 +66,7 @@ class DatabaseTasks:
         self._database = database
         self._traceparent = traceparent
         self._submissions = Submissions(database, queue_cap, quota)
+        self._asked: Shared[list[TaskView]] = Shared()
 
     def submit(
         self,
@@ -79,15 +81,16 @@ class DatabaseTasks:
     def get(self, account_id: int, task_id: int, token_id: str = "") -> TaskView:
         """See the port."""
         given = {"of_account": account_id, "asked": task_id, "token": token_id}
-        return _only(self._seen(self._database.look(_ONE, given)))
+        return _only(self._seen(_ONE, given))
 
     def page(self, account_id: int, request: PageRequest, token_id: str = "") -> list[TaskView]:
         """See the port."""
         query, given = page_query(account_id, request, token_id, is_sqlite=self._database.is_sqlite)
-        return self._seen(self._database.look(query, given))
+        return self._seen(query, given)
 
-    def _seen(self, rows: Sequence[tuple[Any, ...]]) -> list[TaskView]:
-        return views(rows, self._followers)
+    def _seen(self, lookup: Lookup, given: Mapping[str, Any]) -> list[TaskView]:
+        question = (lookup, *given.values())
+        return list(self._asked.answer(question, lambda: views(self._database.look(lookup, given), self._followers)))
 
     def _followers(self, first_ids: Collection[int]) -> Mapping[int, Sequence[SourceView]]:
         with self._database.reading() as connection:
