@@ -16,8 +16,8 @@ run: ## Start the service at http://127.0.0.1:5000 (ARGS="--port 8080 --workers 
 	@scripts/setup.sh service
 	@exec $(BIN)/soundmill serve $(ARGS)
 
-test: deps lint ## Check everything: style, types, imports, tests (ARGS="-k storage")
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow" --cov --cov-report=term $(ARGS)
+test: deps lint ## Check everything: style, types, imports, tests (ARGS="-k storage"; ARGS=--cov for coverage, a tenth slower)
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 test-slow: deps setup ## Check the large matrices of formats and files
 	$(BIN)/pytest -n auto --dist worksteal -m slow $(ARGS)
