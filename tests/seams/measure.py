@@ -15,7 +15,9 @@ from tests.sounds import Samples, decoded
 
 ENCODERS = 2
 _PIECE_SECONDS = 20  # the shortest; those of a minute's sound
-_SEAM_SECONDS = (-0.1, 3.9)  # an encoder's overlap is 3.5 s at most: 48 frames of MP3 at 8 kHz
+_BEFORE_A_SEAM_SECONDS = 0.1
+# An encoder's overlap is 2 s at most, but 3.5 s for MP3: 48 frames at 8 kHz.
+_BEHIND_A_SEAM_SECONDS, _BEHIND_A_SEAM_OF_MP3_SECONDS = 2.9, 3.9
 _SPANS_A_SECOND = 100
 # Below 16 bits nothing is heard, and there is nothing to compare with in silence.
 _FLOOR = 1e-9
@@ -148,9 +150,11 @@ def _errors(heard: Samples, original: Samples, rate: int) -> Samples:
 def _near_seams(split: Converted, coding: Coding, count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which of ``count`` spans are where a piece begins."""
     seconds = _piece_seconds(coding.target, split.report.result.sample_rate)
+    behind = _BEHIND_A_SEAM_OF_MP3_SECONDS if coding.target == "mp3" else _BEHIND_A_SEAM_SECONDS
     near = np.zeros(count, np.bool_)
     for number in range(1, int(count / _SPANS_A_SECOND / seconds) + 1):
-        begin, end = (round((number * seconds + each) * _SPANS_A_SECOND) for each in _SEAM_SECONDS)
+        seam = number * seconds
+        begin, end = (round(each * _SPANS_A_SECOND) for each in (seam - _BEFORE_A_SEAM_SECONDS, seam + behind))
         near[begin:end] = True
     return near
 
