@@ -97,10 +97,11 @@ def test_only_a_get_has_ranges(ann: User, app: App) -> None:
     assert (answer.status_code, answer.content_length) == (200, 10)
 
 
-def test_a_file_that_changed_is_not_sent(ann: User, app: App) -> None:
+@pytest.mark.parametrize("wanted", [{}, {"Range": "bytes=0-1"}])
+def test_a_file_that_changed_is_not_sent_and_no_part_of_it(ann: User, app: App, wanted: dict[str, str]) -> None:
     ann.upload()
     process(app)
-    answer = ann.call("GET", "/api/files/song.mp3", headers={"If-Match": '"other"'})
+    answer = ann.call("GET", "/api/files/song.mp3", headers={"If-Match": '"other"', **wanted})
     assert answer.status_code == 412
     assert answer.content_type == "application/problem+json"
 

@@ -214,6 +214,10 @@ def test_a_processed_task_is_downloaded_whole_or_in_part(ann: User, app: App) ->
         ({"Range": "bytes=2-4", "If-Range": '"other"'}, 200, b"0123456789"),
         ({"Range": "bytes=0-1,4-5"}, 200, b"0123456789"),
         ({"If-None-Match": etag}, 304, b""),
+        ({"If-None-Match": etag, "Range": "bytes=2-4"}, 304, b""),
+        ({"If-Match": etag, "Range": "bytes=2-4"}, 206, b"234"),
+        ({"If-Match": "*"}, 200, b"0123456789"),
+        ({"Range": "bytes=2-4", "If-Range": f"W/{etag}"}, 200, b"0123456789"),
     ):
         part = ann.call("GET", url, headers=header)
         assert (part.status_code, part.data) == (status, content), header

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import mimetypes
 import re
-from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from apiflask import APIBlueprint
@@ -20,6 +20,9 @@ from soundmill.api.shapes import storable
 from soundmill.model.errors import NotFound
 from soundmill.model.tasks import FileFacts
 from soundmill.service.ports import Account
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 files = APIBlueprint("files", __name__, url_prefix="/api/files", tag="Files")
 
@@ -52,21 +55,33 @@ def download(filename: str, account: Account) -> Response:
     # A file that a stranger made must not run as a page of ours.
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; media-src 'self'"
+    try:
+        _refuse_another_file(facts)
+        answer.make_conditional(_conditions(facts), accept_ranges=True, complete_length=facts.size)
+    except (PreconditionFailed, RequestedRangeNotSatisfiable):
+        stream.close()
+        raise
+    return answer
+
+
+def _refuse_another_file(facts: FileFacts) -> None:
+    # Before any range is looked at (RFC 9110, section 13.2.2): a download that goes on must not go on with another file's bytes.
+    if request.if_match and not request.if_match.contains(facts.sha256):
+        raise PreconditionFailed("The file has changed.")
+
+
+def _conditions(facts: FileFacts) -> WSGIEnvironment:
+    """The request as Werkzeug is to read it, which takes weak validators in If-Range, and a range before If-None-Match."""
     environment = dict(request.environ)
+    environment.pop("HTTP_IF_MATCH", None)
     wanted = _RANGE.fullmatch(environment.pop("HTTP_RANGE", "").strip())
-    if wanted and request.method == "GET":
+    is_known = request.if_none_match.contains_weak(facts.sha256)
+    is_weak = request.headers.get("If-Range", "").startswith("W/")
+    if wanted and request.method == "GET" and not is_known and not is_weak:
         # A suffix longer than the file is the file (section 14.1.2).
         suffix = min(int(wanted["suffix"]), facts.size) if wanted["suffix"] else ""
         environment["HTTP_RANGE"] = f"bytes={wanted['first'] or ''}-{wanted['last'] or suffix}"
-    try:
-        answer.make_conditional(environment, accept_ranges=True, complete_length=facts.size)
-    except RequestedRangeNotSatisfiable:
-        stream.close()
-        raise
-    if answer.status_code == HTTPStatus.PRECONDITION_FAILED:
-        stream.close()
-        raise PreconditionFailed("The file has changed.")
-    return answer
+    return environment
 
 
 def _mime_type(name: str) -> str:
