@@ -9,12 +9,13 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, make_response, request, url_for
 from pydantic import ConfigDict, Field
+from werkzeug.datastructures import MultiDict
 
 from soundmill.api.authentication import signed_in, with_token
 from soundmill.api.multipart import received_form
 from soundmill.api.services import services
 from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_json, task_out, tasks_json
-from soundmill.model.errors import InvalidRequest, NotFound, TooLarge
+from soundmill.model.errors import FieldError, InvalidRequest, NotFound, TooLarge
 from soundmill.model.formats import target_format
 from soundmill.model.options import parse_options
 from soundmill.model.tasks import TaskStatus, TaskView
@@ -86,7 +87,7 @@ def _submitted(account: Account, key: str | None, size_limit: int) -> Response:
     needed = services()
     delivery = needed.tasks.receive(size_limit, request.content_length or 0)
     with received_form(delivery, _FILE_FIELD, size_limit) as fields:
-        options = {name: value for name, value in fields.items() if name != _FORMAT_FIELD}
+        options = _single(fields)
         orders = _orders(fields.getlist(_FORMAT_FIELD), options)
         accepted = needed.tasks.submit(account.id, delivery, orders, key)
     needed.traffic.uploaded(sum(each.size for each in accepted[0].source_files))
@@ -197,6 +198,15 @@ def idempotency_key() -> str | None:
     if key is not None and not (1 <= len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
         raise InvalidRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters.")
     return key
+
+
+def _single(fields: MultiDict[str, str]) -> dict[str, str]:
+    """The options among ``fields``. Raises ``InvalidRequest`` where one comes twice: nobody knows which was meant."""
+    given = {name: values for name, values in fields.lists() if name != _FORMAT_FIELD}
+    twice = tuple(FieldError(name, "This comes more than once.") for name, values in given.items() if len(values) > 1)
+    if twice:
+        raise InvalidRequest(f"Send each option once: {', '.join(each.field for each in twice)}.", twice)
+    return {name: value for name, [value] in given.items()}
 
 
 def _orders(names: Iterable[str], options: Mapping[str, Any]) -> tuple[Order, ...]:
