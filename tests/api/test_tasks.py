@@ -93,6 +93,7 @@ def test_several_formats_make_several_tasks_of_one_upload(ann: User, app: App) -
         ({"bitRate": "1"}, "don't fit"),
         ({"colour": "red"}, "don't fit"),
         ({"newFormat": ["mp3"] * 51}, "50"),
+        ({"bitRate": ["128k", "192k"]}, "bitRate"),
     ],
 )
 def test_a_wrong_order_is_refused_and_leaves_nothing(ann: User, app: App, fields: dict[str, Any], word: str) -> None:
@@ -150,6 +151,28 @@ def test_a_full_disk_is_507_and_leaves_nothing(ann: User, app: App, monkeypatch:
     monkeypatch.setattr(app.storage, "_reserve_bytes", 1 << 60)
     assert ann.upload().status_code == 507
     assert stored_files(app) == []
+
+
+def test_a_database_whose_disk_is_full_is_507_and_leaves_nothing(ann: User, app: App) -> None:
+    ann.upload()
+    before = stored_files(app)
+    with app.database.reading() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no larger than it is
+    answer = ann.upload(name="n" * 150 + ".wav", newFormat=[*["flac"] * 40])
+    assert (answer.status_code, answer.get_json()["code"]) == (507, "database_full")
+    assert stored_files(app) == before
+
+
+def test_a_storage_that_is_away_is_503_and_its_files_are_not_taken_for_deleted(ann: User, app: App) -> None:
+    ann.upload()
+    root = app.settings.data_dir
+    for name in ("files", "incoming"):
+        (root / name).rename(root / f"{name}.away")
+    assert ann.upload().status_code == 503
+    assert ann.call("GET", "/api/files/song.wav").status_code == 503
+    for name in ("files", "incoming"):
+        (root / f"{name}.away").rename(root / name)
+    assert ann.call("GET", "/api/files/song.wav").data == b"RIFF"
 
 
 def test_a_full_queue_is_503_and_leaves_nothing(ann: User, app: App, monkeypatch: pytest.MonkeyPatch) -> None:

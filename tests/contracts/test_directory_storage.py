@@ -161,6 +161,22 @@ def test_a_data_directory_that_vanished_fails_the_check(bed: Bed, root: Path) ->
         bed.storage.check()
 
 
+@pytest.mark.parametrize("name", ["files", "incoming"])
+def test_a_data_directory_that_vanished_is_away_and_no_missing_file(bed: Bed, root: Path, name: str) -> None:
+    stored = bed.store(b"there")
+    incoming = bed.storage.create(10)
+    (root / name).rename(root / "elsewhere")
+    for call in (bed.storage.check, incoming.commit, lambda: bed.storage.create(10)):
+        with pytest.raises(StorageError, match="away"):
+            call()
+    if name == "files":
+        with pytest.raises(StorageError, match="away"):
+            bed.storage.open(stored.key)
+    (root / "elsewhere").rename(root / name)
+    with bed.storage.open(stored.key) as stream:
+        assert stream.read() == b"there"
+
+
 def test_a_stale_handle_is_tried_again(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     real_open, failures = os.open, iter([errno.ESTALE, errno.ESTALE])
 

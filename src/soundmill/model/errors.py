@@ -161,6 +161,12 @@ class Unreachable(SoundmillError):
     code = "unreachable"
 
 
+class DatabaseFull(Unreachable):
+    """The database has no room on its disk; nothing was changed."""
+
+    code = "database_full"
+
+
 class ConfigurationError(SoundmillError):
     """The program can't start as it is set up; the message says which setting to change."""
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import BinaryIO
 
 from soundmill.failpoints import failpoint
-from soundmill.model.errors import InvalidRequest, SoundmillError, StorageError, Unreachable
+from soundmill.model.errors import DatabaseFull, InvalidRequest, SoundmillError, StorageError, Unreachable
 from soundmill.model.tasks import FileFacts, TaskView
 from soundmill.service.delivery import Delivery
 from soundmill.service.ports import (
@@ -68,7 +68,11 @@ class Tasks:
             sent = [word for each in sources for word in (each.name, each.stored.sha256)]
             once = _once(key, "submit", *sent, wanted) if key else None
             accepted = self._store.submit(account_id, sources, orders, once)
-        except Unreachable:
+        except Unreachable as error:
+            if isinstance(error, DatabaseFull):
+                self._drop(
+                    each.stored.key for each in sources
+                )  # nothing was committed, and there is no room to leave them
             raise  # the commit's answer may be what was lost: the bytes must stay, as with any error that isn't ours
         except SoundmillError:
             # A clear refusal.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +17,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from soundmill.adapters.database.lookup import Lookup
-from soundmill.model.errors import Busy, Unreachable
+from soundmill.model.errors import Busy, DatabaseFull, Unreachable
 
 _BUSY_MILLISECONDS = 15_000
 _POOL_SECONDS = 10
+# PostgreSQL's “disk_full”.
+_FULL = frozenset({sqlite3.SQLITE_FULL, "53100"})
 _FRESH_SECONDS = 1.0
 # A lookup takes half a millisecond: few connections are enough.
 _SHARE_OF_LOOKUPS = 4
@@ -40,7 +43,8 @@ class Database:
     """Hands out transactions. Thread-safe; must not cross a fork.
 
     ``url`` is SQLAlchemy's: ``sqlite:////path/soundmill.db`` or ``postgresql+psycopg://…``. ``connections`` is how many may be
-    open at a time; who waits longer than ten seconds for one gets ``Busy``. ``Unreachable`` is raised when the database doesn't answer.
+    open at a time; who waits longer than ten seconds for one gets ``Busy``. ``Unreachable`` is raised when the database doesn't answer,
+    ``DatabaseFull`` when its disk is full.
     """
 
     def __init__(self, url: str | URL, *, connections: int = 20) -> None:
@@ -147,6 +151,11 @@ def _our_errors() -> Iterator[None]:
     except PoolTimeout as error:
         raise Busy("Too much is going on. Try again in a moment.", timedelta(seconds=1)) from error
     except (OperationalError, InterfaceError) as error:
+        if {getattr(error.orig, "sqlite_errorcode", None), getattr(error.orig, "sqlstate", None)} & _FULL:
+            raise DatabaseFull(
+                "The database's disk is full: nothing was changed. Free some space, or try again later.",
+                detail_for_log=str(error.orig),
+            ) from error
         raise Unreachable("The database doesn't answer.", detail_for_log=str(error.orig)) from error
 
 

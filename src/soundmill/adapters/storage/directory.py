@@ -13,7 +13,7 @@ from soundmill.adapters.storage.disk import FULL, disk_now, our_errors, remove_d
 from soundmill.adapters.storage.incoming import DirectoryIncoming
 from soundmill.adapters.storage.keys import is_key
 from soundmill.adapters.storage.layout import Layout
-from soundmill.model.errors import NoRoom, NotFound, StorageError
+from soundmill.model.errors import NoRoom, NotFound
 from soundmill.service.ports import Room
 
 DEFAULT_RESERVE_BYTES = 256 << 20
@@ -35,14 +35,19 @@ class DirectoryStorage:
 
     def create(self, size_limit: int, expected_size: int = 0) -> DirectoryIncoming:
         """See the port."""
+        self._layout.check()
         self._check_room(expected_size)
         return DirectoryIncoming(self._layout, size_limit, self._check_room, is_cached=not self._is_read_elsewhere)
 
     def open(self, key: str) -> BinaryIO:
         """See the port."""
         path = self._layout.file(key)
-        with our_errors("open a file"):
-            descriptor = retried(lambda: os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        try:
+            with our_errors("open a file"):
+                descriptor = retried(lambda: os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        except NotFound:
+            self._layout.check()  # or else a storage that is away would look like one whose files were deleted
+            raise
         return os.fdopen(descriptor, "rb")
 
     def delete(self, key: str) -> None:
@@ -75,12 +80,10 @@ class DirectoryStorage:
 
     def check(self) -> None:
         """See the port."""
-        try:
-            self._check_room()
-            with our_errors("write"):
-                disk_now(self._layout.incoming)
-        except NotFound as error:
-            raise StorageError(f"The data directory {self._layout.root} is gone.") from error
+        self._layout.check()
+        self._check_room()
+        with our_errors("write"):
+            disk_now(self._layout.incoming)
 
     def room(self) -> Room:
         """What the file system has, without the reserve."""

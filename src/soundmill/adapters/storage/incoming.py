@@ -65,6 +65,7 @@ class DirectoryIncoming:
                 # A crash up to here leaves a file in incoming/; after the rename, one in files/ without a row. Both are swept.
                 move_durably(self._path, self._layout.file(self._key))
         except NotFound as error:
+            self._layout.check()
             raise StorageError("The upload took too long and was removed. Try again.") from error
         finally:
             self._close()

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from soundmill.adapters.storage.disk import our_errors
 from soundmill.adapters.storage.keys import checked_key
-from soundmill.model.errors import ConfigurationError
+from soundmill.model.errors import ConfigurationError, StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,13 @@ class Layout:
     def scratches(self) -> Path:
         """The directory of the work directories."""
         return self.root / "scratch"
+
+    def check(self) -> None:
+        """Raises ``StorageError`` where the directories aren't: most likely their disk isn't mounted."""
+        with our_errors("look at its directories"):
+            is_there = self.files.is_dir() and self.incoming.is_dir()
+        if not is_there:
+            raise StorageError("The storage is away. Try again later.", detail_for_log=f"{self.root} is gone")
 
     def file(self, key: str) -> Path:
         """Where ``key`` lies. 256 directories keep each small. Raises ``NotFound`` for what isn't a key."""

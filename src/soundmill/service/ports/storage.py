@@ -43,7 +43,7 @@ class Storage(Protocol):
     def create(self, size_limit: int, expected_size: int = 0) -> Incoming:
         """Begin to receive a file of at most ``size_limit`` bytes.
 
-        Raises ``NoRoom`` at once when ``expected_size`` plus the reserve isn't free.
+        Raises ``NoRoom`` at once when ``expected_size`` plus the reserve isn't free, ``StorageError`` when the storage is away.
         """
         ...
 
