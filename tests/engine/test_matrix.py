@@ -155,6 +155,14 @@ def test_options_are_followed(
     assert made.report.not_carried == ()
 
 
+@pytest.mark.parametrize("rate", [44_100, 96_000, 192_000])
+def test_the_bit_rate_of_vorbis_is_that_of_its_file_where_none_is_told(
+    tmp_path: Path, convert: Convert, rate: int
+) -> None:
+    made = convert(write(tmp_path / "a.wav", music(1.0, rate), rate), "ogg")
+    assert made.report.result.bit_rate == pytest.approx(made.path.stat().st_size * 8, rel=0.5)
+
+
 def test_better_quality_makes_larger_files(tmp_path: Path, convert: Convert) -> None:
     original = write(tmp_path / "a.wav", music(1.0))
     assert (

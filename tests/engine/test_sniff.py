@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -107,6 +110,24 @@ def test_cbr_without_a_header_says_nothing(tmp_path: Path) -> None:
 def test_junk_before_the_first_frame_is_skipped(tmp_path: Path) -> None:
     made = encoded(tmp_path, "a.mp3", "-write_id3v2", "0")
     assert kind_of(b"junk" * 100 + made.read_bytes()) == "mp3"
+
+
+def zipped(packed: Path, song: Path) -> None:
+    with zipfile.ZipFile(packed, "w") as archive:  # not compressed
+        archive.write(song, song.name)
+
+
+def tarred(packed: Path, song: Path) -> None:
+    with tarfile.open(packed, "w") as archive:
+        archive.add(song, song.name)
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_an_archive_of_mp3_files_is_told_from_an_mp3_file(tmp_path: Path, pack: Callable[[Path, Path], None]) -> None:
+    packed = tmp_path / "songs"
+    pack(packed, encoded(tmp_path, "a.mp3", "-write_id3v2", "0"))
+    with pytest.raises(ConversionError, match="archive"):
+        kind_of(packed.read_bytes())
 
 
 def test_the_rest_of_a_wave_file_does_not_matter(tmp_path: Path) -> None:

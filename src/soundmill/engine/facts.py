@@ -15,6 +15,7 @@ from soundmill.engine.tags import About
 from soundmill.model.sound import Hole, Loudness, SoundFacts
 
 _MOST_SHOWN_TAGS, _LONGEST_SHOWN_TAG = 100, 2000
+_LARGEST_BIT_RATE = (1 << 31) - 1
 _PLAIN_PCM = ("pcm_s", "pcm_u", "pcm_f")
 _DECODER_SUFFIXES = ("float", "fixed")
 
@@ -106,6 +107,7 @@ def _stored_bits(source: Source) -> int | None:
 def _bit_rate(path: Path, source: Source, seconds: float) -> int | None:
     """As the stream says, else the file's mean."""
     said = source.stream.codec_context.bit_rate
-    if said:
+    # Vorbis' nominal bit rate has a sign (Vorbis I, section 4.2.2), and libvorbis writes -2 above 50 kHz; FFmpeg reads it without one.
+    if said and said <= _LARGEST_BIT_RATE:
         return int(said)
     return round(path.stat().st_size * 8 / seconds) if seconds > 0 else None

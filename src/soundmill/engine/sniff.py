@@ -51,6 +51,8 @@ _MAGIC = (
     (4, b"skip", _MOV),
     (4, b"free", _MOV),
 )
+# MP3 is found behind junk, and so it would be in an archive that holds it as it is: several as one sound, without their tags.
+_ARCHIVES = ((0, b"PK\x03\x04"), (0, b"Rar!\x1a\x07"), (0, b"7z\xbc\xaf\x27\x1c"), (257, b"ustar"))
 _RIFF_KINDS = {b"WAVE": "wav", b"AVI ": "avi"}
 _FORM_KINDS = {b"AIFF": "aiff", b"AIFC": "aiff", b"8SVX": "iff"}
 
@@ -68,7 +70,12 @@ def sniff(stream: BinaryIO) -> str:
     head = stream.read(_HEAD_BYTES)
     if not head and not start:
         raise ConversionError(FailureCode.EMPTY_INPUT, "The file is empty.")
-    kind = _by_magic(head) or _by_structure(head)
+    kind = _by_magic(head)
+    if kind is None and any(head.startswith(magic, offset) for offset, magic in _ARCHIVES):
+        raise ConversionError(
+            FailureCode.UNSUPPORTED_INPUT, "This is an archive: unpack it, and convert the files that it holds."
+        )
+    kind = kind or _by_structure(head)
     if kind is None:
         raise ConversionError(
             FailureCode.UNSUPPORTED_INPUT, "This is not a kind of audio or video file that soundmill reads."
