@@ -71,6 +71,14 @@ def test_a_directory_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> No
     assert told.stderr.count("\n") == 1
 
 
+def test_a_damaged_database_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "soundmill.db").write_bytes(b"no database" * 1000)
+    told = run("serve", "--port", "0", directory=tmp_path)
+    assert told.returncode == 2
+    assert told.stderr == "soundmill: The database is damaged: restore it from a backup.\n"
+
+
 def test_a_wrong_setting_is_one_clear_line_that_names_it(tmp_path: Path) -> None:
     told = run("serve", directory=tmp_path, SOUNDMILL_PORT="99999999")
     assert told.returncode == 2

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
-from soundmill.model.errors import NoRoom, SoundmillError, StorageError, Unreachable
+from soundmill.model.errors import DatabaseDamaged, NoRoom, SoundmillError, StorageError, Unreachable
 
 CANNOT_START = 2
 """Exit status when the program can't work as it is set up: starting it again won't help."""
@@ -25,4 +25,5 @@ def told_in_one_line() -> Iterator[None]:
         yield
     except SoundmillError as error:
         print(f"soundmill: {' '.join(error.message.split())}", file=sys.stderr)
-        raise typer.Exit(TRY_AGAIN if isinstance(error, _PASSING) else CANNOT_START) from error
+        may_pass = isinstance(error, _PASSING) and not isinstance(error, DatabaseDamaged)
+        raise typer.Exit(TRY_AGAIN if may_pass else CANNOT_START) from error

@@ -167,6 +167,12 @@ class DatabaseFull(Unreachable):
     code = "database_full"
 
 
+class DatabaseDamaged(Unreachable):
+    """The database's file isn't one, or has bytes that it never wrote: only a backup helps."""
+
+    code = "database_damaged"
+
+
 class ConfigurationError(SoundmillError):
     """The program can't start as it is set up; the message says which setting to change."""
 

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from soundmill.adapters.database.lookup import Lookup
-from soundmill.model.errors import Busy, DatabaseFull, Unreachable
+from soundmill.model.errors import Busy, DatabaseDamaged, DatabaseFull, Unreachable
 
 _BUSY_MILLISECONDS = 15_000
 _POOL_SECONDS = 10
 # PostgreSQL's “disk_full”.
 _FULL = frozenset({sqlite3.SQLITE_FULL, "53100"})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _FRESH_SECONDS = 1.0
 # A lookup takes half a millisecond: few connections are enough.
 _SHARE_OF_LOOKUPS = 4
@@ -44,7 +45,7 @@ class Database:
 
     ``url`` is SQLAlchemy's: ``sqlite:////path/soundmill.db`` or ``postgresql+psycopg://…``. ``connections`` is how many may be
     open at a time; who waits longer than ten seconds for one gets ``Busy``. ``Unreachable`` is raised when the database doesn't answer,
-    ``DatabaseFull`` when its disk is full.
+    ``DatabaseFull`` when its disk is full, ``DatabaseDamaged`` when SQLite's file is.
     """
 
     def __init__(self, url: str | URL, *, connections: int = 20) -> None:
@@ -157,6 +158,12 @@ def _our_errors() -> Iterator[None]:
                 detail_for_log=str(error.orig),
             ) from error
         raise Unreachable("The database doesn't answer.", detail_for_log=str(error.orig)) from error
+    except DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+            raise DatabaseDamaged(
+                "The database is damaged: restore it from a backup.", detail_for_log=str(error.orig)
+            ) from error
+        raise
 
 
 def _plan_by_indexes(connection: Any, record: ConnectionPoolEntry) -> None:
