@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, Error, FilePayload, Page, Route, expect
 
 from soundmill.model.conversion import Failure, FailureCode
 from tests.builders import REPORT
@@ -275,6 +276,49 @@ def test_a_session_that_ended_elsewhere_leads_to_the_log_in(ann: Visitor) -> Non
     ann.sees("song.wav", "waiting")
     ann.page.context.clear_cookies()
     ann.row("song.wav").get_by_role("button", name="Cancel").click()
+    expect(ann.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_a_tab_does_not_show_the_tasks_of_who_logged_in_in_another(ann: Visitor, site: Site) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    ann.page.route(
+        "**/api/tasks?*", lambda route: route.fulfill(status=429, json={})
+    )  # a tab in the background asks nothing
+    other = Visitor(ann.page.context.new_page(), site)
+    other.page.get_by_role("button", name="Log out").click()
+    other.sign_up("bob")
+    other.convert(("bobs.wav", b"RIFF"))
+    other.sees("bobs.wav", "waiting")
+    ann.page.unroute_all()
+    expect(ann.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_what_waits_to_be_uploaded_does_not_become_the_next_ones_who_logs_in(ann: Visitor) -> None:
+    held: list[Route] = []
+    ann.page.route(
+        "**/api/tasks", lambda route: held.append(route) if route.request.method == "POST" else route.continue_()
+    )
+    with ann.page.expect_request("**/api/tasks"):
+        ann.convert(("first.wav", b"RIFF"), ("second.wav", b"RIFF"))
+    ann.page.get_by_role("button", name="Log out").click()
+    ann.sign_up("bob")
+    expect(ann.page.locator("#account-name")).to_have_text("bob")
+    ann.page.unroute_all()
+    with suppress(Error):  # it was stopped
+        held[0].continue_()
+    expect(ann.page.locator("#uploads > li")).to_have_count(0)
+    expect(ann.page.locator("#empty")).to_be_visible()
+    expect(ann.page.locator("#tasks > li")).to_have_count(0)
+
+
+def test_a_log_out_that_fails_is_told(ann: Visitor) -> None:
+    expect(ann.page.locator("#account-name")).to_have_text("ann")
+    ann.page.route("**/web/session", lambda route: route.fulfill(status=429, json={"detail": "Not now."}))
+    ann.page.get_by_role("button", name="Log out").click()
+    expect(ann.page.get_by_role("alert").filter(has_text="still logged in. Not now.")).to_be_visible()
+    ann.page.unroute_all()
+    ann.page.get_by_role("button", name="Log out").click()
     expect(ann.page.get_by_role("heading", name="Log in")).to_be_visible()
 
 

@@ -46,6 +46,14 @@ def test_a_change_needs_the_csrf_token(client: httpx.Client) -> None:
     assert client.delete("/api/tasks/1", headers={"X-CSRF-Token": csrf_token}).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/me"])
+def test_a_tab_of_the_session_before_sees_nothing_of_the_next(client: httpx.Client, path: str) -> None:
+    before = log_in(client).json()["csrfToken"]
+    now = log_in(client).json()["csrfToken"]
+    assert client.get(path, headers={"X-CSRF-Token": before}).status_code == 401
+    assert client.get(path, headers={"X-CSRF-Token": now}).status_code == 200
+
+
 def test_another_site_s_form_cannot_log_anybody_in(client: httpx.Client) -> None:
     answer = client.post("/web/session", data={"username": "ann", "password": PASSWORD})
     assert answer.status_code == 415

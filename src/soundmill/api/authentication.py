@@ -34,12 +34,16 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
 def with_token(view: Callable[..., Any]) -> Callable[..., Any]:
     """Give the view its ``token``, which may be revoked: the view asks for that along with what it shows.
 
-    For safe methods only: no CSRF token is asked for.
+    For safe methods only: no CSRF token is needed.
     """
 
     @wraps(view)
     def checked(*arguments: Any, **named: Any) -> Any:
-        return view(*arguments, token=services().accounts.read(_shown()[0]), **named)
+        text, is_bearer = _shown()
+        token = services().accounts.read(text)
+        if not is_bearer:
+            _check_csrf(token)
+        return view(*arguments, token=token, **named)
 
     return _documented(checked, view)
 
@@ -48,7 +52,7 @@ def caller() -> tuple[Account, Token]:
     """The account and token of this request. Raises ``NotAuthenticated``."""
     text, is_bearer = _shown()
     account, token = services().accounts.authenticate(text)
-    if not is_bearer and request.method not in _SAFE_METHODS:
+    if not is_bearer:
         _check_csrf(token)
     return account, token
 
@@ -73,7 +77,10 @@ def _documented(checked: Callable[..., Any], view: Callable[..., Any]) -> Callab
 
 
 def _check_csrf(token: Token) -> None:
-    # Another site can make a browser send the cookie, but can neither read this value nor set a header of that name.
+    # Another site can make a browser send the cookie, but can neither read this value nor set a header of that name. What only reads needs none;
+    # with that of another session it comes from a tab that doesn't know yet that somebody else has logged in.
+    if request.method in _SAFE_METHODS and CSRF_HEADER not in request.headers:
+        return
     if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_token(token).encode()):
         raise NotAuthenticated(f"The session's cookie needs the {CSRF_HEADER} header too.")
 

@@ -19,6 +19,7 @@ export function whenLoggedOut(handler) {
 
 /** Ask the service; gives the answer's JSON, or null when it has none. Throws a Refusal. */
 export async function call(method, path, body) {
+  const asking = csrfToken;
   const headers = { ...(body && { "Content-Type": "application/json" }), ...(csrfToken && { "X-CSRF-Token": csrfToken }) };
   let answer;
   try {
@@ -27,7 +28,7 @@ export async function call(method, path, body) {
     throw new Refusal(0, { detail: "The service can't be reached. Is it running?" });
   }
   if (answer.ok) return answer.status === 204 ? null : answer.json();
-  throw refusal(answer.status, await answer.json().catch(() => null));
+  throw refusal(answer.status, await answer.json().catch(() => null), asking);
 }
 
 /** Who is logged in, or null. */
@@ -39,23 +40,31 @@ export async function logIn(username, password) {
   return remember(await call("POST", "/web/session", { username, password }));
 }
 
+/** Throws a Refusal when the session goes on. */
 export async function logOut() {
-  await call("DELETE", "/web/session").catch(() => {});
+  await call("DELETE", "/web/session").catch((error) => {
+    if (error.status !== 401) throw error;
+  });
   csrfToken = null;
 }
 
-/** Send a multipart form with its progress (0 to 1). Throws a Refusal; an AbortSignal stops it. */
-export function upload(form, onProgress, signal) {
+/** What tells this session from the next one's, or null. */
+export function currentSession() {
+  return csrfToken;
+}
+
+/** Send a multipart form on behalf of a session, with its progress (0 to 1). Throws a Refusal; an AbortSignal stops it. */
+export function upload(form, onProgress, signal, asking) {
   // fetch can't tell an upload's progress.
   const request = new XMLHttpRequest();
   request.open("POST", "/api/tasks");
-  request.setRequestHeader("X-CSRF-Token", csrfToken);
+  request.setRequestHeader("X-CSRF-Token", asking);
   request.responseType = "json";
   request.upload.addEventListener("progress", (event) => event.lengthComputable && onProgress(event.loaded / event.total));
   signal.addEventListener("abort", () => request.abort());
   return new Promise((resolve, reject) => {
     request.addEventListener("load", () =>
-      request.status < 300 ? resolve(request.response) : reject(refusal(request.status, request.response)));
+      request.status < 300 ? resolve(request.response) : reject(refusal(request.status, request.response, asking)));
     request.addEventListener("error", () => reject(new Refusal(0, { detail: "The upload broke off. Try again." })));
     request.addEventListener("abort", () => reject(signal.reason));
     request.send(form);
@@ -67,8 +76,8 @@ function remember(answer) {
   return answer.account;
 }
 
-function refusal(status, problem) {
-  if (status === 401 && csrfToken) {
+function refusal(status, problem, asking) {
+  if (status === 401 && csrfToken && asking === csrfToken) {
     csrfToken = null;
     onLoggedOut();
   }

@@ -43,11 +43,20 @@ for (const button of document.querySelectorAll("[data-show]")) {
   button.addEventListener("click", () => showForm(button.dataset.show));
 }
 byId("log-out").addEventListener("click", async () => {
-  await logOut();
+  const told = byId("log-out-error");
+  told.hidden = true;
+  try {
+    await logOut();
+  } catch (error) {
+    told.textContent = `You are still logged in. ${error.message}`;
+    told.hidden = false;
+    return;
+  }
+  stopUploads();
   showWelcome();
 });
 showFormats(byId("formats"), formats, (chosen) => showOptions(byId("options"), chosen));
-wireUploads(byId("convert"), (tasks) => list?.put(...tasks), say);
+const stopUploads = wireUploads(byId("convert"), (tasks) => list?.put(...tasks), say);
 whenLoggedOut(showWelcome);
 
 const account = await session().catch(() => null);

@@ -1,11 +1,11 @@
 // Files on their way: chosen or dropped, then sent one after the other, each with its progress.
 
-import { upload } from "./api.js";
+import { currentSession, upload } from "./api.js";
 import { clear, complain } from "./forms.js";
 import { Joining } from "./joining.js";
 import { size, together } from "./tasks.js";
 
-/** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted upload, `say` tells what can't be seen. */
+/** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted upload, `say` tells what can't be seen. Gives what stops all uploads. */
 export function wireUploads(form, onAccepted, say) {
   const input = form.querySelector("#files");
   const drop = form.querySelector("#drop");
@@ -31,13 +31,19 @@ export function wireUploads(form, onAccepted, say) {
     clear(form);
     const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && value !== "");
     const uploads = joining.isWanted ? [joining.files] : joining.files.map((file) => [file]);
+    const asking = currentSession(); // those that wait must not become the next one's who logs in
     for (const files of uploads) {
       const row = addRow(together(files.map((file) => file.name)));
-      queue = queue.then(() => send(form, row, files, fields, onAccepted));
+      queue = queue.then(() => send(form, row, files, fields, asking, onAccepted));
     }
     input.value = "";
     choose([]);
   });
+  return () => {
+    document.querySelectorAll("#uploads > *").forEach(stop);
+    input.value = "";
+    choose([]);
+  };
 }
 
 function wireDrop(drop, choose) {
@@ -55,15 +61,17 @@ function addRow(name) {
   row.querySelector(".name").textContent = name;
   row.querySelector("progress").setAttribute("aria-label", `Uploading ${name}`);
   row.stopping = new AbortController();
-  row.querySelector(".stop").onclick = () => {
-    row.stopping.abort();
-    row.remove();
-  };
+  row.querySelector(".stop").onclick = () => stop(row);
   document.getElementById("uploads").append(row);
   return row;
 }
 
-async function send(form, row, files, fields, onAccepted) {
+function stop(row) {
+  row.stopping.abort();
+  row.remove();
+}
+
+async function send(form, row, files, fields, asking, onAccepted) {
   const { signal } = row.stopping;
   if (signal.aborted) return;
   const body = new FormData();
@@ -75,9 +83,9 @@ async function send(form, row, files, fields, onAccepted) {
     state.textContent = fraction < 1 ? `uploading ${Math.floor(fraction * 100)} %` : "storing";
   };
   try {
-    const answer = await upload(body, progress, signal);
+    const answer = await upload(body, progress, signal, asking);
     row.remove();
-    onAccepted(answer.tasks ?? [answer]);
+    if (asking === currentSession()) onAccepted(answer.tasks ?? [answer]);
   } catch (error) {
     if (signal.aborted) return;
     state.textContent = "refused";
