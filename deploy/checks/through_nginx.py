@@ -28,6 +28,7 @@ _PATIENCE_SECONDS = 60
 _PASSWORD = "only for this check 7431"  # noqa: S105 - of an account that lives for a minute
 _BOUNDARY = "the-boundary-of-this-check"
 _SOUND_BYTES = 50 << 20
+_API_THREADS = 4
 
 _REFUSED = (
     ("GET", "/metrics"),
@@ -75,6 +76,7 @@ def main() -> None:
             _until(lambda: _ask(public, "GET", "/health/ready")[0] == 200, "nginx answers")
             _refuses(public, internal)
             _believes_only_its_neighbour(public)
+            _endures_those_who_stand_still(public)
             token = _token(public)
             _uploads(public, home, token)
             if len(apis) > 1:
@@ -107,6 +109,21 @@ def _believes_only_its_neighbour(public: int) -> None:
         statuses.append(_ask(public, "POST", "/api/auth/login", json.dumps(body).encode(), headers)[0])
     _expect(429 in statuses, f"log-ins with invented addresses are counted as one client's: {statuses}")
     print("an invented X-Forwarded-For changes nothing")
+
+
+def _endures_those_who_stand_still(public: int) -> None:
+    """Many more than the API has threads send half a body, and then nothing."""
+    head = (
+        "POST /api/auth/login HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    with ExitStack() as waiting:
+        for _ in range(10 * _API_THREADS):
+            connection = waiting.enter_context(socket.create_connection(("127.0.0.1", public)))
+            connection.sendall(head.encode())
+        for _ in range(10):
+            status, _, _ = _ask(public, "GET", "/api/formats")
+            _expect(status == 200, f"others are answered meanwhile: {status}")
+    print(f"{10 * _API_THREADS} who never finish their log-in keep nobody waiting")
 
 
 def _uploads(public: int, home: Path, token: str) -> None:
@@ -179,6 +196,7 @@ def _rendered(home: Path, public: int, internal: int, apis: list[int]) -> Path:
 @contextmanager
 def _service(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     settings = {"SOUNDMILL_DATA_DIR": str(home / "data"), "SOUNDMILL_PROXY_HOPS": "1", "SOUNDMILL_WORKERS": "1"}
+    settings["SOUNDMILL_API_THREADS"] = str(_API_THREADS)
     settings["SOUNDMILL_WORKER_SECRET"] = "of workers " * 4
     with _soundmill(home, "serve", settings, "--host", "127.0.0.1", "--port", str(port)) as service:
         _until(lambda: _ask(port, "GET", "/health/ready")[0] == 200, "the service answers")
@@ -216,6 +234,7 @@ def _fleet(home: Path, ports: list[int], internal: int) -> Iterator[subprocess.P
         apis = []
         for port in ports:
             settings = {**stateful, **given("WORKER_SECRET", "LIMITS_STORAGE"), "SOUNDMILL_PROXY_HOPS": "1"}
+            settings["SOUNDMILL_API_THREADS"] = str(_API_THREADS)
             apis.append(
                 running.enter_context(_soundmill(home, "api", settings, "--host", "127.0.0.1", "--port", str(port)))
             )

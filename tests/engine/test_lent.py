@@ -47,7 +47,10 @@ class Neighbours:
 
     def give(self, seat: int, piece: Path) -> None:
         copy = self.directory / f"work-{len(self.words)}"
-        copy.write_bytes(piece.read_bytes())
+        try:
+            copy.write_bytes(piece.read_bytes())
+        except FileNotFoundError:  # the conversion has done it meanwhile
+            return
         self.words.append("give")
         self.given.append((seat, piece.name, copy))
 
