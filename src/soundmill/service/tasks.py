@@ -68,15 +68,10 @@ class Tasks:
             sent = [word for each in sources for word in (each.name, each.stored.sha256)]
             once = _once(key, "submit", *sent, wanted) if key else None
             accepted = self._store.submit(account_id, sources, orders, once)
-        except Unreachable as error:
-            if isinstance(error, DatabaseFull):
-                self._drop(
-                    each.stored.key for each in sources
-                )  # nothing was committed, and there is no room to leave them
-            raise  # the commit's answer may be what was lost: the bytes must stay, as with any error that isn't ours
-        except SoundmillError:
-            # A clear refusal.
-            self._drop(each.stored.key for each in sources)
+        except SoundmillError as error:
+            # Where the commit's answer may be what was lost the bytes must stay, as with any error that isn't ours.
+            if not isinstance(error, Unreachable) or isinstance(error, DatabaseFull):
+                self._drop(each.stored.key for each in sources)
             raise
         if accepted[0].source.key != sources[0].stored.key:  # it was accepted before
             self._drop(each.stored.key for each in sources)
