@@ -45,18 +45,20 @@ class Shared[R]:
         """What ``ask`` gives, or raises, to one of those that wait together. It is theirs together: nobody may change it."""
         with self._lock:
             before = self._under_way.get(question)
-            mine = _Round[R]() if before is None or before.next is None else before.next
-            is_first = before is None or before.next is None
-            if before is None:
-                self._under_way[question] = mine
-            else:
-                before.next = mine
-        if not is_first:
-            mine.wait()
-        else:
+            mine = None if before is None else before.next
+            is_first = mine is None
+            if mine is None:
+                mine = _Round[R]()
+                if before is None:
+                    self._under_way[question] = mine
+                else:
+                    before.next = mine
+        if is_first:
             if before is not None:
                 before.wait()
             self._ask(question, mine, ask)
+        else:
+            mine.wait()
         return mine.result()
 
     def _ask(self, question: Hashable, mine: _Round[R], ask: Callable[[], R]) -> None:
