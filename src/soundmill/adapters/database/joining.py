@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
-from soundmill.adapters.database.names import add_file
+from soundmill.adapters.database.names import NewFile, add_files
 from soundmill.adapters.database.schema import files
 from soundmill.model.errors import WrongState
 from soundmill.model.options import as_joined
@@ -22,15 +22,20 @@ def is_joined(options: Mapping[str, Any]) -> bool:
     return bool(options.get("join"))
 
 
-def add_sources(connection: Connection, account_id: int, sources: Sequence[NamedFile]) -> tuple[int, str]:
-    """Their rows; gives the first one's id and unique name."""
-    first, *others = sources
-    of_several: dict[str, Any] = {"given_name": first.name} if others else {}
-    first_id, unique_name = add_file(connection, account_id, first.name, {**_stored(first), **of_several})
-    for each in others:
-        of_several = {"given_name": each.name, "joined_to": first_id}
-        add_file(connection, account_id, each.name, {**_stored(each), **of_several})
-    return first_id, unique_name
+def add_sources(
+    connection: Connection, account_id: int, uploads: Sequence[Sequence[NamedFile]]
+) -> list[tuple[int, str]]:
+    """The rows of what several uploads have brought; gives the id and unique name of each one's first file."""
+    firsts = [
+        NewFile(first.name, {**_stored(first), "given_name": first.name if others else None})
+        for first, *others in uploads
+    ]
+    added = add_files(connection, account_id, firsts)
+    for (first_id, _), (_, *others) in zip(added, uploads, strict=True):
+        for each in others:  # one by one: their ids tell their order
+            of_several = {"given_name": each.name, "joined_to": first_id}
+            add_files(connection, account_id, [NewFile(each.name, {**_stored(each), **of_several})])
+    return added
 
 
 def fitting(task: Row[Any], order: Order) -> Order:

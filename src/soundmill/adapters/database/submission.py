@@ -1,64 +1,28 @@
-"""What was uploaded becomes rows: files with names of their own, and tasks that wait."""
+"""Uploads are accepted or refused, several of an account at once."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, func, select
 
+from soundmill.adapters.database.adding import Adding, Submission
 from soundmill.adapters.database.batches import Batches, Piece
-from soundmill.adapters.database.clock import now
 from soundmill.adapters.database.connection import Database
-from soundmill.adapters.database.joining import add_sources
-from soundmill.adapters.database.names import add_file
-from soundmill.adapters.database.once import remember, remembered
 from soundmill.adapters.database.schema import tasks
 from soundmill.adapters.database.usage import charge, lock_account
 from soundmill.adapters.database.views import views_of
 from soundmill.failpoints import failpoint
 from soundmill.model.errors import Busy, NotFound, QueueFull, SoundmillError, Unreachable
-from soundmill.model.names import joined, with_extension
 from soundmill.model.quota import Quota
 from soundmill.model.tasks import TaskStatus, TaskView
-from soundmill.service.ports import NamedFile, Once, Order
 
 _COUNT_SECONDS = 1.0
 # The first of a batch waits for the others: some milliseconds each.
 _MOST_TOGETHER = 8
-
-FRESH: dict[str, Any] = {
-    "status": TaskStatus.UPLOADED,
-    "progress": 0.0,
-    "tries": 0,
-    "lease_owner": None,
-    "lease_until": None,
-    "error_code": None,
-    "error_message": None,
-    "not_carried": [],
-    "started_at": None,
-    "finished_at": None,
-}
-"""The columns of a task that nobody has begun to convert."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """One upload: ``sources`` together are converted by each of ``orders``. ``traceparent`` is the trace of its request."""
-
-    sources: Sequence[NamedFile]
-    orders: tuple[Order, ...]
-    once: Once | None
-    traceparent: str | None
-
-    @property
-    def size_bytes(self) -> int:
-        """Of all sources."""
-        return sum(each.stored.size for each in self.sources)
 
 
 class Submissions:
@@ -109,42 +73,29 @@ class Submissions:
     ) -> Sequence[list[TaskView] | SoundmillError]:
         """What became of each: all that is accepted, or why it is refused, in one transaction."""
         with self._database.writing() as connection:
-            used = before = lock_account(connection, account_id)
+            used = lock_account(connection, account_id)
+            adding = Adding(connection, account_id)
             found: list[list[int] | SoundmillError] = []
             for each in submissions:
                 try:
-                    ids, is_new = self._added(connection, account_id, used, each)
-                except SoundmillError as refusal:  # it comes before anything was written
+                    found.append(self._decided(connection, adding, used, each))
+                except SoundmillError as refusal:  # it comes before anything of it was written
                     found.append(refusal)
-                else:
-                    found.append(ids)
-                    used += each.size_bytes if is_new else 0
-            if used != before:
-                charge(connection, account_id, used - before)
+            adding.write()
+            if adding.size_bytes:
+                charge(connection, account_id, adding.size_bytes)
             settled = _seen(connection, found)
             failpoint("before_submit_commit")
         failpoint("after_submit_commit")
         return settled
 
-    def _added(
-        self, connection: Connection, account_id: int, used: int, submission: Submission
-    ) -> tuple[list[int], bool]:
-        """The ids of its tasks, and whether they are new: an upload that was accepted before has some."""
-        once = submission.once
-        if once and (before := remembered(connection, account_id, once)):
-            return before, False
-        self._quota.refuse_overflow(used, submission.size_bytes)
+    def _decided(self, connection: Connection, adding: Adding, used: int, submission: Submission) -> list[int]:
+        """The ids of its tasks, those of new ones as soon as they are written."""
+        if submission.once and (before := adding.before(submission.once)):
+            return before
+        self._quota.refuse_overflow(used + adding.size_bytes, submission.size_bytes)
         self._refuse_overflow(connection, len(submission.orders))
-        source_id, unique_name = add_sources(connection, account_id, submission.sources)
-        rank = next_rank(connection, account_id)
-        shared = {"account_id": account_id, "source_id": source_id, "traceparent": submission.traceparent}
-        added = [
-            _add_task(connection, shared, unique_name, order, rank + place)
-            for place, order in enumerate(submission.orders)
-        ]
-        if once:
-            remember(connection, account_id, once, added)
-        return added, True
+        return adding.accept(submission)
 
     def _refuse_overflow(self, connection: Connection, more: int) -> None:
         if self._waiting(connection) + more > self._queue_cap:
@@ -166,41 +117,6 @@ class Submissions:
             return self._counted + self._since
 
 
-def result_name(source_name: str, order: Order) -> str:
-    """What a result of it shall be called."""
-    called = joined(source_name) if order.options.join else source_name
-    return with_extension(called, order.options.extension_for(order.target))
-
-
-def next_rank(connection: Connection, account_id: int) -> int:
-    """Start-time fair queueing (Goyal, Vin, Cheng 1996) with equal shares: an account's tasks stand one rank behind each
-    other, and nobody starts behind the head of the queue. So a single task doesn't wait for another account's thousand.
-    """
-    head, own = connection.execute(_RANKS, {"of_account": account_id}).one()
-    return max(head or 0, 0 if own is None else own + 1)
-
-
-def _add_task(
-    connection: Connection,
-    shared: dict[str, Any],
-    source_name: str,
-    order: Order,
-    rank: int,
-) -> int:
-    """``shared`` are the columns in which the tasks of one upload agree."""
-    result_id, _ = add_file(connection, shared["account_id"], result_name(source_name, order), {})
-    row = {
-        **FRESH,
-        **shared,
-        "result_id": result_id,
-        "new_format": order.target.name,
-        "options": order.options.as_dict(),
-        "attempt": 0,
-        "rank": rank,
-    }
-    return int(connection.execute(_ADD_TASK, row).scalar_one())
-
-
 def _seen(connection: Connection, found: Sequence[list[int] | SoundmillError]) -> list[list[TaskView] | SoundmillError]:
     """The tasks by their ids, read at once."""
     wanted = [task_id for each in found if not isinstance(each, SoundmillError) for task_id in each]
@@ -216,12 +132,3 @@ def _seen(connection: Connection, found: Sequence[list[int] | SoundmillError]) -
             left or NotFound("This Idempotency-Key's request was carried out, and what it made was deleted since.")
         )
     return seen
-
-
-# Built once: every upload runs these, and building one costs more than running it.
-_ADD_TASK = insert(tasks).values(due_at=now(), created_at=now()).returning(tasks.c.id)
-_waiting = tasks.c.status == TaskStatus.UPLOADED
-_RANKS = select(
-    select(func.min(tasks.c.rank)).where(_waiting).scalar_subquery(),
-    select(func.max(tasks.c.rank)).where(_waiting, tasks.c.account_id == bindparam("of_account")).scalar_subquery(),
-)

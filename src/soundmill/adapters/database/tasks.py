@@ -16,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from soundmill.adapters.database.adding import FRESH, Submission, next_rank, result_name
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.events import note_final
@@ -27,7 +28,7 @@ from soundmill.adapters.database.pages import page_query
 from soundmill.adapters.database.removal import remove_task
 from soundmill.adapters.database.schema import files, idempotency_keys, tasks
 from soundmill.adapters.database.shared import Shared
-from soundmill.adapters.database.submission import FRESH, Submission, Submissions, next_rank, result_name
+from soundmill.adapters.database.submission import Submissions
 from soundmill.adapters.database.usage import charge, lock_account
 from soundmill.adapters.database.views import select_views, views
 from soundmill.model.errors import NotFound, WrongState
