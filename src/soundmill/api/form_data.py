@@ -27,7 +27,7 @@ class FormDecoder(MultipartDecoder):
     def __init__(self, boundary: bytes, *, fields_limit: int, most_parts: int) -> None:
         super().__init__(boundary, max_form_memory_size=fields_limit, max_parts=most_parts)
         self._delimiter = b"--" + boundary
-        self._undecided = _LONGEST_LINE_BREAK + len(self._delimiter) - 1
+        self._longest_beginning = _LONGEST_LINE_BREAK + len(self._delimiter) - 1
         self._in_file = False
 
     def events(self, chunk: bytes) -> Iterator[Event]:
@@ -39,19 +39,22 @@ class FormDecoder(MultipartDecoder):
             self.receive_data(None)
             yield from self._decoded()
             return
-        if self._in_file and self.state is State.DATA:
-            if self.buffer:
-                chunk = b"".join((self.buffer, chunk))
-                self.buffer.clear()
-            if self._delimiter not in chunk:
-                # Nothing begins in an end without a line break: as a rule the chunk passes without a copy.
-                undecided = self._undecided if _holds_line_break(chunk[-self._undecided :]) else 0
-                decided = max(0, len(chunk) - undecided)
-                yield Data(chunk[:decided], more_data=True)
-                self.buffer.extend(chunk[decided:])
-                return
-        for start in range(0, len(chunk), _PIECE_BYTES):
+        if self.buffer and self._is_in_data():
+            chunk = b"".join((self.buffer, chunk))
+            self.buffer.clear()
+        start = 0
+        while start < len(chunk):
+            if not self.buffer and self._is_in_data():
+                at = chunk.find(self._delimiter, start)
+                end = self._undecided_from(chunk, start) if at < 0 else max(start, at - _LONGEST_LINE_BREAK)
+                if end > start:
+                    yield Data(chunk[start:end], more_data=True)  # as a rule the whole chunk, which is no copy
+                if at < 0:
+                    self.buffer.extend(chunk[end:])
+                    return
+                start = end
             self.receive_data(chunk[start : start + _PIECE_BYTES])
+            start += _PIECE_BYTES
             yield from self._decoded()
 
     def next_event(self) -> Event:
@@ -59,6 +62,18 @@ class FormDecoder(MultipartDecoder):
         if self.state is State.DATA_START and not self.complete and self._may_begin_with_boundary():
             return NEED_DATA
         return super().next_event()
+
+    def _is_in_data(self) -> bool:
+        return self._in_file and self.state is State.DATA
+
+    def _undecided_from(self, data: bytes, start: int) -> int:
+        """Where the beginning of a boundary may be, in ``data`` that holds no whole one: its length if nowhere."""
+        first = max(start, len(data) - self._longest_beginning)
+        line_break = max(data.rfind(b"\r", first), data.rfind(b"\n", first))
+        if line_break < 0 or not self._delimiter.startswith(data[line_break + 1 :]):
+            return len(data)
+        is_second = line_break > start and data[line_break - 1 : line_break + 1] == b"\r\n"
+        return line_break - is_second
 
     def _may_begin_with_boundary(self) -> bool:
         line_break = _LINE_BREAK.match(self.buffer)
@@ -92,7 +107,3 @@ class FormDecoder(MultipartDecoder):
         except UnicodeDecodeError:
             data = data.decode("latin-1").encode()
         return super()._parse_headers(data)
-
-
-def _holds_line_break(data: bytes) -> bool:
-    return b"\r" in data or b"\n" in data
