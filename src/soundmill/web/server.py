@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -16,6 +17,8 @@ from soundmill.api.services import services
 from soundmill.app import App, shared_figures
 from soundmill.lifeline import PARENT_VARIABLE, die_with_supervisor
 from soundmill.web.site import create_site
+
+_ALLOCATIONS_PER_COLLECTION = 20_000
 
 
 def serve_site(app: App, host: str, port: int) -> None:
@@ -42,10 +45,18 @@ def create_site_of_server() -> Flask:
     """The site, in the server's worker process."""
     die_with_supervisor()
     site = create_site()
+    _collect_seldom()
     # A child of multiprocessing ends without Python's own exit handlers.
     Finalize(None, _flush_traces, (site,), exitpriority=0)
     threading.Thread(target=_close_at_a_signal, args=(site, _signals()), name="stop", daemon=True).start()
     return site
+
+
+def _collect_seldom() -> None:
+    """What is there now is there to stay, and requests leave few cycles: looking for them at Python's pace is a tenth of a task list's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
 
 
 def _flush_traces(site: Flask) -> None:
