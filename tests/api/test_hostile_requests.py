@@ -115,6 +115,17 @@ def test_options_of_a_change_stand_beside_the_format_or_in_options(ann: User, bo
     assert ann.call("PUT", f"/api/tasks/{task}", json={"newFormat": "flac", "colour": "red"}).status_code == 400
 
 
+@pytest.mark.parametrize("field", ["bitRate", "newFormat"])
+def test_a_change_with_the_same_field_twice_is_refused(ann: User, field: str) -> None:
+    task = ann.upload().get_json()["id"]
+    values = {"bitRate": ["128000", "192000"], "newFormat": ["ogg", "mp3"]}
+    form = {"newFormat": "mp3", field: values[field]}
+    answer = ann.call("PUT", f"/api/tasks/{task}", data=form)
+    assert answer.status_code == 400
+    assert [each["field"] for each in answer.get_json()["errors"]] == [field]
+    assert ann.call("GET", f"/api/tasks/{task}").get_json()["options"] == {}
+
+
 def test_a_change_between_formats_of_one_extension_keeps_the_name(ann: User) -> None:
     task = ann.upload(newFormat="m4a").get_json()["id"]
     assert ann.call("PUT", f"/api/tasks/{task}", json={"newFormat": "alac"}).get_json()["resultName"] == "song.m4a"

@@ -312,6 +312,22 @@ def test_what_waits_to_be_uploaded_does_not_become_the_next_ones_who_logs_in(ann
     expect(ann.page.locator("#tasks > li")).to_have_count(0)
 
 
+def test_who_leaves_while_a_file_is_on_its_way_is_asked_first(ann: Visitor) -> None:
+    held: list[Route] = []
+    ann.page.route(
+        "**/api/tasks", lambda route: held.append(route) if route.request.method == "POST" else route.continue_()
+    )
+    ann.convert(("song.wav", b"RIFF"))
+    with ann.page.expect_event("dialog") as asked:
+        ann.page.evaluate("setTimeout(() => location.reload())")
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    expect(ann.page.locator("#uploads > li")).to_have_count(1)
+    ann.page.locator("#uploads .stop").click()
+    ann.page.reload()  # asks nothing: it would wait for an answer
+    expect(ann.page.locator("#account-name")).to_have_text("ann")
+
+
 def test_a_log_out_that_fails_is_told(ann: Visitor) -> None:
     expect(ann.page.locator("#account-name")).to_have_text("ann")
     ann.page.route("**/web/session", lambda route: route.fulfill(status=429, json={"detail": "Not now."}))

@@ -87,8 +87,9 @@ def _submitted(account: Account, key: str | None, size_limit: int) -> Response:
     needed = services()
     delivery = needed.tasks.receive(size_limit, request.content_length or 0)
     with received_form(delivery, _FILE_FIELD, size_limit) as fields:
-        options = _single(fields)
-        orders = _orders(fields.getlist(_FORMAT_FIELD), options)
+        targets = fields.poplist(_FORMAT_FIELD)
+        _refuse_repeated(fields)
+        orders = _orders(targets, fields.to_dict())
         accepted = needed.tasks.submit(account.id, delivery, orders, key)
     needed.traffic.uploaded(sum(each.size for each in accepted[0].source_files))
     return _accepted(accepted, several=len(orders) > 1)
@@ -140,6 +141,7 @@ def show(task_id: int, token: Token) -> Response:
 @tasks.input(ChangeIn, location="json_or_form", arg_name="given")
 def change(task_id: int, account: Account, given: ChangeIn) -> TaskOut:
     """The old result is deleted; a running conversion is stopped."""
+    _refuse_repeated(request.form)
     target = target_format(given.new_format)
     order = Order(target, parse_options(target, {**(given.model_extra or {}), **given.options}))
     return _shown(services().tasks.convert_anew(account.id, task_id, order))
@@ -200,13 +202,11 @@ def idempotency_key() -> str | None:
     return key
 
 
-def _single(fields: MultiDict[str, str]) -> dict[str, str]:
-    """The options among ``fields``. Raises ``InvalidRequest`` where one comes twice: nobody knows which was meant."""
-    given = {name: values for name, values in fields.lists() if name != _FORMAT_FIELD}
-    twice = tuple(FieldError(name, "This comes more than once.") for name, values in given.items() if len(values) > 1)
+def _refuse_repeated(fields: MultiDict[str, str]) -> None:
+    """Raises ``InvalidRequest`` where one comes twice: nobody knows which was meant."""
+    twice = tuple(FieldError(name, "This comes more than once.") for name, values in fields.lists() if len(values) > 1)
     if twice:
         raise InvalidRequest(f"Send each option once: {', '.join(each.field for each in twice)}.", twice)
-    return {name: value for name, [value] in given.items()}
 
 
 def _orders(names: Iterable[str], options: Mapping[str, Any]) -> tuple[Order, ...]:

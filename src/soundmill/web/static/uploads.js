@@ -39,6 +39,9 @@ export function wireUploads(form, onAccepted, say) {
     input.value = "";
     choose([]);
   });
+  window.addEventListener("beforeunload", (event) => {
+    if (document.querySelector("#uploads progress:not([hidden])")) event.preventDefault(); // it would be lost with the page
+  });
   return () => {
     document.querySelectorAll("#uploads > *").forEach(stop);
     input.value = "";
