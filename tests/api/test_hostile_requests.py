@@ -115,6 +115,13 @@ def test_options_of_a_change_stand_beside_the_format_or_in_options(ann: User, bo
     assert ann.call("PUT", f"/api/tasks/{task}", json={"newFormat": "flac", "colour": "red"}).status_code == 400
 
 
+def test_an_upload_with_the_same_option_twice_is_refused(ann: User) -> None:
+    answer = ann.upload(bitRate=["128000", "192000"])
+    assert answer.status_code == 400
+    assert [each["field"] for each in answer.get_json()["errors"]] == ["bitRate"]
+    assert ann.call("GET", "/api/tasks").get_json() == []
+
+
 @pytest.mark.parametrize("field", ["bitRate", "newFormat"])
 def test_a_change_with_the_same_field_twice_is_refused(ann: User, field: str) -> None:
     task = ann.upload().get_json()["id"]
