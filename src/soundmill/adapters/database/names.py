@@ -31,10 +31,12 @@ def add_files(connection: Connection, account_id: int, new: Sequence[NewFile]) -
     made: dict[int, tuple[int, str]] = {}
     left = {place: each.wanted for place, each in enumerate(new)}
     while left:
-        place_of = {name: place for place, name in reversed(left.items())}  # of several with one name the first has it
+        place_of: dict[str, int] = {}
+        for place, name in left.items():
+            place_of.setdefault(name, place)  # of several with one name the first has it
         rows = [
             {**_NOTHING_STORED, **new[place].values, "account_id": account_id, "name": name}
-            for name, place in reversed(place_of.items())
+            for name, place in place_of.items()
         ]
         for file_id, name in connection.execute(_ADD_FILES[connection.dialect.name], rows):
             made[place_of[name]] = int(file_id), name
