@@ -150,6 +150,13 @@ class Settings(BaseSettings):
         ),
     ] = 1
     api_threads: Annotated[int, Field(gt=0, description="Requests that each of them serves at a time.")] = 64
+    api_patience: Annotated[
+        float,
+        Field(
+            ge=1,
+            description="A connection to the API is ended when its client sends nothing of what it owes, or takes nothing of its answer, for so long (Linux). More than a minute, or waiting for a task is cut off.",
+        ),
+    ] = 300
 
     lease: Annotated[
         float,

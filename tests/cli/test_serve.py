@@ -163,18 +163,74 @@ def test_the_service_answers_and_a_stop_is_clean(service: Service, tmp_path: Pat
     assert service.is_gone()
 
 
-def test_who_listens_to_events_is_let_go_at_a_stop(service: Service) -> None:
+def signed_up(service: Service) -> str:
+    """Somebody's token."""
     password = "correct horse battery"
     form = {"username": "ann", "email": "ann@example.org", "password1": password, "password2": password}
     httpx.post(f"{service.site}/api/auth/signup", data=form).raise_for_status()
-    token = httpx.post(f"{service.site}/api/auth/login", data={"username": "ann", "password": password}).json()["token"]
-    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.post(f"{service.site}/api/auth/login", data={"username": "ann", "password": password})
+    return str(answer.json()["token"])
+
+
+def test_who_listens_to_events_is_let_go_at_a_stop(service: Service) -> None:
+    headers = {"Authorization": f"Bearer {signed_up(service)}"}
     with httpx.stream("GET", f"{service.site}/api/events", headers=headers, timeout=60) as stream:
         lines = stream.iter_lines()
         assert next(lines).startswith("retry:")
         service.process.terminate()
         assert list(lines)[-1] == ""  # ended whole: a connection that is cut off raises
     assert service.process.wait(30) == 0
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Service]:
+    """With one thread, which a client that stands still may hold for some seconds."""
+    made = Service(tmp_path, SOUNDMILL_API_THREADS="1", SOUNDMILL_API_PATIENCE="3")
+    yield made
+    made.process.kill()
+    made.process.wait()
+    until(made.is_gone)
+
+
+def connected(service: Service, request: str) -> socket.socket:
+    url = httpx.URL(service.site)
+    connection = socket.create_connection((url.host, url.port), timeout=60)
+    connection.sendall(request.replace("\n", "\r\n").encode())
+    return connection
+
+
+def test_who_stops_sending_holds_a_thread_for_a_while_only(impatient: Service) -> None:
+    request = "POST /api/auth/login HTTP/1.1\nHost: a\nContent-Type: application/json\nContent-Length: 90\n\n{"
+    with connected(impatient, request) as connection:
+        assert connection.recv(1) == b""
+    assert httpx.get(f"{impatient.site}/health/ready", timeout=60).status_code == 200
+
+
+def test_who_takes_nothing_of_an_answer_holds_a_thread_for_a_while_only(impatient: Service) -> None:
+    token = signed_up(impatient)
+    headers = {"Authorization": f"Bearer {token}"}
+    sent = {"fileName": ("large.wav", bytes(16 << 20))}  # more than the kernel keeps for who doesn't take it
+    uploaded = httpx.post(
+        f"{impatient.site}/api/tasks", data={"newFormat": "mp3"}, files=sent, headers=headers, timeout=60
+    )
+    assert uploaded.status_code == 202
+    request = f"GET /api/files/large.wav HTTP/1.1\nHost: a\nAuthorization: Bearer {token}\n\n"
+    with connected(impatient, request) as connection:
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+        until(lambda: is_ready(impatient), seconds=60)
+
+
+def test_who_waits_for_what_is_to_come_may_stay(impatient: Service) -> None:
+    headers = {"Authorization": f"Bearer {signed_up(impatient)}"}
+    with httpx.stream("GET", f"{impatient.site}/api/events", headers=headers, timeout=60) as stream:
+        assert ": nothing new" in stream.iter_lines()  # after five seconds
+
+
+def is_ready(service: Service) -> bool:
+    try:
+        return httpx.get(f"{service.site}/health/ready", timeout=60).status_code == 200
+    except httpx.TransportError:  # it waited for the thread for as long
+        return False
 
 
 def listening(processes: list[psutil.Process]) -> list[psutil.Process]:

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import threading
+from datetime import timedelta
 from multiprocessing.util import Finalize
 
 from flask import Flask
@@ -17,6 +18,7 @@ from soundmill.api.services import services
 from soundmill.app import App, shared_figures
 from soundmill.lifeline import PARENT_VARIABLE, die_with_supervisor
 from soundmill.web.site import create_site
+from soundmill.web.stalled import end_stalled_connections
 
 _ALLOCATIONS_PER_COLLECTION = 20_000
 
@@ -46,6 +48,8 @@ def create_site_of_server() -> Flask:
     die_with_supervisor()
     site = create_site()
     _collect_seldom()
+    with site.app_context():
+        end_stalled_connections(timedelta(seconds=services().settings.api_patience))
     # A child of multiprocessing ends without Python's own exit handlers.
     Finalize(None, _flush_traces, (site,), exitpriority=0)
     threading.Thread(target=_close_at_a_signal, args=(site, _signals()), name="stop", daemon=True).start()
