@@ -90,6 +90,16 @@ def test_what_is_too_large_for_a_piece_stays(desk: Desk) -> None:
     assert desk.stored() == set()
 
 
+def test_a_piece_that_was_done_meanwhile_frees_its_seat_and_nobody_rests(desk: Desk) -> None:
+    desk.lending.give(desk.first, desk.directory / "piece-1")
+    until(lambda: desk.lending.news().seats == (desk.second,))
+    desk.lending.give(desk.second, desk.piece("piece-2"))
+    until(lambda: len(desk.lent()) == 1)
+    until(lambda: desk.lending.news().seats == (desk.first, desk.second))
+    desk.lending.give(desk.first, desk.piece("piece-3"))
+    until(lambda: len(desk.lent()) == 2)
+
+
 class Slow(DirectoryWorkbench):
     """Lends when it is allowed to."""
 

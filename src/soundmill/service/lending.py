@@ -47,6 +47,7 @@ class Lending:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._taken: tuple[int, ...] = ()
+        self._left: set[int] = set()
         self._answers: list[Answer] = []
         # The rest is the thread's own.
         self._given: dict[int, _Given] = {}
@@ -68,7 +69,8 @@ class Lending:
         """See :class:`~soundmill.model.helping.Helpers`."""
         with self._lock:
             answers, self._answers = self._answers, []
-            return News(self._taken, answers)
+            left, self._left = self._left, set()
+            return News(tuple(each for each in self._taken if each not in left), answers)
 
     def close(self) -> None:
         """See :class:`~soundmill.model.helping.Helpers`."""
@@ -100,7 +102,16 @@ class Lending:
         if seat not in self._taken or seat in self._given or time.monotonic() < self._rests_until:
             return
         with self._unless_in_trouble():
-            self._given[seat] = given = _Given(self._workbench.lend(piece, LARGEST_PARCEL_BYTES), piece.name)
+            try:
+                key = self._workbench.lend(piece, LARGEST_PARCEL_BYTES)
+            except SoundmillError:
+                if piece.exists(follow_symlinks=False):
+                    raise
+                # It was done meanwhile, and the conversion waits for an answer: to it, who sits there has left and come back.
+                with self._lock:
+                    self._left.add(seat)
+                return
+            self._given[seat] = given = _Given(key, piece.name)
             try:
                 self._seats.give(self._attempt, seat, given.key)
             except StaleAttempt:  # who sat there has left
