@@ -92,6 +92,9 @@ WM_NAMES = {
 COMMENTS = {"track": "TRACKNUMBER", "disc": "DISCNUMBER", "album_artist": "ALBUMARTIST"}
 """Vorbis comments; all others are called there as they are here."""
 
+MUSICBRAINZ = "http://musicbrainz.org"
+"""Whose identifier of a recording stands in ID3's UFID."""
+
 # MusicBrainz' own names in ID3 and MP4, by those in Vorbis comments (picard-docs.musicbrainz.org, appendix B).
 _FREE = {
     "musicbrainz_albumid": "MusicBrainz Album Id",

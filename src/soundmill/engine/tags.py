@@ -14,6 +14,7 @@ from soundmill.engine.chapter_frames import with_overlooked
 from soundmill.engine.covers import FRONT_COVER_NAME, read_asf_cover
 from soundmill.engine.cue_block import at_first_indexes
 from soundmill.engine.names import tag_name
+from soundmill.engine.overlooked import ApeTags, read_ape, unread_frames
 from soundmill.engine.picture import Picture, read_picture
 from soundmill.engine.source import Source
 from soundmill.engine.text import readable
@@ -59,12 +60,19 @@ class About:
 def read_about(path: Path, source: Source) -> About:
     """Read all of it; a broken cover is no cover, and is named as unread, as pictures besides the cover are."""
     container = source.container
-    tags, unread = _tags(container, source.stream)
-    # Of MP4's FFmpeg may have overlooked the only one.
-    may_have_some = tags or source.kind.startswith("mov")
+    ape = read_ape(path, source.kind)
+    tags, unread = _tags(container, source.stream, ape)
+    unread += unread_frames(path, source.kind)
+    # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
+    may_have_some = tags or source.kind.startswith("mov") or source.kind in ("mp3", "aac")
     values = read_values(path, source.kind, source.stream.codec_context.name) if may_have_some else {}
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or len(texts) == 1}
+    values |= {name: texts for name, texts in ape.values.items() if tags.get(name) == BETWEEN.join(texts)}
     data, others = _cover_data(path, container)
+    if data is None:
+        data, others = ape.cover, others + ape.other_pictures
+    else:
+        others += ape.other_pictures + (ape.cover not in (None, data))
     cover = read_picture(data)
     if data is not None and cover is None:
         unread += ("cover",)
@@ -99,15 +107,19 @@ def _chapters(container: InputContainer) -> Iterator[Chapter]:
         yield {**each, "metadata": {name: readable(text) for name, text in each["metadata"].items()}}
 
 
-def _tags(container: InputContainer, sound: Stream) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Tags by their names, and what had to be left out."""
+def _tags(container: InputContainer, sound: Stream, ape: ApeTags) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Tags by their names, and what had to be left out. A track of a film may be called "Stereo": the film's name is above it."""
     tags: dict[str, str] = {}
     left_out: list[str] = []
-    for name, text in {**container.metadata, **sound.metadata}.items():
+    behind = {name: BETWEEN.join(texts) for name, texts in ape.values.items()}
+    said = [*sound.metadata.items(), *container.metadata.items()]
+    for name, text in [*said, *behind.items()] if ape.is_above else [*behind.items(), *said]:
         key, value = tag_name(readable(name)), readable(text)
         if key in _TECHNICAL or key.startswith(_TECHNICAL_PREFIXES) or not value.strip():
             continue
-        if len(tags) < _MOST_TAGS and len(value) <= _LONGEST_TAG:
+        if key == "lyrics" and name != key and tags.get(key, value) != value:
+            left_out.append(f"tag: {name}")  # in another language
+        elif (key in tags or len(tags) < _MOST_TAGS) and len(value) <= _LONGEST_TAG:
             tags[key] = value
         else:
             left_out.append(f"tag: {key}")

@@ -11,14 +11,14 @@ from mutagen import MutagenError
 from mutagen.aiff import AIFF
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
-from mutagen.id3 import ID3, TXXX, TextFrame
+from mutagen.id3 import ID3, RVA2, TXXX, UFID, PairedTextFrame, TextFrame
 from mutagen.mp4 import MP4, MP4FreeForm
 from mutagen.oggflac import OggFLAC
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
-from soundmill.engine.names import ATOMS, FRAMES, FREE_ATOM, WM_NAMES, tag_name
+from soundmill.engine.names import ATOMS, FRAMES, FREE_ATOM, MUSICBRAINZ, WM_NAMES, tag_name
 
 BETWEEN = ";"
 """What stands between values that have become one text: FFmpeg's choice."""
@@ -35,6 +35,9 @@ UNREADABLE = (
 )
 """What mutagen raises for files that were built to confuse it."""
 
+REPLAY_GAINS = {"track": "replaygain_track_gain", "album": "replaygain_album_gain"}
+"""By what ID3's RVA2 calls them."""
+
 type Values = Iterator[tuple[str, Iterable[object]]]
 
 _OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
@@ -42,14 +45,16 @@ _NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
 _NAMES_OF_ATOMS = {atom: name for name, atom in ATOMS.items()}
 _NAMES_IN_WM = {each: name for name, each in WM_NAMES.items()}
 # Of a comment and a description in Vorbis comments FFmpeg reads one; of the numbers of iTunes it reads some. A genre of ID3 that begins
-# with a number ("80s", "2-Step") it takes for the one with that number in a list of old.
+# with a number ("80s", "2-Step") it takes for the one with that number in a list of old; of people with their roles it reads the first
+# role, and of identifiers and loudness nothing.
+_OVERLOOKED_IN_FRAMES = ("genre", "tipl", "tmcl", "musicbrainz_trackid", *REPLAY_GAINS.values())
 _OVERLOOKED = {
     "flac": ("comment", "description"),
     "ogg": ("comment", "description"),
     "mov,mp4,m4a,3gp,3g2,mj2": ("bpm",),
-    **dict.fromkeys(("mp3", "wav", "aiff"), ("genre",)),
+    **dict.fromkeys(("mp3", "wav", "aiff"), _OVERLOOKED_IN_FRAMES),
     # Of ADTS it believes ID3v1 at the end, whose texts have 30 letters, more than ID3v2 at the begin.
-    "aac": ("title", "artist", "album", "genre"),
+    "aac": ("title", "artist", "album", *_OVERLOOKED_IN_FRAMES),
 }
 
 
@@ -121,9 +126,18 @@ def _of_atoms(atoms: Mapping[str, list[object]] | None) -> Values:
 
 
 def _of_frames(frames: ID3 | None) -> Values:
+    in_words = {tag_name(each.desc) for each in frames.getall("TXXX")} if frames else set()
     for frame in (frames or {}).values():
         if isinstance(frame, TXXX):
             yield tag_name(frame.desc), frame.text
         elif isinstance(frame, TextFrame) and frame.FrameID in _NAMES_OF_FRAMES:
             texts = frame.genres if frame.FrameID == "TCON" else frame.text
             yield _NAMES_OF_FRAMES[frame.FrameID], texts
+        elif isinstance(frame, PairedTextFrame):
+            yield frame.FrameID.lower(), [": ".join(pair) for pair in frame.people]
+        elif isinstance(frame, UFID) and frame.owner == MUSICBRAINZ:
+            yield "musicbrainz_trackid", [frame.data.decode("utf-8", "replace")]
+        elif isinstance(frame, RVA2):
+            name = REPLAY_GAINS.get(frame.desc.lower())
+            if name is not None and name not in in_words:
+                yield name, [f"{frame.gain:.2f} dB"]

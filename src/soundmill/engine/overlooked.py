@@ -1,0 +1,88 @@
+"""What stands in the tags of MP3 and its relatives, and FFmpeg says nothing of: APEv2 behind the sound, and frames of ID3v2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mutagen.apev2 import BINARY, TEXT, APEv2
+from mutagen.id3 import COMM, ID3, RVA2, UFID
+
+from soundmill.engine.names import MUSICBRAINZ, tag_name
+from soundmill.engine.values import REPLAY_GAINS, UNREADABLE, read_frames
+
+_APE_KINDS = frozenset({"mp3", "aac"})  # of the others that have it FFmpeg reads it
+_ID3_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
+_APE_NAMES = {"album artist": "album_artist"}
+_APE_COVER = "cover art (front)"
+# About the bytes of these very frames: to undo it in others would spoil them.
+_OF_THESE_FRAMES = "mp3gain_"
+# Read elsewhere, or about the file and not the music (id3.org, ID3v2.4 native frames).
+_READ_OR_TECHNICAL_NAMES = """
+APIC USLT CHAP CTOC PRIV MCDI MLLT ASPI SEEK POSS RBUF ENCR GRID SIGN LINK SYTC ETCO
+"""
+_READ_OR_TECHNICAL = frozenset(_READ_OR_TECHNICAL_NAMES.split())
+
+
+@dataclass(frozen=True, slots=True)
+class ApeTags:
+    """``values`` by our names; ``cover`` as it stands there; ``other_pictures`` is how many there are besides."""
+
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cover: bytes | None = None
+    other_pictures: int = 0
+    is_above: bool = False
+    """True where only ID3v1 is there besides, whose texts have 30 letters."""
+
+
+def read_ape(path: Path, kind: str) -> ApeTags:
+    """The APEv2 tag of a file of this ``kind``; an empty one where none can be read."""
+    if kind not in _APE_KINDS:
+        return ApeTags()
+    try:
+        items = dict(APEv2(path).items())
+        with path.open("rb") as file:
+            is_above = file.read(3) != b"ID3"
+    except UNREADABLE:
+        return ApeTags()
+    values = {
+        _APE_NAMES.get(name.lower(), tag_name(name)): tuple(map(str, item))
+        for name, item in items.items()
+        if item.kind == TEXT and not name.lower().startswith(_OF_THESE_FRAMES)
+    }
+    # Before the picture stands the name of its file.
+    pictures = {
+        name.lower(): bytes(item.value).partition(b"\0")[2]
+        for name, item in items.items()
+        if item.kind == BINARY and name.lower().startswith("cover art")
+    }
+    cover = pictures.pop(_APE_COVER, None)
+    return ApeTags(values, cover, len(pictures), is_above)
+
+
+def unread_frames(path: Path, kind: str) -> tuple[str, ...]:
+    """The frames of ID3v2 that are carried nowhere, named for people, each once."""
+    if kind not in _ID3_KINDS:
+        return ()
+    try:
+        return tuple(dict.fromkeys(_unread(read_frames(path, kind))))
+    except UNREADABLE:
+        return ()
+
+
+def _unread(frames: ID3 | None) -> Iterator[str]:
+    comments: dict[str, list[str]] = {}
+    for frame in (frames or {}).values():
+        name = frame.FrameID
+        if isinstance(frame, COMM):
+            # FFmpeg reads the first one of each description.
+            first = comments.setdefault(frame.desc, frame.text)
+            if frame.text != first:
+                yield f"tag: {frame.desc or 'comment'} ({frame.lang})"
+            continue
+        is_read = (isinstance(frame, UFID) and frame.owner == MUSICBRAINZ) or (
+            isinstance(frame, RVA2) and frame.desc.lower() in REPLAY_GAINS
+        )
+        if not is_read and name not in _READ_OR_TECHNICAL and not name.startswith("T"):
+            yield f"tag: {name}"

@@ -1,0 +1,113 @@
+"""What FFmpeg doesn't read of tags is carried, or said to be lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mutagen.apev2 import APEBinaryValue, APEv2
+from mutagen.flac import FLAC
+from mutagen.id3 import COMM, ID3, POPM, RVA2, SYLT, TIPL, TIT2, TXXX, UFID, USLT, Frame
+
+from tests.engine.conftest import Convert
+from tests.sounds import encoded, ffmpeg, jpeg, music
+
+
+def without_tags(directory: Path) -> Path:
+    return encoded(directory, "a.mp3", "-id3v2_version", "0", samples=music(0.3))
+
+
+def framed(directory: Path, *frames: Frame) -> Path:
+    path = without_tags(directory)
+    tags = ID3()
+    for each in frames:
+        tags.add(each)
+    tags.save(path)
+    return path
+
+
+def add_ape(path: Path) -> None:
+    tags = APEv2()
+    tags["Title"], tags["Artist"], tags["Album Artist"] = "By APE", ["Ann", "Bob"], "All of them"
+    tags["Year"], tags["REPLAYGAIN_TRACK_GAIN"], tags["MP3GAIN_UNDO"] = "1988", "-3.50 dB", "+002,+002,N"
+    tags["Cover Art (Front)"] = APEBinaryValue(b"front.jpg\0" + jpeg())
+    tags.save(path)
+
+
+@pytest.mark.parametrize("to", ["flac", "mp3", "m4a"])
+def test_ape_tags_of_an_mp3_are_carried(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = without_tags(tmp_path)
+    add_ape(source)
+    made = convert(source, to)
+    assert made.report.source.tags == {
+        "title": "By APE",
+        "artist": "Ann;Bob",
+        "album_artist": "All of them",
+        "date": "1988",
+        "replaygain_track_gain": "-3.50 dB",
+    }
+    assert made.report.result.tags == made.report.source.tags
+    assert made.report.not_carried == ()
+    if to == "flac":
+        song = FLAC(made.path)
+        assert song["artist"] == ["Ann", "Bob"]
+        assert song.pictures[0].data == jpeg()
+
+
+def test_ape_tags_complete_those_of_id3v2(tmp_path: Path, convert: Convert) -> None:
+    source = framed(tmp_path, TIT2(encoding=3, text=["By ID3"]))
+    add_ape(source)
+    tags = FLAC(convert(source, "flac").path).tags
+    assert (tags["title"], tags["artist"]) == (["By ID3"], ["Ann", "Bob"])
+
+
+def test_a_comment_or_lyrics_in_another_language_are_said_to_be_lost(tmp_path: Path, convert: Convert) -> None:
+    source = framed(
+        tmp_path,
+        COMM(encoding=3, lang="eng", desc="", text=["one"]),
+        COMM(encoding=3, lang="deu", desc="", text=["eins"]),
+        USLT(encoding=3, lang="eng", desc="", text="la"),
+        USLT(encoding=3, lang="deu", desc="", text="tra la"),
+    )
+    made = convert(source, "flac")
+    lost = {"tag: lyrics-eng": "tra la", "tag: lyrics-deu": "la"}
+    first, *others = sorted(made.report.not_carried, reverse=True)
+    assert made.report.result.tags == {"comment": "one", "lyrics": lost[first]}
+    assert others == ["tag: comment (deu)"]
+
+
+def test_frames_that_are_carried_nowhere_are_told(tmp_path: Path, convert: Convert) -> None:
+    source = framed(
+        tmp_path,
+        POPM(email="a@example.org", rating=200, count=7),
+        SYLT(encoding=3, lang="eng", format=2, type=1, desc="", text=[("la", 0)]),
+    )
+    assert sorted(convert(source, "flac").report.not_carried) == ["tag: POPM", "tag: SYLT"]
+
+
+@pytest.mark.parametrize("to", ["flac", "mp3", "m4a"])
+def test_people_identifiers_and_loudness_in_frames_are_carried(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = framed(
+        tmp_path,
+        TIPL(encoding=3, people=[["producer", "Ann"], ["engineer", "Bob"]]),
+        UFID(owner="http://musicbrainz.org", data=b"0c3ff2a6"),
+        RVA2(desc="track", channel=1, gain=-3.5, peak=0.9),
+        RVA2(desc="album", channel=1, gain=-4.5, peak=0.9),
+        TXXX(encoding=3, desc="replaygain_album_gain", text=["-4.51 dB"]),
+    )
+    made = convert(source, to)
+    assert made.report.not_carried == ()
+    assert made.report.result.tags == {
+        "tipl": "producer: Ann;engineer: Bob",
+        "musicbrainz_trackid": "0c3ff2a6",
+        "replaygain_track_gain": "-3.50 dB",
+        "replaygain_album_gain": "-4.51 dB",
+    }
+
+
+def test_a_film_is_not_called_as_its_track_is(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(
+        tmp_path, "a.mka", "-metadata", "title=The film", "-metadata:s:a:0", "title=Stereo", samples=music(0.3)
+    )
+    assert ffmpeg("-i", source, "-f", "ffmetadata", "-").count(b"title=The film") == 1
+    assert convert(source, "flac").report.result.tags["title"] == "The film"
