@@ -111,3 +111,13 @@ def test_a_film_is_not_called_as_its_track_is(tmp_path: Path, convert: Convert) 
     )
     assert ffmpeg("-i", source, "-f", "ffmetadata", "-").count(b"title=The film") == 1
     assert convert(source, "flac").report.result.tags["title"] == "The film"
+
+
+def test_of_several_dates_the_lost_ones_are_told(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(0.3))
+    song = FLAC(source)
+    song["date"] = ["2001", "2002"]
+    song.save()
+    made = convert(source, "mp3")
+    assert made.report.result.tags["date"] == "2001"
+    assert made.report.not_carried == ("tag: date",)

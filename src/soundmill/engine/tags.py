@@ -162,4 +162,6 @@ def _is_kept(name: str, wanted: About, found: About) -> bool:
     kept = kept.strip()
     if name in ("track", "disc") and kept == f"{value}/{wanted.tags.get(f'{name}total', '').strip()}":
         return True
-    return kept == value or (name in ("date", "track", "disc") and value.startswith(kept))
+    return kept == value or (
+        name in ("date", "track", "disc") and value.startswith(kept) and not value[len(kept) :].startswith(BETWEEN)
+    )
