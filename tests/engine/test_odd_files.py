@@ -124,6 +124,12 @@ STRANGE_WAVES: dict[str, Callable[[bytes], bytes]] = {
     "data size 0": lambda data: riff((b"fmt ", FORM), (b"data", b""), size=0) + data,
     "data size all ones": lambda data: riff((b"fmt ", FORM), size=0xFFFFFFFF) + b"data\xff\xff\xff\xff" + data,
     "chunk behind data": lambda data: riff((b"fmt ", FORM), (b"data", data), (b"LIST", b"INFOINAM\x04\0\0\0Odd\0")),
+    "bw64": lambda data: (
+        b"BW64\xff\xff\xff\xff"
+        + riff((b"ds64", struct.pack("<QQQI", len(data) + 80, len(data), len(data) // 4, 0)), (b"fmt ", FORM))[8:]
+        + b"data\xff\xff\xff\xff"
+        + data
+    ),
     "no chunk behind odd padding": lambda data: riff((b"fmt ", FORM), (b"data", data)) + bytes(100),
 }
 

@@ -26,6 +26,7 @@ _MAGIC = (
     (0, b"fLaC", "flac"),
     (0, b"OggS", "ogg"),
     (0, b"RF64", "wav"),
+    (0, b"BW64", "wav"),
     (0, _W64_GUID, "w64"),
     (0, _ASF_GUID, "asf"),
     (0, b"\x1a\x45\xdf\xa3", _MATROSKA),

@@ -1,4 +1,4 @@
-"""How many samples a RIFF WAVE file (or RF64, EBU Tech 3306) says it has. FFmpeg says how many there are."""
+"""How many samples a RIFF WAVE file (or RF64, EBU Tech 3306, or BW64, ITU-R BS.2088) says it has. FFmpeg says how many there are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STREAMED_SIZES = frozenset(
 def wave_sample_count(file: BinaryIO) -> int | None:
     """Samples per channel by the header of uncompressed sound; ``None`` where it doesn't say."""
     file.seek(0)
-    is_rf64 = file.read(12)[:4] == b"RF64"
+    is_long = file.read(12)[:4] in (b"RF64", b"BW64")
     block_bytes, long_size = 0, None
     for _ in range(_MOST_CHUNKS):
         header = file.read(8)
@@ -31,7 +31,7 @@ def wave_sample_count(file: BinaryIO) -> int | None:
         elif header[:4] == b"fmt ":
             block_bytes = _block_bytes(file.read(16))
         elif header[:4] == b"data":
-            return _samples(size, long_size if is_rf64 else None, block_bytes)
+            return _samples(size, long_size if is_long else None, block_bytes)
         file.seek(at + size + size % 2)
     return None
 
