@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 from mutagen.apev2 import APEBinaryValue, APEv2
 from mutagen.flac import FLAC
 from mutagen.id3 import COMM, ID3, POPM, RVA2, SYLT, TIPL, TIT2, TXXX, UFID, USLT, Frame
+from mutagen.oggvorbis import OggVorbis
 
 from tests.engine.conftest import Convert
 from tests.sounds import encoded, ffmpeg, jpeg, music
@@ -121,3 +123,26 @@ def test_of_several_dates_the_lost_ones_are_told(tmp_path: Path, convert: Conver
     made = convert(source, "mp3")
     assert made.report.result.tags["date"] == "2001"
     assert made.report.not_carried == ("tag: date",)
+
+
+def commented(directory: Path, name: str, value: bytes) -> Path:
+    path = encoded(directory, "a.ogg", samples=music(0.3))
+    song = OggVorbis(path)
+    song[name] = b64encode(value).decode()
+    song.save()
+    return path
+
+
+@pytest.mark.parametrize("to", ["flac", "ogg", "mp3"])
+def test_a_cover_of_before_there_were_picture_blocks_is_carried(tmp_path: Path, convert: Convert, to: str) -> None:
+    made = convert(commented(tmp_path, "COVERART", jpeg()), to)
+    assert made.report.not_carried == ()
+    assert made.report.result.has_cover
+    assert "coverart" not in made.report.result.tags
+    if to == "flac":
+        assert FLAC(made.path).pictures[0].data == jpeg()
+
+
+@pytest.mark.parametrize("name", ["METADATA_BLOCK_PICTURE", "COVERART"])
+def test_a_broken_picture_in_a_comment_is_told(tmp_path: Path, convert: Convert, name: str) -> None:
+    assert convert(commented(tmp_path, name, bytes(7)), "flac").report.not_carried == ("cover",)

@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.stream import AttachmentStream, Stream
 
 from soundmill.engine.chapter_frames import with_overlooked
-from soundmill.engine.covers import FRONT_COVER_NAME, read_asf_cover
+from soundmill.engine.covers import FRONT_COVER_NAME, read_asf_cover, read_comment_cover
 from soundmill.engine.cue_block import at_first_indexes
 from soundmill.engine.names import tag_name
 from soundmill.engine.overlooked import ApeTags, read_ape, unread_frames
@@ -28,7 +28,7 @@ _TECHNICAL_NAMES = """
 encoder encoded_by encoding_tool encodersettings major_brand minor_version compatible_brands creation_time
 duration handler_name vendor_id language bps number_of_frames number_of_bytes source_id tlen tsse itunsmpb
 itunpgap wm/encodingtime isvbr devicecconformancetemplate wmfsdkversion wmfsdkneeded deviceconformancetemplate
-metadata_block_picture encoder_options software waveformatextensible_channel_mask
+metadata_block_picture coverart coverartmime encoder_options software waveformatextensible_channel_mask
 """
 _TECHNICAL = frozenset(_TECHNICAL_NAMES.split())
 _TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
@@ -68,7 +68,7 @@ def read_about(path: Path, source: Source) -> About:
     values = read_values(path, source.kind, source.stream.codec_context.name) if may_have_some else {}
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or len(texts) == 1}
     values |= {name: texts for name, texts in ape.values.items() if tags.get(name) == BETWEEN.join(texts)}
-    data, others = _cover_data(path, container)
+    data, others = _cover_data(path, source)
     if data is None:
         data, others = ape.cover, others + ape.other_pictures
     else:
@@ -128,8 +128,9 @@ def _tags(container: InputContainer, sound: Stream, ape: ApeTags) -> tuple[dict[
     return tags, tuple(left_out)
 
 
-def _cover_data(path: Path, container: InputContainer) -> tuple[bytes | None, int]:
+def _cover_data(path: Path, source: Source) -> tuple[bytes | None, int]:
     """The cover's bytes, whatever they are worth, empty where there is one that has none; and how many other pictures there are."""
+    container, kind = source.container, source.kind
     attached = [
         each
         for each in container.streams
@@ -142,7 +143,9 @@ def _cover_data(path: Path, container: InputContainer) -> tuple[bytes | None, in
     pictures.sort(key=lambda each: each.metadata.get("comment") != FRONT_COVER_NAME)
     for packet in container.demux(pictures[:1]) if pictures else ():
         return bytes(packet), len(pictures) - 1
-    return (read_asf_cover(path), 0) if container.format.name == "asf" else (None, 0)
+    if kind == "asf":
+        return read_asf_cover(path), 0
+    return read_comment_cover(path, kind, source.stream.codec_context.name) if kind in ("ogg", "flac") else None, 0
 
 
 def _beginnings(about: About) -> list[tuple[int, str]]:

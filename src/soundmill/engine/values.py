@@ -78,17 +78,20 @@ def read_values(path: Path, kind: str, codec: str) -> dict[str, tuple[str, ...]]
 
 
 def _all_values(path: Path, kind: str, codec: str) -> Values:
-    if kind == "flac":
-        yield from _of_comments(FLAC(path).tags)
-    elif kind == "ogg":
-        reader = _OGG.get(codec.removeprefix("lib"))
-        yield from _of_comments(reader(path).tags if reader else None)
+    if kind in ("flac", "ogg"):
+        yield from _of_comments(read_comments(path, kind, codec))
     elif kind.startswith("mov"):
         yield from _of_atoms(MP4(path).tags)
     elif kind == "asf":
         yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(ASF(path).tags))
     else:
         yield from _of_frames(read_frames(path, kind))
+
+
+def read_comments(path: Path, kind: str, codec: str) -> Any:
+    """mutagen's Vorbis comments of a FLAC or Ogg file, if it has some. Raises one of ``UNREADABLE``."""
+    reader = FLAC if kind == "flac" else _OGG.get(codec.removeprefix("lib"))
+    return reader(path).tags if reader else None
 
 
 def read_frames(path: Path, kind: str) -> ID3 | None:
