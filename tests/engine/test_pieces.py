@@ -99,6 +99,27 @@ def test_a_cue_sheet_in_the_file_is_followed(tmp_path: Path, convert: Convert) -
     assert made.report.not_carried == ()
 
 
+ALBUM = 'REM GENRE Jazz\nREM DATE 1999\nPERFORMER "The Band"\nTITLE "The Sheet\'s"\n'
+
+
+def test_pieces_of_a_rip_without_tags_have_those_of_the_sheet(tmp_path: Path, convert: Convert) -> None:
+    source = write(tmp_path / "a.wav", music(3.0))
+    files = pieces(convert(source, "mp3", split="cue", cue_sheet=ALBUM + SHEET, tags={"genre": "", "date": "2001"}))
+    assert [told(each)["artist"] for each in files] == ["The Band", "Else", "The Band"]
+    for each in files:
+        shown = told(each)
+        assert (shown["album"], shown["album_artist"], shown["date"]) == ("The Sheet's", "The Band", "2001")
+        assert "genre" not in shown
+    bare = pieces(convert(source, "mp3", split="cue", cue_sheet=ALBUM + SHEET, strip_tags=True))
+    assert not {"album", "artist", "album_artist", "title"} & set(told(bare[0]))
+
+
+def test_a_source_knows_its_album_better_than_a_sheet(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", "-metadata", "album=Own", "-metadata", "artist=Ann", samples=music(3.0))
+    shown = told(pieces(convert(source, "flac", split="cue", cue_sheet=ALBUM + SHEET))[0])
+    assert (shown["album"], shown["artist"], shown["date"]) == ("Own", "Ann", "1999")
+
+
 def test_pauses_divide_in_their_middle(tmp_path: Path, convert: Convert) -> None:
     sound = np.repeat(0.4 * np.where(np.arange(8 * RATE) // 50 % 2, 1, -1)[:, None], 2, axis=1)
     for begin, end in ((0.0, 1.5), (2.0, 3.0), (4.0, 4.9), (6.0, 7.5)):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.model.cue import CueTrack, parse_cue
+from soundmill.model.cue import CueTrack, album_of, parse_cue
 
 SHEET = """\ufeffREM GENRE Jazz
 PERFORMER "The Band"
@@ -33,6 +33,12 @@ def test_tracks_begin_at_their_first_index() -> None:
         CueTrack(240 + Fraction(37, 75), None, "Somebody"),
         CueTrack(6059 + Fraction(74, 75)),
     )
+
+
+def test_what_stands_before_the_first_track_is_about_the_album() -> None:
+    assert album_of(SHEET) == {"genre": "Jazz", "album_artist": "The Band", "album": "The Album"}
+    assert album_of('REM\nREM DATE\nTITLE ""\nREM DATE 1999\n') == {"date": "1999"}
+    assert album_of("") == {}
 
 
 @pytest.mark.parametrize(

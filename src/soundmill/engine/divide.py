@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from av.rational import AVRational
 
 from soundmill.engine.edit import Edits
+from soundmill.engine.names import tag_name
 from soundmill.engine.plan import Plan
 from soundmill.engine.retag import moved_chapters
 from soundmill.engine.tags import About
 from soundmill.model.conversion import ConversionError, FailureCode
-from soundmill.model.cue import CueTrack, parse_cue
+from soundmill.model.cue import CueTrack, album_of, parse_cue
 from soundmill.model.edits import LONGEST_SECONDS
 from soundmill.model.names import clean_file_name
 from soundmill.model.options import ConversionOptions
@@ -78,7 +79,7 @@ def parts(
             f"{number:0{max(2, len(str(count)))}} {title.translate(_SPECIAL)}.".replace(" .", ".") + extension
         )
         end = begins[number] if number < count else None
-        whole = {"album": about.tags["title"]} if "title" in about.tags else {}
+        whole = _album(by_begin[begin], options) | ({"album": about.tags["title"]} if "title" in about.tags else {})
         kept = {key: text for key, text in about.tags.items() if key not in ("title", "track", "cuesheet")}
         made.append(Part(begin if index else 0, end, replace(about, tags=whole | kept | tags, chapters=()), name))
     if not made:
@@ -98,6 +99,17 @@ def _tags_of(chapter: Chapter, number: int, count: int) -> dict[str, str]:
     return {"title": f"Part {number}", **named, "track": f"{number}/{count}"}
 
 
+def _album(track: Chapter, options: ConversionOptions) -> dict[str, str]:
+    """What the sheet says of the whole; of those that the client sets or removes, nothing."""
+    if options.split != "cue" or options.strip_tags:
+        return {}
+    said = {name: text for name, text in track["metadata"].items() if name not in ("title", "artist")}
+    if "album_artist" in said:
+        said["artist"] = said["album_artist"]
+    asked = {tag_name(each) for each in options.tags or {}}
+    return {name: text for name, text in said.items() if name not in asked}
+
+
 def _from_cue(options: ConversionOptions, about: About) -> list[Chapter]:
     sheet = options.cue_sheet if options.cue_sheet is not None else about.tags.get("cuesheet")
     if sheet is None:
@@ -106,6 +118,7 @@ def _from_cue(options: ConversionOptions, about: About) -> list[Chapter]:
         tracks = parse_cue(sheet)
     except ValueError as error:
         raise _unsuitable(str(error)) from error
+    album = album_of(sheet)
     ends = [*(each.start for each in tracks[1:]), Fraction(LONGEST_SECONDS)]
     return [
         {
@@ -113,7 +126,7 @@ def _from_cue(options: ConversionOptions, about: About) -> list[Chapter]:
             "start": int(each.start * _CUE_UNITS),
             "end": int(end * _CUE_UNITS),
             "time_base": AVRational(1, _CUE_UNITS),
-            "metadata": _metadata(each),
+            "metadata": album | _metadata(each),
         }
         for number, (each, end) in enumerate(zip(tracks, ends, strict=True))
     ]

@@ -15,6 +15,8 @@ _FRAMES_A_SECOND = 75
 _WORD = re.compile(r'"([^"]*)"|(\S+)')
 _TIME = re.compile(r"(\d{1,4}):([0-5]?\d):(\d{1,2})", re.ASCII)
 
+_OF_ALBUM = {"TITLE": "album", "PERFORMER": "album_artist", "REM DATE": "date", "REM GENRE": "genre"}
+
 
 @dataclass(frozen=True, slots=True)
 class CueTrack:
@@ -49,6 +51,20 @@ def parse_cue(text: str) -> tuple[CueTrack, ...]:
     if any(earlier.start >= later.start for earlier, later in pairwise(found)):
         raise ValueError("The tracks of this cue sheet don't begin one after the other.")
     return found
+
+
+def album_of(text: str) -> dict[str, str]:
+    """What a sheet says of all of its tracks, by the names of tags: that stands before the first of them."""
+    said: dict[str, str] = {}
+    for line in text.removeprefix("\ufeff").splitlines():
+        words = [quoted or bare for quoted, bare in _WORD.findall(line)]
+        command = " ".join(words[: 2 if words[:1] and words[0].upper() == "REM" else 1]).upper()
+        if command == "TRACK":
+            break
+        value = words[1 + command.count(" ") :]
+        if command in _OF_ALBUM and value and value[0].strip():
+            said.setdefault(_OF_ALBUM[command], value[0].strip())
+    return said
 
 
 def _track(number: int, given: dict[str, str]) -> CueTrack:
