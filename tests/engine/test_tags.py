@@ -292,3 +292,17 @@ def test_chapters_with_long_names_are_carried_there_and_back(tmp_path: Path, con
     back = convert(there.path, "flac")
     assert (there.report.not_carried, back.report.not_carried) == ((), ())
     assert [FLAC(back.path)[f"CHAPTER{number:03}NAME"] for number in (1, 2, 3)] == [[each.strip()] for each in names]
+
+
+@pytest.mark.parametrize("to", ["m4a", "mp3", "ogg", "wma"])
+@pytest.mark.parametrize(("number", "total"), [("03", "12"), ("03/12", ""), ("07", ""), ("3", "09")])
+def test_zeros_before_a_number_are_no_loss(tmp_path: Path, convert: Convert, number: str, total: str, to: str) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(0.3))
+    song = FLAC(source)
+    song["tracknumber"] = number
+    if total:
+        song["tracktotal"] = total
+    song.save()
+    made = convert(source, to)
+    assert made.report.not_carried == ()
+    assert made.report.result.tags["track"].partition("/")[0].lstrip("0") == number.partition("/")[0].lstrip("0")

@@ -160,11 +160,17 @@ def _is_kept(name: str, wanted: About, found: About) -> bool:
     value, kept = wanted.tags[name].strip(), found.tags.get(name)
     if kept is None:
         part = name.removesuffix("total")
-        return part != name and found.tags.get(part, "").endswith(f"/{value}")
-    # A format may hold only the year of a date, or the number of "3/12"; or say how many there are where it says the number.
+        return part != name and _numbers(found.tags.get(part, ""))[1:] == _numbers(value)
     kept = kept.strip()
-    if name in ("track", "disc") and kept == f"{value}/{wanted.tags.get(f'{name}total', '').strip()}":
-        return True
-    return kept == value or (
-        name in ("date", "track", "disc") and value.startswith(kept) and not value[len(kept) :].startswith(BETWEEN)
-    )
+    if name in ("track", "disc"):
+        # A format may hold only the number of "3/12"; or say how many there are where it says the number; and no zeros before it.
+        total = wanted.tags.get(f"{name}total", "")
+        there, asked = _numbers(kept), _numbers(value if "/" in value or not total else f"{value}/{total}")
+        return kept == value or there == asked[: len(there)]
+    # Or only the year of a date.
+    is_year = name == "date" and value.startswith(kept) and not value[len(kept) :].startswith(BETWEEN)
+    return kept == value or is_year
+
+
+def _numbers(text: str) -> list[str]:
+    return [each.strip().lstrip("0") for each in text.split("/")]
