@@ -146,3 +146,15 @@ def test_a_cover_of_before_there_were_picture_blocks_is_carried(tmp_path: Path, 
 @pytest.mark.parametrize("name", ["METADATA_BLOCK_PICTURE", "COVERART"])
 def test_a_broken_picture_in_a_comment_is_told(tmp_path: Path, convert: Convert, name: str) -> None:
     assert convert(commented(tmp_path, name, bytes(7)), "flac").report.not_carried == ("cover",)
+
+
+def test_a_comment_and_a_description_are_both_carried_through_wav(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(0.3))
+    song = FLAC(source)
+    song["comment"], song["description"] = "said", "told"
+    song.save()
+    there = convert(source, "wav")
+    back = convert(there.path, "flac")
+    assert there.report.not_carried == back.report.not_carried == ()
+    tags = FLAC(back.path).tags
+    assert (tags["comment"], tags["description"]) == (["said"], ["told"])

@@ -11,7 +11,7 @@ from mutagen import MutagenError
 from mutagen.aiff import AIFF
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
-from mutagen.id3 import ID3, RVA2, TXXX, UFID, PairedTextFrame, TextFrame
+from mutagen.id3 import COMM, ID3, RVA2, TXXX, UFID, PairedTextFrame, TextFrame
 from mutagen.mp4 import MP4, MP4FreeForm
 from mutagen.oggflac import OggFLAC
 from mutagen.oggopus import OggOpus
@@ -52,7 +52,9 @@ _OVERLOOKED = {
     "flac": ("comment", "description"),
     "ogg": ("comment", "description"),
     "mov,mp4,m4a,3gp,3g2,mj2": ("bpm",),
-    **dict.fromkeys(("mp3", "wav", "aiff"), _OVERLOOKED_IN_FRAMES),
+    **dict.fromkeys(("mp3", "aiff"), _OVERLOOKED_IN_FRAMES),
+    # A description is a comment there, as that of Broadcast Wave is, and takes its place.
+    "wav": (*_OVERLOOKED_IN_FRAMES, "comment", "description"),
     # Of ADTS it believes ID3v1 at the end, whose texts have 30 letters, more than ID3v2 at the begin.
     "aac": ("title", "artist", "album", *_OVERLOOKED_IN_FRAMES),
 }
@@ -133,6 +135,8 @@ def _of_frames(frames: ID3 | None) -> Values:
     for frame in (frames or {}).values():
         if isinstance(frame, TXXX):
             yield tag_name(frame.desc), frame.text
+        elif isinstance(frame, COMM) and not frame.desc:
+            yield "comment", frame.text
         elif isinstance(frame, TextFrame) and frame.FrameID in _NAMES_OF_FRAMES:
             texts = frame.genres if frame.FrameID == "TCON" else frame.text
             yield _NAMES_OF_FRAMES[frame.FrameID], texts
