@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from av.rational import AVRational
+from mutagen.id3 import ID3
 
-from soundmill.engine.values import UNREADABLE, read_frames
+from soundmill.engine.values import UNREADABLE
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
 
-_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
 
-
-def with_overlooked(chapters: Sequence[Chapter], path: Path, kind: str) -> Sequence[Chapter]:
-    """All of the file at ``path``, of which FFmpeg found ``chapters``. Where it found none, nobody looks again."""
-    if not chapters or kind not in _KINDS:
+def with_overlooked(chapters: Sequence[Chapter], frames: ID3 | None) -> Sequence[Chapter]:
+    """All that ``frames`` tell, of which FFmpeg found ``chapters``. Where it found none, nobody looks again."""
+    if not chapters or frames is None:
         return chapters
     try:
-        frames = read_frames(path, kind)
         # FFmpeg takes no chapter that ends before it begins.
-        told = [] if frames is None else [each for each in frames.getall("CHAP") if each.start_time <= each.end_time]
+        told = [each for each in frames.getall("CHAP") if each.start_time <= each.end_time]
         names = [each.sub_frames.getall("TIT2") for each in told]
     except UNREADABLE:
         return chapters

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mutagen.apev2 import BINARY, TEXT, APEv2
-from mutagen.id3 import COMM, ID3, RVA2, UFID
+from mutagen.id3 import COMM, ID3, RVA2, UFID, Frame
 
 from soundmill.engine.names import MUSICBRAINZ, tag_name
-from soundmill.engine.values import REPLAY_GAINS, UNREADABLE, read_frames
+from soundmill.engine.values import REPLAY_GAINS, UNREADABLE
 
 _APE_KINDS = frozenset({"mp3", "aac"})  # of the others that have it FFmpeg reads it
-_ID3_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
 _APE_NAMES = {"album artist": "album_artist"}
 _APE_COVER = "cover art (front)"
 # About the bytes of these very frames: to undo it in others would spoil them.
@@ -22,6 +21,8 @@ _OF_THESE_FRAMES = "mp3gain_"
 _READ_OR_TECHNICAL_NAMES = """
 APIC USLT CHAP CTOC PRIV MCDI MLLT ASPI SEEK POSS RBUF ENCR GRID SIGN LINK SYTC ETCO
 """
+_MOST_NAMED = 100
+_LONGEST_NAME = 100
 _READ_OR_TECHNICAL = frozenset(_READ_OR_TECHNICAL_NAMES.split())
 
 
@@ -61,25 +62,22 @@ def read_ape(path: Path, kind: str) -> ApeTags:
     return ApeTags(values, cover, len(pictures), is_above)
 
 
-def unread_frames(path: Path, kind: str) -> tuple[str, ...]:
-    """The frames of ID3v2 that are carried nowhere, named for people, each once."""
-    if kind not in _ID3_KINDS:
-        return ()
-    try:
-        return tuple(dict.fromkeys(_unread(read_frames(path, kind))))
-    except UNREADABLE:
-        return ()
+def unread_frames(frames: ID3 | None) -> tuple[str, ...]:
+    """Those of them that are carried nowhere, named for people, each once."""
+    names = [*dict.fromkeys(_unread(frames or {}))]
+    more = len(names) - _MOST_NAMED
+    return (*names[:_MOST_NAMED], f"tags: {more} more") if more > 0 else tuple(names)
 
 
-def _unread(frames: ID3 | None) -> Iterator[str]:
+def _unread(frames: Mapping[str, Frame]) -> Iterator[str]:
     comments: dict[str, list[str]] = {}
-    for frame in (frames or {}).values():
+    for frame in frames.values():
         name = frame.FrameID
         if isinstance(frame, COMM):
             # FFmpeg reads the first one of each description.
             first = comments.setdefault(frame.desc, frame.text)
             if frame.text != first:
-                yield f"tag: {frame.desc or 'comment'} ({frame.lang})"
+                yield f"tag: {frame.desc[:_LONGEST_NAME] or 'comment'} ({frame.lang})"
             continue
         is_read = (isinstance(frame, UFID) and frame.owner == MUSICBRAINZ) or (
             isinstance(frame, RVA2) and frame.desc.lower() in REPLAY_GAINS

@@ -18,7 +18,7 @@ from soundmill.engine.overlooked import ApeTags, read_ape, unread_frames
 from soundmill.engine.picture import Picture, read_picture
 from soundmill.engine.source import Source
 from soundmill.engine.text import readable
-from soundmill.engine.values import BETWEEN, read_values
+from soundmill.engine.values import BETWEEN, read_frames, read_values
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
@@ -62,10 +62,11 @@ def read_about(path: Path, source: Source) -> About:
     container = source.container
     ape = read_ape(path, source.kind)
     tags, unread = _tags(container, source.stream, ape)
-    unread += unread_frames(path, source.kind)
+    frames = read_frames(path, source.kind)
+    unread += unread_frames(frames)
     # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
-    may_have_some = tags or source.kind.startswith("mov") or source.kind in ("mp3", "aac")
-    values = read_values(path, source.kind, source.stream.codec_context.name) if may_have_some else {}
+    may_have_some = tags or source.kind.startswith("mov") or frames
+    values = read_values(path, source.kind, source.stream.codec_context.name, frames) if may_have_some else {}
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or len(texts) == 1}
     values |= {name: texts for name, texts in ape.values.items() if tags.get(name) == BETWEEN.join(texts)}
     data, others = _cover_data(path, source)
@@ -80,7 +81,7 @@ def read_about(path: Path, source: Source) -> About:
         unread += (f"pictures besides the cover ({others})",)
     several = {name: texts for name, texts in values.items() if name in tags and len(texts) > 1}
     # Comments may tell them in any order; FFmpeg's reader of Matroska drops those that begin before one that it has read.
-    told = with_overlooked([*_chapters(container)], path, source.kind)
+    told = with_overlooked([*_chapters(container)], frames)
     chapters: Sequence[Chapter] = sorted(told, key=lambda each: each["start"] * each["time_base"])
     if source.kind == "flac":
         chapters = at_first_indexes(chapters, path)

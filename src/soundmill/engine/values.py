@@ -40,6 +40,7 @@ REPLAY_GAINS = {"track": "replaygain_track_gain", "album": "replaygain_album_gai
 
 type Values = Iterator[tuple[str, Iterable[object]]]
 
+_ID3_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
 _OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
 _NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
 _NAMES_OF_ATOMS = {atom: name for name, atom in ATOMS.items()}
@@ -60,14 +61,15 @@ _OVERLOOKED = {
 }
 
 
-def read_values(path: Path, kind: str, codec: str) -> dict[str, tuple[str, ...]]:
+def read_values(path: Path, kind: str, codec: str, frames: ID3 | None) -> dict[str, tuple[str, ...]]:
     """The values of each tag that has several, and of those that FFmpeg overlooks. Nothing where they can't be read.
 
-    ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls the file, ``codec`` FFmpeg's name of its sound.
+    ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls the file, ``codec`` FFmpeg's name of its sound, ``frames`` what
+    :func:`read_frames` found in it.
     """
     found: dict[str, tuple[str, ...]] = {}
     try:
-        for name, values in _all_values(path, kind, codec):
+        for name, values in _all_values(path, kind, codec, frames):
             # FFmpeg's muxer of Windows Media writes some twice.
             texts = tuple(dict.fromkeys(text for each in values if (text := str(each)).strip()))
             if len(texts) > 1 or (texts and name in _OVERLOOKED.get(kind, ())):
@@ -79,7 +81,7 @@ def read_values(path: Path, kind: str, codec: str) -> dict[str, tuple[str, ...]]
     return found
 
 
-def _all_values(path: Path, kind: str, codec: str) -> Values:
+def _all_values(path: Path, kind: str, codec: str, frames: ID3 | None) -> Values:
     if kind in ("flac", "ogg"):
         yield from _of_comments(read_comments(path, kind, codec))
     elif kind.startswith("mov"):
@@ -87,7 +89,7 @@ def _all_values(path: Path, kind: str, codec: str) -> Values:
     elif kind == "asf":
         yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(ASF(path).tags))
     else:
-        yield from _of_frames(read_frames(path, kind))
+        yield from _of_frames(frames)
 
 
 def read_comments(path: Path, kind: str, codec: str) -> Any:
@@ -97,15 +99,20 @@ def read_comments(path: Path, kind: str, codec: str) -> Any:
 
 
 def read_frames(path: Path, kind: str) -> ID3 | None:
-    """The ID3v2 of a file of this ``kind``, if it has some. Raises one of ``UNREADABLE``."""
-    with path.open("rb") as file:
-        head = file.read(4)
-    if kind == "aiff":
-        tags: ID3 | None = AIFF(path).tags
-    elif kind == "wav":
-        tags = WAVE(path).tags if head == b"RIFF" else None  # mutagen knows no RF64
-    else:
-        tags = ID3(path) if head.startswith(b"ID3") else None
+    """The ID3v2 of a file of this ``kind``, if it has some that can be read."""
+    if kind not in _ID3_KINDS:
+        return None
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        if kind == "aiff":
+            tags: ID3 | None = AIFF(path).tags
+        elif kind == "wav":
+            tags = WAVE(path).tags if head == b"RIFF" else None  # mutagen knows no RF64
+        else:
+            tags = ID3(path) if head.startswith(b"ID3") else None
+    except UNREADABLE:
+        return None
     return tags
 
 
