@@ -157,6 +157,18 @@ def test_edits_apply_to_the_sound_with_its_silence(
     assert np.array_equal(decoded(edited.path), plain[RATE : 5 * RATE + RATE // 2])
 
 
+@pytest.mark.parametrize("options", [{"loudness": -20}, {"measure_loudness": True}])
+def test_the_loudness_of_a_sound_with_its_silence_is_measured(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path], options: dict[str, float]
+) -> None:
+    report = convert(holed(whole("flac"), tmp_path), "wav", on_damage="salvage", **options).report
+    assert report.source.damage[0].filled
+    assert report.source.loudness is not None
+    assert report.result.loudness is not None
+    wanted = options.get("loudness", report.source.loudness.integrated)
+    assert report.result.loudness.integrated == pytest.approx(wanted, abs=0.1)
+
+
 @pytest.mark.parametrize("kind", ["flac", "m4a", "ogg", "mp3", "wav"])
 def test_of_a_file_without_its_beginning_there_is_nothing_to_salvage(
     tmp_path: Path, convert: Convert, whole: Callable[[str], Path], kind: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from av.audio.frame import AudioFrame
 
 from soundmill.engine.planes import buffers
@@ -23,4 +25,5 @@ def silence(form: Form, samples: int) -> AudioFrame:
     for plane in buffers(frame):
         plane.update(middle * plane.buffer_size)
     frame.sample_rate = rate
+    frame.time_base = Fraction(1, rate)  # as a decoder's frames have: who borrows a frame puts back what it had
     return frame
