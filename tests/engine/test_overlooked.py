@@ -87,6 +87,17 @@ def test_frames_that_are_carried_nowhere_are_told(tmp_path: Path, convert: Conve
     assert sorted(convert(source, "flac").report.not_carried) == ["tag: POPM", "tag: SYLT"]
 
 
+def test_of_thousands_of_frames_the_first_ones_are_named(tmp_path: Path, convert: Convert) -> None:
+    languages = [first + second + third for first in "abcde" for second in "abcdefghij" for third in "abcdefghij"]
+    source = framed(
+        tmp_path, *(COMM(encoding=3, lang=each, desc="d" * 2000, text=[f"in {each}"]) for each in languages)
+    )
+    told = convert(source, "flac").report.not_carried
+    assert len(told) < 150
+    assert "more" in told[-1]
+    assert max(map(len, told)) < 200
+
+
 @pytest.mark.parametrize("to", ["flac", "mp3", "m4a"])
 def test_people_identifiers_and_loudness_in_frames_are_carried(tmp_path: Path, convert: Convert, to: str) -> None:
     source = framed(
