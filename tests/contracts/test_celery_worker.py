@@ -54,3 +54,21 @@ def test_a_worker_that_was_busy_while_the_broker_was_restarted_hears_again(serve
         return (worker / "done 3").exists()
 
     until(heard, seconds=60)
+
+
+def test_a_worker_outlives_a_broker_that_becomes_a_replica_for_a_while(server: RedisServer, worker: Path) -> None:
+    """As at a failover: whoever waits there is told, and nothing can be taken until the address leads to a primary again."""
+    doorbell = CeleryDoorbell(celery_application(server.url))
+    doorbell.ring((1,))
+    until(lambda: (worker / "done 1").exists())
+    until(lambda: any(each["flags"] == "b" for each in server.client().client_list()))
+    server.client().execute_command("REPLICAOF", "127.0.0.1", "1")
+    until(lambda: "replica" in (worker / "log").read_text())
+    server.client().execute_command("REPLICAOF", "NO", "ONE")
+
+    def heard() -> bool:
+        doorbell.ring((2,))
+        doorbell.flush()
+        return (worker / "done 2").exists()
+
+    until(heard, seconds=30)

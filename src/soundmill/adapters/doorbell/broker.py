@@ -44,6 +44,8 @@ def celery_application(broker_url: str) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # Redis says so, and not by ending the connection, when it becomes a replica: without this each worker that waits ends.
+        broker_channel_error_retry=True,
         broker_connection_timeout=3,
         broker_transport_options=_transport_options(broker_url),
     )
