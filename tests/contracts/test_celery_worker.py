@@ -62,9 +62,9 @@ def test_a_worker_outlives_a_broker_that_becomes_a_replica_for_a_while(server: R
     doorbell.ring((1,))
     until(lambda: (worker / "done 1").exists())
     until(lambda: any(each["flags"] == "b" for each in server.client().client_list()))
-    server.client().execute_command("REPLICAOF", "127.0.0.1", "1")
+    server.client().replicaof("127.0.0.1", "1")
     until(lambda: "replica" in (worker / "log").read_text())
-    server.client().execute_command("REPLICAOF", "NO", "ONE")
+    server.client().replicaof("NO", "ONE")
 
     def heard() -> bool:
         doorbell.ring((2,))

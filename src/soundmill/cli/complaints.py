@@ -24,6 +24,8 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except SoundmillError as error:
-        print(f"soundmill: {' '.join(error.message.split())}", file=sys.stderr)
+        # That something doesn't answer may be its absence, a wrong name or a wrong password.
+        detail = f" ({error.detail_for_log})" if type(error) is Unreachable and error.detail_for_log else ""
+        print(f"soundmill: {' '.join((error.message + detail).split())}", file=sys.stderr)
         may_pass = isinstance(error, _PASSING) and not isinstance(error, DatabaseDamaged)
         raise typer.Exit(TRY_AGAIN if may_pass else CANNOT_START) from error

@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DatabaseError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from soundmill.adapters.database.lookup import Lookup
-from soundmill.model.errors import Busy, DatabaseDamaged, DatabaseFull, Unreachable
+from soundmill.model.errors import Busy, ConfigurationError, DatabaseDamaged, DatabaseFull, Unreachable
 
 _BUSY_MILLISECONDS = 15_000
 _POOL_SECONDS = 10
 # PostgreSQL's “disk_full”.
 _FULL = frozenset({sqlite3.SQLITE_FULL, "53100"})
+# “read_only_sql_transaction”: a standby after a failover, or a server that was set so.
+_READ_ONLY = "25006"
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _FRESH_SECONDS = 1.0
 # A lookup takes half a millisecond: few connections are enough.
@@ -30,6 +32,7 @@ _SHARE_OF_LOOKUPS = 4
 _USED_AT = "soundmill_used_at"
 # We say BEGIN ourselves, below: a driver that does sends it before a single SELECT, too, and a rollback after it.
 _NO_BEGIN: dict[str, dict[str, Any]] = {"sqlite": {"isolation_level": None}, "postgresql": {"autocommit": True}}
+_DRIVERS = frozenset({"sqlite", "postgresql", "postgresql+psycopg"})
 _BY_NAME = {"sqlite": "named", "postgresql": "pyformat"}
 # On SQLite a deferred transaction that reads and then writes fails at once when another wrote between: IMMEDIATE waits instead.
 _IMMEDIATE: dict[str, Any] = {"soundmill_begin": "BEGIN IMMEDIATE"}
@@ -45,11 +48,11 @@ class Database:
 
     ``url`` is SQLAlchemy's: ``sqlite:////path/soundmill.db`` or ``postgresql+psycopg://…``. ``connections`` is how many may be
     open at a time; who waits longer than ten seconds for one gets ``Busy``. ``Unreachable`` is raised when the database doesn't answer,
-    ``DatabaseFull`` when its disk is full, ``DatabaseDamaged`` when SQLite's file is.
+    ``DatabaseFull`` when its disk is full, ``DatabaseDamaged`` when SQLite's file is. Raises ``ConfigurationError`` for a ``url`` that is none.
     """
 
     def __init__(self, url: str | URL, *, connections: int = 20) -> None:
-        self.url = make_url(url)
+        self.url = _understood(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         lookups = 0 if self.is_sqlite else max(1, connections // _SHARE_OF_LOOKUPS)
         self._engine = self._made_engine(max(1, connections - lookups))
@@ -124,9 +127,12 @@ class Database:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
     def check(self) -> None:
-        """Prove that it answers; raises what the driver raises."""
+        """Prove that it answers and takes changes; raises ``Unreachable``, or what the driver raises."""
         with self.reading() as connection:
-            connection.execute(text("SELECT 1"))
+            if self.is_sqlite:
+                connection.execute(text("SELECT 1"))
+            elif connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
+                raise _read_only("transaction_read_only is on")
 
     def _check_after_a_rest(self, dbapi_connection: Any, record: ConnectionPoolEntry, proxy: object) -> None:
         # SQLAlchemy's pool_pre_ping asks each time, and that is half of what a short query costs.
@@ -145,6 +151,23 @@ class Database:
         self._lookups.dispose()
 
 
+def _understood(url: str | URL) -> URL:
+    try:
+        understood = make_url(url)
+    except (ArgumentError, ValueError):
+        understood = None
+    if understood is None or understood.drivername not in _DRIVERS:
+        # It isn't repeated: it holds a password.
+        raise ConfigurationError(
+            "SOUNDMILL_DATABASE_URL isn't understood: it must be postgresql+psycopg://user:password@host:port/database."
+        ) from None
+    return understood
+
+
+def _read_only(detail: str) -> Unreachable:
+    return Unreachable("The database takes no changes just now: it is a standby, or read-only.", detail_for_log=detail)
+
+
 @contextmanager
 def _our_errors() -> Iterator[None]:
     try:
@@ -159,6 +182,8 @@ def _our_errors() -> Iterator[None]:
             ) from error
         raise Unreachable("The database doesn't answer.", detail_for_log=str(error.orig)) from error
     except DatabaseError as error:
+        if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+            raise _read_only(str(error.orig)) from error
         if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
             raise DatabaseDamaged(
                 "The database is damaged: restore it from a backup.", detail_for_log=str(error.orig)

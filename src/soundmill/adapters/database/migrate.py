@@ -8,8 +8,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import ProgrammingError
 
 from soundmill.adapters.database.connection import Database
+from soundmill.model.errors import ConfigurationError
+
+_MAY_NOT = "42501"  # PostgreSQL's “insufficient_privilege”
 
 _log = structlog.get_logger()
 
@@ -20,8 +24,20 @@ def upgrade(database: Database) -> None:
     A database that a newer version has migrated is left as it is: migrations only add, so that the version before goes on with it, and
     may be started again, during a rolling restart.
 
-    Raises ``Unreachable`` when the database doesn't answer.
+    Raises ``Unreachable`` when the database doesn't answer, and ``ConfigurationError`` when it lets us make no tables.
     """
+    try:
+        _upgrade(database)
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _MAY_NOT:
+            raise
+        # Since PostgreSQL 15 nobody but the owner of a database makes tables in it unasked.
+        raise ConfigurationError(
+            f"The database doesn't let its user make tables ({str(error.orig).partition(chr(10))[0]}): make that user the owner of the database and of all in it."
+        ) from error
+
+
+def _upgrade(database: Database) -> None:
     with database.writing() as connection:
         database.lock(connection, "soundmill migrations")
         config = Config()
