@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from soundmill.adapters.database import DatabaseAccounts
 from soundmill.app import App
 from tests.api.conftest import User
 from tests.api.test_tasks import process
+from tests.builders import REPORT
 
 WIDE_AT = "bob\uff20example.org"
 
@@ -199,6 +202,43 @@ def test_a_report_that_is_none(ann: User, fleet: App, client: FlaskClient, body:
     task = ann.upload().get_json()["id"]
     client.post("/api/board/claim", json={"owner": "me"}, headers=SECRET)
     assert client.post(f"/api/tasks/{task}/processed", json=body, headers=SECRET).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"duration": "long"},
+        {"duration": float("nan")},
+        {"channels": [2]},
+        {"tags": ["title"]},
+        {"tags": {"title": "\ud800"}},
+        {"loudness": {"integrated": "loud", "range": 1, "true_peak": 0}},
+        {"damage": [{"at": None, "lost": None, "filled": True}]},
+    ],
+)
+def test_a_report_that_could_not_be_shown_is_not_taken(
+    ann: User, fleet: App, client: FlaskClient, wrong: dict[str, Any]
+) -> None:
+    task = ann.upload().get_json()["id"]
+    client.post("/api/board/claim", json={"owner": "me"}, headers=SECRET)
+    report = REPORT.as_dict()
+    assert said_processed(client, task, report | {"result": report["result"] | wrong}).status_code == 400
+    assert [each["status"] for each in ann.call("GET", "/api/tasks").get_json()] == ["processing"]
+
+
+def test_a_result_is_no_other_file_and_not_larger_than_files_are(ann: User, fleet: App, client: FlaskClient) -> None:
+    task = ann.upload().get_json()["id"]
+    source = client.post("/api/board/claim", json={"owner": "me"}, headers=SECRET).get_json()["sourceKey"]
+    for stored in ({"key": source}, {"size": 2**63 - 1}, {"size": 2**70}):
+        assert said_processed(client, task, REPORT.as_dict(), **stored).status_code == 400
+    assert said_processed(client, task, REPORT.as_dict()).status_code == 200
+    assert ann.call("GET", f"/api/tasks/{task}").get_json()["status"] == "processed"
+
+
+def said_processed(client: FlaskClient, task: int, report: dict[str, Any], **stored: Any) -> TestResponse:
+    result = {"key": "0" * 32, "size": 1, "sha256": "0" * 64} | stored
+    body = json.dumps({"attempt": 1, "result": result, "report": report})
+    return client.post(f"/api/tasks/{task}/processed", data=body, content_type="application/json", headers=SECRET)
 
 
 def test_a_file_name_in_latin_1_is_read_as_such(ann: User) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from apiflask import APIBlueprint, HTTPTokenAuth
 from flask import Response, jsonify, make_response, request
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from soundmill.api.services import services
 from soundmill.api.shapes import LARGEST_NUMBER, STORAGE_KEY, Shape
 from soundmill.model.conversion import LONGEST_MESSAGE, Failure, FailureCode
 from soundmill.model.errors import InvalidRequest, NotAuthenticated, StaleAttempt, WrongStorage
-from soundmill.model.sound import ConversionReport
+from soundmill.model.sound import ConversionReport, SoundFacts
 from soundmill.model.tasks import Assignment, Attempt
 from soundmill.service.ports import StoredFile
 
@@ -25,6 +26,9 @@ _worker_secret = HTTPTokenAuth(
     scheme="Bearer", security_scheme_name="workerSecret", description="The worker secret, not a token."
 )
 _LARGEST_WORD_BYTES = 16 << 20
+# What JSON's readers hold exactly; an account's files together still fit into its row.
+_LARGEST_FILE_BYTES = 1 << 53
+_SHOWN: TypeAdapter[Any] = TypeAdapter(tuple[list[SoundFacts], list[str], dict[str, str]])
 _OWNER_PATTERN = r"^[\x21-\x7e]+$"
 
 
@@ -51,7 +55,7 @@ class StoredIn(Shape):
     """A published result."""
 
     key: str = Field(pattern=STORAGE_KEY)
-    size: int = Field(gt=0)
+    size: int = Field(gt=0, le=_LARGEST_FILE_BYTES)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
@@ -130,11 +134,7 @@ def progress(task_id: int, given: ProgressIn) -> Response:
 def processed(task_id: int, given: ProcessedIn) -> Response:
     """The task is over."""
     stored = StoredFile(given.result.key, given.result.size, given.result.sha256)
-    try:
-        report = ConversionReport.from_dict(given.report)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidRequest("This is no report of a conversion.") from error
-    services().board.processed(Attempt(task_id, given.attempt), stored, report)
+    services().board.processed(Attempt(task_id, given.attempt), stored, _report(given.report))
     return jsonify(status="processed")
 
 
@@ -163,6 +163,18 @@ def refuse_strange_storage(identity: str | None) -> None:
     """Raises ``WrongStorage`` for a worker that sees another; ``None`` where it doesn't say."""
     if identity is not None and identity != services().storage_identity:
         raise WrongStorage("This worker sees another storage.")
+
+
+def _report(given: dict[str, Any]) -> ConversionReport:
+    """With nothing in it that couldn't be shown: one such row would keep its owner from seeing any."""
+    try:
+        report = ConversionReport.from_dict(given)
+        facts = [each.as_dict() for each in (report.source, report.result, *report.sources)]
+        _SHOWN.validate_python((facts, list(report.not_carried), dict(report.versions)))
+        json.dumps(given, allow_nan=False, ensure_ascii=False).encode()  # no NaN, and no half of a surrogate pair
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidRequest("This is no report of a conversion.") from error
+    return report
 
 
 def _assignment(assignment: Assignment) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, true, update
+from sqlalchemy.exc import IntegrityError
 
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
@@ -15,7 +16,7 @@ from soundmill.adapters.database.schema import files, tasks
 from soundmill.adapters.database.usage import charge, lock_account, lock_owner
 from soundmill.failpoints import failpoint
 from soundmill.model.conversion import Failure
-from soundmill.model.errors import StaleAttempt
+from soundmill.model.errors import InvalidRequest, StaleAttempt
 from soundmill.model.formats import target_format
 from soundmill.model.names import named_format
 from soundmill.model.options import accepted_options
@@ -133,11 +134,13 @@ class DatabaseBoard:
             note_final(connection, account_id, attempt.task_id, attempt.number, TaskStatus.PROCESSED)
             stored = {"key": result.key, "size": result.size, "sha256": result.sha256}
             first, *others = report.sources or (report.source,)
-            for file_id, values in (
-                (task.result_id, {**stored, **_known_of_result(report)}),
-                (task.source_id, _known(first, report.source_waveform)),
-            ):
-                connection.execute(update(files).where(files.c.id == file_id).values(values))
+            known = update(files).where(files.c.id == task.source_id)
+            connection.execute(known.values(_known(first, report.source_waveform)))
+            try:
+                result_row = update(files).where(files.c.id == task.result_id)
+                connection.execute(result_row.values({**stored, **_known_of_result(report)}))
+            except IntegrityError as error:
+                raise InvalidRequest("The key of the result is another file's.") from error
             if others:
                 note_sounds(connection, task.source_id, [each.as_dict() for each in others])
             failpoint("before_processed_commit")
