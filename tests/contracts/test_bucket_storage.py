@@ -258,10 +258,17 @@ def test_wrong_credentials_and_a_missing_server_are_no_missing_file(
     monkeypatch.setattr(objects, "_PATIENT", objects._PROMPT)
     for name, value in {**s3.environment(), "AWS_SECRET_ACCESS_KEY": "guessed"}.items():
         monkeypatch.setenv(name, value)
-    storage = BucketStorage(Bucket(f"s3://{s3.BUCKET}", allow_http=True))
+    bucket = Bucket(f"s3://{s3.BUCKET}", allow_http=True)
+    storage = BucketStorage(bucket)
     for act in (storage.check, lambda: storage.open("0" * 32)):
         with pytest.raises(StorageError, match="credentials"):
             act()
+    told = set()
+    for _ in range(3):
+        with pytest.raises(ConfigurationError, match="credentials") as complaint:
+            BucketMark(bucket).read()
+        told.add(complaint.value.message)
+    assert len(told) == 1, "whoever waits for the storage logs what is new"
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     storage = BucketStorage(Bucket(f"s3://{s3.BUCKET}", allow_http=True))
     for act in (storage.check, lambda: storage.open("0" * 32)):

@@ -28,8 +28,9 @@ class BucketMark:
         except NotFound:
             return None
         except StorageError as error:
+            # The detail tells how long each request took: who waits for the storage would take it for news each time.
             raise ConfigurationError(
-                f"Can't read {self._bucket.url}/{_NAME}: {error.detail_for_log}", detail_for_log=error.detail_for_log
+                f"Can't read {self._bucket.url}/{_NAME}. {error.message}", detail_for_log=error.detail_for_log
             ) from error
         return checked_identity(content.decode(errors="replace").strip(), f"{self._bucket.url}/{_NAME}")
 
