@@ -110,6 +110,8 @@ def _prepare(**given: Any) -> None:
     # Said here, once, and not by each child: conversions can't be confined, or a setting is missing.
     if not _settings.effective_api_url:
         raise SystemExit("soundmill: Say where the API is: SOUNDMILL_API_URL or API_INSTANCE_IP.")
+    if not _settings.worker_secret.get_secret_value():
+        raise SystemExit("soundmill: Say the worker secret, the same as the API's: SOUNDMILL_WORKER_SECRET.")
     try:
         open_mill(_settings).close()
     except ConfigurationError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -215,6 +216,18 @@ class Settings(BaseSettings):
         if text and len(text) < _SHORTEST_SECRET:
             raise ValueError(f"it needs at least {_SHORTEST_SECRET} characters")
         return SecretStr(text)
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is none
+            is_one = False
+        if value and not is_one:
+            raise ValueError("it must be like http://api.internal:8081")
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -57,6 +57,7 @@ from soundmill.model.tasks import RetryRule
 from soundmill.service.accounts import Accounts
 from soundmill.service.belonging import Belonging
 from soundmill.service.calling import CallingSeats
+from soundmill.service.draining import Drain
 from soundmill.service.feed import Feed
 from soundmill.service.health import Health
 from soundmill.service.helping import Helping
@@ -370,17 +371,21 @@ class App:
     def _worker_with(self, board: Board, converter: Converter, figures: WorkerFigures) -> Worker:
         name = worker_name()
         if self.settings.help == "never":
-            return Worker(name, board, self.workbench, converter)
+            return Worker(name, board, self.workbench, converter, drain=self._drain)
         is_free = has_a_free_core if self.settings.help == "idle" else lambda: True
         seats = MeteredSeats(self._workers_seats, figures)
         helping = Helping(name, seats, self.workbench, converter, is_free)
-        return Worker(name, board, self.workbench, converter, seats, helping)
+        return Worker(name, board, self.workbench, converter, seats, helping, self._drain)
 
     @cached_property
     def _workers_board(self) -> Board:
         if not self._speaks_http:
             return self.board
-        return HttpBoard(self._worker_client)
+        return HttpBoard(self._worker_client, is_stopping=lambda: self._drain.has_begun)
+
+    @cached_property
+    def _drain(self) -> Drain:
+        return Drain()
 
     @cached_property
     def _workers_seats(self) -> Seats:

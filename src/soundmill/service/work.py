@@ -23,6 +23,7 @@ from soundmill.model.formats import target_format
 from soundmill.model.helping import Helpers
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Assignment, Attempt
+from soundmill.service.draining import Drain
 from soundmill.service.helping import Helping
 from soundmill.service.lending import Lending
 from soundmill.service.ports import Board, Converter, LocalSource, Seats, Workbench
@@ -38,7 +39,7 @@ class Worker:
     """Does one task at a time; :meth:`drain` may be called by a signal handler or from another thread.
 
     After trouble with the storage it rests for some seconds, so as not to run through the queue. With ``seats`` others help with its long
-    conversions, and with ``helping`` it helps them while nothing is due.
+    conversions, and with ``helping`` it helps them while nothing is due. ``drain`` is for who must know of it, too.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Worker:
         converter: Converter,
         seats: Seats | None = None,
         helping: Helping | None = None,
+        drain: Drain | None = None,
     ) -> None:
         self._seats = seats
         self._helping = helping
@@ -56,18 +58,17 @@ class Worker:
         self._board = board
         self._workbench = workbench
         self._converter = converter
-        self._give_up_at: float | None = None
+        self._drain = drain or Drain()
         self._rests_until = 0.0
 
     @property
     def draining(self) -> bool:
         """True once no further task may be taken."""
-        return self._give_up_at is not None
+        return self._drain.has_begun
 
     def drain(self, grace: timedelta) -> None:
         """Take no further task; the running one has ``grace`` to end and is given back then."""
-        if self._give_up_at is None:
-            self._give_up_at = time.monotonic() + grace.total_seconds()
+        self._drain.begin(grace)
 
     def work(self) -> bool:
         """Take the next due task, if any, and see it to its end; else help others. Gives whether there was anything to do."""
@@ -110,7 +111,7 @@ class Worker:
 
     def _convert(self, assignment: Assignment) -> ConversionReport:
         attempt = assignment.attempt
-        report_progress = _Reporter(self._board, attempt, self._is_out_of_time)
+        report_progress = _Reporter(self._board, attempt, lambda: self._drain.is_over)
         with ExitStack() as bench:
             with _kept_alive(self._board, attempt, 0.0):
                 sources = [
@@ -140,9 +141,6 @@ class Worker:
         if self._seats is None:
             return None
         return Lending(attempt, directory, self._seats, self._workbench, self._converter.build)
-
-    def _is_out_of_time(self) -> bool:
-        return self._give_up_at is not None and time.monotonic() >= self._give_up_at
 
     def _say_failed(self, attempt: Attempt, failure: Failure) -> None:
         try:

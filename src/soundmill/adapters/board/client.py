@@ -9,7 +9,13 @@ from typing import Any
 
 import httpx
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
 
 from soundmill import __version__
 from soundmill.model.errors import ConfigurationError, Refused, StaleAttempt, Unreachable
@@ -45,16 +51,19 @@ class WorkerClient:
             trust_env=False,  # a proxy for the Internet is none for our own API
         )
 
-    def said(self, path: str, body: dict[str, Any], patience: timedelta) -> Any:
+    def said(
+        self, path: str, body: dict[str, Any], patience: timedelta, *, is_in_vain: Callable[[], bool] = lambda: False
+    ) -> Any:
         """The answer's JSON, or ``None`` for an empty one.
 
-        Asks again for as long as ``patience`` while the API doesn't answer; then raises ``Unreachable``. Raises ``StaleAttempt`` for
+        Asks again for as long as ``patience`` while the API doesn't answer, or until it ``is_in_vain``; then raises ``Unreachable``. Raises ``StaleAttempt`` for
         409, ``ConfigurationError`` when the API refuses the secret or has another storage, ``Refused`` when it will never take this.
         """
+        has_lasted = stop_after_delay(patience)
         repeating = Retrying(
             retry=retry_if_exception_type(Unreachable),
             wait=wait_exponential_jitter(multiplier=_FIRST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS),
-            stop=stop_after_delay(patience),
+            stop=lambda state: has_lasted(state) or is_in_vain(),
             before_sleep=lambda state: _log_repetition(path, state),
             reraise=True,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -27,12 +28,20 @@ class HttpBoard:
     """See :class:`soundmill.service.ports.Board`. Must not cross a fork.
 
     ``patience`` is how long a claim and a final word are repeated while the API doesn't answer; then ``Unreachable`` is raised. An
-    unanswered progress is given up at once, for another follows: the lease lasts longer than the pause between them.
+    unanswered progress is given up at once, for another follows: the lease lasts longer than the pause between them. A claim is given up, too,
+    once this worker ``is_stopping``.
     Raises what :meth:`WorkerClient.said` does, too.
     """
 
-    def __init__(self, client: WorkerClient, *, patience: timedelta = PATIENCE) -> None:
+    def __init__(
+        self,
+        client: WorkerClient,
+        *,
+        patience: timedelta = PATIENCE,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._client = client
+        self._is_stopping = is_stopping
         self._patience = patience
 
     def claim(self, owner: str, task_id: int | None = None) -> Assignment | None:
@@ -41,7 +50,8 @@ class HttpBoard:
         claimant = f"{owner}#{uuid.uuid4().hex}"
         path = "/api/board/claim" if task_id is None else f"/api/tasks/{task_id}/claim"
         try:
-            given = self._client.said(path, {"owner": claimant, "storage": self._client.storage}, self._patience)
+            body = {"owner": claimant, "storage": self._client.storage}
+            given = self._client.said(path, body, self._patience, is_in_vain=self._is_stopping)
         except StaleAttempt:  # 409: that task isn't due
             return None
         if given is None:
