@@ -13,7 +13,7 @@ import structlog
 
 from soundmill.app import App, Settings
 from soundmill.logs import configure_logs
-from soundmill.model.errors import Unreachable
+from soundmill.model.errors import SoundmillError, Unreachable
 from soundmill.service.work import Worker
 
 _IDLE_LOOK = timedelta(seconds=1)
@@ -77,7 +77,7 @@ def _sweep_rarely(sweeps: Iterable[Callable[[], object]], interval_seconds: floa
 def _tried(sweep: Callable[[], object]) -> None:
     try:
         sweep()
-    except Unreachable as error:
+    except SoundmillError as error:
         _log.warning(error.message, detail=error.detail_for_log)
     except Exception:  # noqa: BLE001 - the janitor makes everything else good again: nothing may end it for long
         _log.exception("a sweep failed")
