@@ -9,13 +9,7 @@ from typing import Any
 
 import httpx
 import structlog
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_delay,
-    wait_exponential_jitter,
-)
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from soundmill import __version__
 from soundmill.model.errors import ConfigurationError, Refused, StaleAttempt, Unreachable

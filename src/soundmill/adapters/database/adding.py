@@ -53,35 +53,32 @@ class Adding:
     def __init__(self, connection: Connection, account_id: int) -> None:
         self._connection = connection
         self._account_id = account_id
-        self._accepted: list[tuple[Submission, list[int]]] = []
-        self._added = 0
-
-    @property
-    def size_bytes(self) -> int:
+        self._unwritten: list[tuple[Submission, list[int]]] = []
+        self.size_bytes = 0
         """Of all that was accepted."""
-        return sum(submission.size_bytes for submission, _ in self._accepted)
 
     def before(self, once: Once) -> list[int] | None:
         """The tasks of an earlier request with this key. Raises ``KeyReused``."""
-        if any(each.once and each.once.key == once.key for each in self._waiting()):
+        if any(each.once and each.once.key == once.key for each, _ in self._unwritten):
             self.write()
         return remembered(self._connection, self._account_id, once)
 
     def accept(self, submission: Submission) -> list[int]:
         """Its tasks' ids, which are there after :meth:`write`."""
         ids: list[int] = []
-        self._accepted.append((submission, ids))
+        self._unwritten.append((submission, ids))
+        self.size_bytes += submission.size_bytes
         return ids
 
     def write(self) -> None:
         """Adds what was accepted since the last time."""
-        new = self._waiting()
+        new, self._unwritten = self._unwritten, []
         if not new:
             return
-        sources = add_sources(self._connection, self._account_id, [each.sources for each in new])
+        sources = add_sources(self._connection, self._account_id, [each.sources for each, _ in new])
         orders = [
             (each, source_id, order, result_name(source_name, order))
-            for each, (source_id, source_name) in zip(new, sources, strict=True)
+            for (each, _), (source_id, source_name) in zip(new, sources, strict=True)
             for order in each.orders
         ]
         results = add_files(self._connection, self._account_id, [NewFile(name) for *_, name in orders])
@@ -103,14 +100,10 @@ class Adding:
             )
         ]
         added = iter(self._connection.execute(_ADD_TASKS, rows).scalars())
-        for submission, ids in self._accepted[self._added :]:
+        for submission, ids in new:
             ids += (int(next(added)) for _ in submission.orders)
             if submission.once:
                 remember(self._connection, self._account_id, submission.once, ids)
-        self._added = len(self._accepted)
-
-    def _waiting(self) -> list[Submission]:
-        return [submission for submission, _ in self._accepted[self._added :]]
 
 
 def result_name(source_name: str, order: Order) -> str:
