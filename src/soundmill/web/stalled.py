@@ -13,7 +13,8 @@ import stat
 import struct
 import sys
 import threading
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -38,8 +39,8 @@ def end_stalled_connections(patience: timedelta) -> None:
 def _look_again_and_again(patience: timedelta) -> None:
     pause = threading.Event()
     while not pause.wait(patience.total_seconds() / _LOOKS_IN_PATIENCE):
-        with ExitStack() as handles:
-            for connection in _accepted(handles):
+        with suppress(OSError):  # no descriptor may be left to look with: the next look is another
+            for connection in _accepted():
                 with suppress(OSError):  # it may end meanwhile
                     _end_if_nobody_takes(connection, patience)
                     if _owes(connection, patience):
@@ -60,20 +61,25 @@ def _owes(connection: socket.socket, patience: timedelta) -> bool:
     return received * _MILLISECONDS > patience and info[_LAST_DATA_SENT] >= received
 
 
-def _accepted(handles: ExitStack) -> list[socket.socket]:
-    """A handle, to be closed by ``handles``, of each connection to a port on which this process listens."""
-    ours = [each for link in _DESCRIPTORS.iterdir() if (each := _tcp_socket(int(link.name), handles))]
-    listening = [each for each in ours if each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
-    ports = {each.getsockname()[1] for each in listening}
-    return [each for each in ours if each not in listening and each.getsockname()[1] in ports]
+def _accepted() -> Iterator[socket.socket]:
+    """A handle of each connection to a port on which this process listens, closed when the next is asked for."""
+    ports = {each.getsockname()[1] for each in _tcp_sockets() if _is_listening(each)}
+    yield from (each for each in _tcp_sockets() if each.getsockname()[1] in ports and not _is_listening(each))
 
 
-def _tcp_socket(descriptor: int, handles: ExitStack) -> socket.socket | None:
-    try:
-        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            return None
-        handle = handles.enter_context(socket.socket(fileno=os.dup(descriptor)))
-    except OSError:  # it ended meanwhile
-        return None
-    is_tcp = handle.family in {socket.AF_INET, socket.AF_INET6} and handle.type == socket.SOCK_STREAM
-    return handle if is_tcp else None
+def _is_listening(handle: socket.socket) -> bool:
+    return bool(handle.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _tcp_sockets() -> Iterator[socket.socket]:
+    for link in list(_DESCRIPTORS.iterdir()):
+        try:
+            descriptor = int(link.name)
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                continue
+            handle = socket.socket(fileno=os.dup(descriptor))
+        except OSError:  # it ended meanwhile
+            continue
+        with handle:
+            if handle.family in {socket.AF_INET, socket.AF_INET6} and handle.type == socket.SOCK_STREAM:
+                yield handle
