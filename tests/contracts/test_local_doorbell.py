@@ -7,7 +7,6 @@ import os
 import resource
 import select
 import signal
-import statistics
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -71,6 +70,30 @@ def idle(path: Path, parent: Connection) -> None:
     before = time.process_time()
     bell.wait(timedelta(seconds=2))
     parent.send(time.process_time() - before)
+
+
+def wait_again_and_again(path: Path, parent: Connection) -> None:
+    """A worker that hears twenty rings: says how many descriptors its process had before and behind them."""
+
+    def descriptors() -> int:
+        return sum(map(_is_open, range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 4096))))
+
+    bell = FifoDoorbell(path)
+    bell.wait(timedelta(0))
+    bell.ring((1,))
+    before = descriptors()
+    for _ in range(20):
+        bell.ring((1,))
+        bell.wait(MOMENT)
+    parent.send((before, descriptors()))
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 class Waiter:
@@ -155,7 +178,7 @@ def test_a_restarted_program_hears_the_same_doorbell(bell: FifoDoorbell, path: P
 
 
 @pytest.mark.parametrize("waiter", [answer_rings], indirect=True)
-def test_a_ring_wakes_a_waiting_process_within_milliseconds(bell: FifoDoorbell, waiter: Waiter) -> None:
+def test_a_ring_wakes_a_waiting_process_long_before_its_wait_ends(bell: FifoDoorbell, waiter: Waiter) -> None:
     delays = []
     for _ in range(50):
         waiter.pipe.send(True)
@@ -164,7 +187,7 @@ def test_a_ring_wakes_a_waiting_process_within_milliseconds(bell: FifoDoorbell, 
         rung_at = time.monotonic()
         bell.ring((1,))
         delays.append(waiter.pipe.recv() - rung_at)
-    assert statistics.median(delays) < 0.01
+    assert max(delays) < LONG.total_seconds() / 2
 
 
 def test_one_ring_wakes_one_of_many_processes(bell: FifoDoorbell, path: Path) -> None:
@@ -210,22 +233,7 @@ def test_a_signal_descriptor_is_emptied_so_that_the_next_wait_waits(bell: FifoDo
     os.close(writable)
 
 
-def test_waiting_again_and_again_leaks_no_descriptor(bell: FifoDoorbell) -> None:
-    def open_descriptors() -> int:
-        return sum(1 for number in range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 4096)) if _is_open(number))
-
-    bell.wait(timedelta(0))
-    bell.ring((1,))
-    before = open_descriptors()
-    for _ in range(20):
-        bell.ring((1,))
-        bell.wait(MOMENT)
-    assert open_descriptors() == before
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
+@pytest.mark.parametrize("waiter", [wait_again_and_again], indirect=True)
+def test_waiting_again_and_again_leaks_no_descriptor(waiter: Waiter) -> None:
+    before, after = waiter.pipe.recv()
+    assert after == before
