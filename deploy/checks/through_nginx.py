@@ -72,8 +72,13 @@ def main() -> None:
             return
         with ExitStack() as running:
             running.enter_context(_running([nginx, "-c", str(configuration), "-g", "daemon off;"], home / "nginx.out"))
+            _until(
+                lambda: _tells(public, "GET", "/api/files/a.mp3", 503, "unreachable"),
+                "nginx answers for an API that is away",
+            )
             first = running.enter_context(_fleet(home, apis, internal) if len(apis) > 1 else _service(home, apis[0]))
             _until(lambda: _ask(public, "GET", "/health/ready")[0] == 200, "nginx answers")
+            _tells_as_the_service_does(public)
             _refuses(public, internal)
             _believes_only_its_neighbour(public)
             _endures_those_who_stand_still(public)
@@ -98,6 +103,23 @@ def _refuses(public: int, internal: int) -> None:
         found = (status, kind)
         _expect(found == (401, "application/problem+json"), f"POST {path} reaches the API by the inner port: {found}")
     print(f"{len(_REFUSED)} ways to the inner routes are refused from outside; the inner port lets them through")
+
+
+def _tells_as_the_service_does(public: int) -> None:
+    large = {"Content-Length": str(18 << 20), "Content-Type": "application/json"}
+    _expect(
+        _tells(public, "POST", "/api/auth/login", 413, "too_large", large),
+        "what is too large for nginx is told in JSON",
+    )
+    print("nginx's own errors look as the service's do")
+
+
+def _tells(public: int, method: str, path: str, status: int, code: str, headers: dict[str, str] | None = None) -> bool:
+    said, kind, text = _ask(public, method, path, headers=headers)
+    if (said, kind) != (status, "application/problem+json"):
+        return False
+    problem = json.loads(text)
+    return (problem["status"], problem["code"]) == (status, code)
 
 
 def _believes_only_its_neighbour(public: int) -> None:
