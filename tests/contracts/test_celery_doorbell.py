@@ -50,6 +50,24 @@ def test_a_broker_that_is_gone_delays_nobody_and_is_told_to_who_asks() -> None:
         doorbell.check()
 
 
+def test_a_broker_that_takes_nothing_is_told_to_who_asks(doorbell: CeleryDoorbell, server: RedisServer) -> None:
+    doorbell.check()
+    client = server.client()
+    client.replicaof("127.0.0.1", str(free_port()))
+    try:
+        with pytest.raises(Unreachable, match="takes no messages"):
+            doorbell.check()
+    finally:
+        client.replicaof("NO", "ONE")
+    client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(Unreachable, match="takes no messages"):
+            doorbell.check()
+    finally:
+        client.config_set("maxmemory", "0")
+    doorbell.check()
+
+
 def test_it_rings_again_when_the_broker_is_back(server: RedisServer) -> None:
     doorbell = CeleryDoorbell(celery_application(server.url))
     doorbell.ring((1,))

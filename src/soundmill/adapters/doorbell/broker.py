@@ -1,11 +1,12 @@
-"""The doorbell of several machines: one Celery message a task, over Redis, Valkey or RabbitMQ."""
+"""The doorbell of several machines: one Celery message a task, over Redis (or Valkey) or RabbitMQ."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -54,7 +55,7 @@ def celery_application(broker_url: str) -> Celery:
 
 
 def _transport_options(broker_url: str) -> dict[str, Any]:
-    if not broker_url.startswith(("redis", "valkey")):
+    if not broker_url.startswith("redis"):
         return {}
     return {
         "visibility_timeout": 3600,
@@ -96,22 +97,34 @@ class CeleryDoorbell:
     def unheard(self) -> int:
         """See the port. Raises ``Unreachable``."""
         try:
-            with self._application.connection_for_read() as connection:
-                connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
-                channel: Any = connection.default_channel
+            with self._channel() as channel:
                 return int(channel.queue_declare(QUEUE, passive=True).message_count)
         except ChannelError:
             return 0  # nobody has sent anything yet
-        except _NO_ANSWER as error:
-            raise Unreachable("The broker doesn't answer.", detail_for_log=str(error)) from error
 
     def check(self) -> None:
-        """Prove that the broker answers. Raises ``Unreachable``."""
-        self.unheard()
+        """Prove that the broker takes what is sent. Raises ``Unreachable``."""
+        with self._channel() as channel:
+            # As each ring does: a Redis that is a replica, or has no memory left, refuses it.
+            self._application.amqp.queues[QUEUE].bind(channel).declare()
 
     def flush(self) -> None:
         """Return when all rings so far were sent or dropped."""
         self._unsent.join()
+
+    @contextmanager
+    def _channel(self) -> Iterator[Any]:
+        with self._application.connection_for_write() as connection:
+            refusals: tuple[type[BaseException], ...] = connection.channel_errors
+            try:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+                yield connection.default_channel
+            except ChannelError:
+                raise  # an answer to what was asked
+            except _NO_ANSWER as error:
+                raise Unreachable("The broker doesn't answer.", detail_for_log=str(error)) from error
+            except refusals as error:
+                raise Unreachable("The broker takes no messages.", detail_for_log=str(error)) from error
 
     def _start(self) -> None:
         with self._starting:
