@@ -276,6 +276,35 @@ def test_wrong_credentials_and_a_missing_server_are_no_missing_file(
             act()
 
 
+def test_a_missing_bucket_is_no_missing_file(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    bucket = Bucket("s3://no-such-bucket", allow_http=True)
+    with pytest.raises(StorageError, match="no such bucket"):
+        BucketStorage(bucket).open("0" * 32)
+    with pytest.raises(ConfigurationError, match="no such bucket"):
+        BucketMark(bucket).read()
+
+
+@pytest.mark.parametrize("was_ever_written", [True, False])
+def test_a_full_bucket_can_be_swept(
+    bed: Bed, bucket: Bucket, s3: S3Server, monkeypatch: pytest.MonkeyPatch, was_ever_written: bool
+) -> None:
+    key = bed.store(PART).key
+    if was_ever_written:
+        bed.storage.check()
+    put = obstore.put
+    with refusing_server(507, "XMinioStorageFull") as address, monkeypatch.context() as patch:
+        patch.setattr(objects, "_PATIENT", objects._PROMPT)
+        full = opened(s3, "full", monkeypatch, address)._store
+        patch.setattr(obstore, "put", lambda store, name, content, **how: put(full, name, content, **how))
+        if was_ever_written:
+            assert set(bed.storage.keys(NOW)) == {key}
+        else:
+            with pytest.raises(NoRoom):
+                list(bed.storage.keys(NOW))
+
+
 def test_plain_http_must_be_allowed(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
