@@ -18,6 +18,8 @@ from soundmill.model.errors import ConfigurationError
 _GIGABYTE = 1 << 30
 _PREFIX = "SOUNDMILL_"
 _SHORTEST_SECRET = 32
+# Kombu takes what has no scheme for a RabbitMQ's host.
+_BROKERS = frozenset({"redis", "rediss", "redis+socket", "amqp", "amqps"})
 
 
 class Settings(BaseSettings):
@@ -216,6 +218,14 @@ class Settings(BaseSettings):
         if text and len(text) < _SHORTEST_SECRET:
             raise ValueError(f"it needs at least {_SHORTEST_SECRET} characters")
         return SecretStr(text)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_a_broker_s_address(cls, value: SecretStr) -> SecretStr:
+        scheme, separator, _ = value.get_secret_value().partition("://")
+        if value.get_secret_value() and not (separator and scheme in _BROKERS):
+            raise ValueError("it must be like redis://:password@redis.internal:6379/0")
+        return value
 
     @field_validator("api_url")
     @classmethod
