@@ -105,7 +105,7 @@ class Worker:
         except (StorageError, NoRoom, NotFound) as error:
             # Not the task's fault, and the next one would fare no better.
             self._rests_until = time.monotonic() + _REST_SECONDS
-            log.exception("the storage failed")
+            log.error("the storage failed", error=error.message, detail=error.detail_for_log)
             self._say_failed(attempt, Failure(FailureCode.STORAGE, error.message, retryable=True))
         return True
 
