@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from soundmill.adapters.doorbell import START_CONVERSION, celery_application
+from soundmill.adapters.doorbell import START_CONVERSION
+from soundmill.adapters.doorbell.broker import celery_application
 from soundmill.failpoints import ACTIONS, NAMES
 from tests.chaos.cluster import LEASE_SECONDS, Cluster, Part
 from tests.chaos.hosts import run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +32,16 @@ class Outcome:
     violations: tuple[str, ...]
 
 
-def run_fault(fault: Fault, seed: int = 1, hosts: Hosts | None = None, uploads: int = UPLOADS) -> Outcome:
-    """Start a fleet, load it, strike, and check all invariants."""
+def run_fault(
+    fault: Fault,
+    seed: int = 1,
+    hosts: Hosts | None = None,
+    uploads: int = UPLOADS,
+    settings: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Start a fleet with ``settings`` over the usual ones, load it, strike, and check all invariants."""
     began = time.monotonic()
-    with _disk(fault) as data, running_cluster(hosts, data, in_bucket=fault.in_bucket) as cluster:
+    with _disk(fault) as data, running_cluster(hosts, data, settings, in_bucket=fault.in_bucket) as cluster:
         fault.prepare(cluster)
         load = Load(cluster, seed, uploads, fault.twice)
         load.start()
