@@ -22,7 +22,8 @@ import matplotlib as mpl
 
 from benchmarks.rows import fill
 from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseBoard, DatabaseTasks, sqlite_url, upgrade
-from soundmill.adapters.doorbell import CeleryDoorbell, FifoDoorbell, celery_application
+from soundmill.adapters.doorbell import FifoDoorbell
+from soundmill.adapters.doorbell.broker import CeleryDoorbell, celery_application
 from soundmill.adapters.storage import DirectoryStorage
 from soundmill.app import App, load_settings
 from soundmill.model.tasks import RetryRule, TaskStatus, TaskView

@@ -6,7 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from soundmill.adapters.doorbell import START_CONVERSION, celery_application
+from soundmill.adapters.doorbell import START_CONVERSION
+from soundmill.adapters.doorbell.broker import celery_application
 
 celery = celery_application(os.environ["BROKER"])
 _directory = Path(os.environ["DIRECTORY"])

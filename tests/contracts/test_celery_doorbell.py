@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from soundmill.adapters.doorbell import CeleryDoorbell, celery_application
+from soundmill.adapters.doorbell.broker import CeleryDoorbell, celery_application
 from soundmill.model.errors import Unreachable
 from tests.servers import RedisServer, free_port, redis_server
 from tests.waiting import until

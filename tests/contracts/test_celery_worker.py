@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from soundmill.adapters.doorbell import CeleryDoorbell, celery_application
+from soundmill.adapters.doorbell.broker import CeleryDoorbell, celery_application
 from tests.servers import RedisServer, redis_server
 from tests.waiting import until
 

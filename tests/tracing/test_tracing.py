@@ -140,7 +140,7 @@ def test_where_traces_are_wanted_and_the_extra_is_missing_a_line_says_so(monkeyp
 def test_nothing_of_opentelemetry_is_imported_where_nobody_wants_traces(tmp_path: Path) -> None:
     program = (
         "import sys, soundmill.fleet\n"
-        "from soundmill.web import create_site\n"
+        "from soundmill.web.site import create_site\n"
         "create_site()\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import structlog
-from celery import Celery
 
 from soundmill.adapters.board import HttpBoard, HttpSeats, WorkerClient
 from soundmill.adapters.converter import MillConverter
@@ -34,7 +34,7 @@ from soundmill.adapters.database import (
     sqlite_url,
     upgrade,
 )
-from soundmill.adapters.doorbell import CeleryDoorbell, FifoDoorbell, celery_application
+from soundmill.adapters.doorbell import FifoDoorbell
 from soundmill.adapters.metrics import (
     Figures,
     JanitorFigures,
@@ -78,6 +78,11 @@ from soundmill.service.tasks import Tasks
 from soundmill.service.watch import Watcher
 from soundmill.service.work import Worker
 from soundmill.settings import Settings
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from soundmill.adapters.doorbell.broker import CeleryDoorbell
 
 _STORAGE_LOOK_SECONDS = 0.5
 
@@ -204,10 +209,14 @@ class App:
         """Celery over the broker. Raises ``ConfigurationError`` where there is none."""
         if not self.settings.effective_broker_url:
             raise ConfigurationError("Say where the broker is: SOUNDMILL_BROKER_URL or REDIS_INSTANCE_IP.")
+        from soundmill.adapters.doorbell.broker import celery_application
+
         return celery_application(self.settings.effective_broker_url)
 
     @cached_property
     def _broker_doorbell(self) -> CeleryDoorbell:
+        from soundmill.adapters.doorbell.broker import CeleryDoorbell
+
         return CeleryDoorbell(self.celery, self.tracing.headers)
 
     @cached_property

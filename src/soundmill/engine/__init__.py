@@ -4,7 +4,7 @@ from soundmill.engine.confinement import gaps
 from soundmill.engine.cores import cores, has_a_free_core, idle_cores
 from soundmill.engine.job import Job, Limits, PieceJob
 from soundmill.engine.mill import Converted, Mill
-from soundmill.engine.report import build
+from soundmill.engine.versions import build
 
 __all__ = [
     "Converted",

@@ -11,7 +11,7 @@ from soundmill.web.blueprint import page_blueprint
 
 
 def create_site() -> Flask:
-    """For any WSGI server, e.g. ``granian --interface wsgi --factory soundmill.web:create_site``; settings as usual."""
+    """For any WSGI server, e.g. ``granian --interface wsgi --factory soundmill.web.site:create_site``; settings as usual."""
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     app = App(settings)

@@ -1,17 +1,18 @@
-"""Bring a database's schema up to date."""
+"""Bring a database's schema up to date. Alembic is loaded by who does so only."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import ProgrammingError
 
 from soundmill.adapters.database.connection import Database
 from soundmill.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _MAY_NOT = "42501"  # PostgreSQL's “insufficient_privilege”
 
@@ -38,6 +39,9 @@ def upgrade(database: Database) -> None:
 
 
 def _upgrade(database: Database) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     with database.writing() as connection:
         database.lock(connection, "soundmill migrations")
         config = Config()
@@ -51,6 +55,9 @@ def _upgrade(database: Database) -> None:
 
 
 def _is_of_a_newer_version(connection: Connection, config: Config) -> bool:
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
     present = MigrationContext.configure(connection).get_current_revision()
     return present is not None and present not in known

@@ -1,6 +1,6 @@
-"""Says that there may be work: on one machine by a named pipe, on several by Celery."""
+"""Says that there may be work: on one machine by a named pipe; on several by Celery, in ``broker``, which one machine never loads."""
 
-from soundmill.adapters.doorbell.broker import QUEUE, START_CONVERSION, CeleryDoorbell, celery_application
 from soundmill.adapters.doorbell.local import FifoDoorbell
+from soundmill.adapters.doorbell.names import QUEUE, START_CONVERSION
 
-__all__ = ["QUEUE", "START_CONVERSION", "CeleryDoorbell", "FifoDoorbell", "celery_application"]
+__all__ = ["QUEUE", "START_CONVERSION", "FifoDoorbell"]

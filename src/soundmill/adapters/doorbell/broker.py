@@ -14,10 +14,8 @@ from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 
 from soundmill.adapters.doorbell.lost_acks import LostAcks
+from soundmill.adapters.doorbell.names import QUEUE, START_CONVERSION
 from soundmill.model.errors import Unreachable
-
-QUEUE = "batch"
-START_CONVERSION = "start_conversion"
 
 _MOST_UNSENT = 10_000
 _LOG_PAUSE_SECONDS = 10.0

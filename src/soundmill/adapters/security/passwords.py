@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import secrets
 import threading
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
-
-# Of a password that nobody knows, with the parameters of below: verifying against it takes as long as against any other.
-_NOBODYS_HASH = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY).hash(secrets.token_hex())
 
 
 class Argon2Passwords:
@@ -31,8 +29,9 @@ class Argon2Passwords:
     def verify(self, password: str, password_hash: str | None) -> bool:
         """See the port. An unknown account costs a verification too, so that time tells nothing."""
         with self._turnstile:
+            nobodys_hash = _nobodys_hash()  # by the first log-in, of whomever it is
             try:
-                self._hasher.verify(password_hash or _NOBODYS_HASH, password)
+                self._hasher.verify(password_hash or nobodys_hash, password)
             except (VerificationError, InvalidHashError):
                 return False
         return password_hash is not None
@@ -40,3 +39,9 @@ class Argon2Passwords:
     def is_outdated(self, password_hash: str) -> bool:
         """See the port."""
         return self._hasher.check_needs_rehash(password_hash)
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Of a password that nobody knows: verifying against it takes as long as against any other."""
+    return PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY).hash(secrets.token_hex())
