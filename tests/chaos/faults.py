@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -313,7 +314,8 @@ def arm(name: str, action: str) -> Callable[[Cluster], None]:
         }
         for part in cluster.parts.values():
             part.environment |= armed
-            part.restart()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Part.restart, cluster.parts.values()))
         cluster.wait_until_ready()
 
     return prepare
