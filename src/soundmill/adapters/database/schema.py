@@ -62,7 +62,7 @@ revoked_tokens = Table(
         Instant,
         nullable=False,
         index=True,
-        doc="after this the row may go",
+        doc="a day after this the row may go",
     ),
 )
 

@@ -41,11 +41,11 @@ class AccountStore(Protocol):
         ...
 
     def revoke(self, token_id: str, expires_at: datetime) -> None:
-        """Make a token stop working; remembered until ``expires_at``. Twice is no error."""
+        """Make a token stop working; remembered until a day after ``expires_at``. Twice is no error."""
         ...
 
     def forget_expired_tokens(self) -> None:
-        """Drop the revocations of tokens that have expired by now."""
+        """Drop the revocations of tokens that have expired by every API's clock, which may be up to a day behind the database's."""
         ...
 
 
