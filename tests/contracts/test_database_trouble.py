@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from soundmill.adapters.database import Database, DatabaseTasks, upgrade
+from soundmill.adapters.database import Database, DatabaseTasks, DatabaseUsage, upgrade
+from soundmill.adapters.database.usage import charge, lock_account
 from soundmill.model.errors import Unreachable
 from tests.builders import account, submitted
 
@@ -31,6 +33,25 @@ def test_a_standby_is_told_from_a_database_that_works(database: Database, standb
         with pytest.raises(Unreachable, match="takes no changes"):
             refused()
     upgrade(standby)  # an API that starts meanwhile has nothing to change
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_transaction_that_rests_lets_others_at_its_account(database: Database, postgresql_url: str) -> None:
+    """As that of an API or a janitor that was stopped or cut off in its middle: nothing of it is kept, and it is told so."""
+    owner = account(database)
+    stopped = Database(postgresql_url, rest=timedelta(milliseconds=100))
+
+    def rest_while_others_submit() -> None:
+        with stopped.writing() as connection:
+            lock_account(connection, owner)
+            charge(connection, owner, 5)
+            submitted(DatabaseTasks(database, queue_cap=9), owner, "mp3")
+
+    with pytest.raises(Unreachable):
+        rest_while_others_submit()
+    stopped.check()  # with another connection
+    stopped.dispose()
+    assert DatabaseUsage(database).recount() == 0
 
 
 def upgraded(url: str) -> subprocess.CompletedProcess[str]:

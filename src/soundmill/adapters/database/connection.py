@@ -25,6 +25,8 @@ _POOL_SECONDS = 10
 _FULL = frozenset({sqlite3.SQLITE_FULL, "53100"})
 # “read_only_sql_transaction”: a standby after a failover, or a server that was set so.
 _READ_ONLY = "25006"
+# “idle_in_transaction_session_timeout”
+_RESTED = "25P03"
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _FRESH_SECONDS = 1.0
 # A lookup takes half a millisecond: few connections are enough.
@@ -33,6 +35,18 @@ _USED_AT = "soundmill_used_at"
 # We say BEGIN ourselves, below: a driver that does sends it before a single SELECT, too, and a rollback after it.
 _NO_BEGIN: dict[str, dict[str, Any]] = {"sqlite": {"isolation_level": None}, "postgresql": {"autocommit": True}}
 _DRIVERS = frozenset({"sqlite", "postgresql", "postgresql+psycopg"})
+# A server whose packets are dropped (a broken switch, a firewall that forgot) never says that it is gone: by themselves the driver waits
+# for two minutes, and the system for a quarter of an hour.
+_PATIENCE: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+# Between two statements of a transaction of ours lie moments. One that rests is that of a process that was stopped or cut off, and
+# what it has locked (an account) all others wait for, the janitor with every lease.
+_REST = timedelta(seconds=30)
 _BY_NAME = {"sqlite": "named", "postgresql": "pyformat"}
 # On SQLite a deferred transaction that reads and then writes fails at once when another wrote between: IMMEDIATE waits instead.
 _IMMEDIATE: dict[str, Any] = {"soundmill_begin": "BEGIN IMMEDIATE"}
@@ -47,12 +61,14 @@ class Database:
     """Hands out transactions. Thread-safe; must not cross a fork.
 
     ``url`` is SQLAlchemy's: ``sqlite:////path/soundmill.db`` or ``postgresql+psycopg://…``. ``connections`` is how many may be
-    open at a time; who waits longer than ten seconds for one gets ``Busy``. ``Unreachable`` is raised when the database doesn't answer,
+    open at a time; who waits longer than ten seconds for one gets ``Busy``. PostgreSQL ends a transaction that rests for ``rest`` between
+    its statements: its locks are others'. ``Unreachable`` is raised when the database doesn't answer or has ended the transaction,
     ``DatabaseFull`` when its disk is full, ``DatabaseDamaged`` when SQLite's file is. Raises ``ConfigurationError`` for a ``url`` that is none.
     """
 
-    def __init__(self, url: str | URL, *, connections: int = 20) -> None:
+    def __init__(self, url: str | URL, *, connections: int = 20, rest: timedelta = _REST) -> None:
         self.url = _understood(url)
+        self._rest = rest
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         lookups = 0 if self.is_sqlite else max(1, connections // _SHARE_OF_LOOKUPS)
         self._engine = self._made_engine(max(1, connections - lookups))
@@ -72,13 +88,27 @@ class Database:
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
             pool_reset_on_return=None,  # every transaction below is ended where it was begun
-            connect_args=_NO_BEGIN[self.url.get_backend_name()],
+            connect_args=self._connecting(),
             paramstyle=_BY_NAME[self.url.get_backend_name()],
         )
         if not self.is_sqlite:
+            event.listen(made, "connect", self._limit_rest)
             event.listen(made, "checkin", _note_when)
             event.listen(made, "checkout", self._check_after_a_rest)
         return made
+
+    def _connecting(self) -> dict[str, Any]:
+        how = _NO_BEGIN[self.url.get_backend_name()]
+        if self.is_sqlite:
+            return how
+        # What the address says of it stands over this.
+        return how | {key: value for key, value in _PATIENCE.items() if key not in self.url.query}
+
+    def _limit_rest(self, dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+        cursor = dbapi_connection.cursor()
+        milliseconds = round(self._rest.total_seconds() * 1000)
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
+        cursor.close()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -184,6 +214,8 @@ def _our_errors() -> Iterator[None]:
     except DatabaseError as error:
         if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
             raise _read_only(str(error.orig)) from error
+        if getattr(error.orig, "sqlstate", None) == _RESTED:
+            raise Unreachable("The database doesn't answer.", detail_for_log=str(error.orig)) from error
         if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
             raise DatabaseDamaged(
                 "The database is damaged: restore it from a backup.", detail_for_log=str(error.orig)
