@@ -146,6 +146,27 @@ def test_strange_wave_files_convert_exactly(tmp_path: Path, convert: Convert, sh
         assert ffmpeg("-i", made.path, "-f", "s16le", "-") == data
 
 
+@pytest.mark.parametrize("to", ["flac", *map(slow, ["wav", "alac"])])
+@pytest.mark.parametrize(("valid_bits", "word_bits"), [(24, 32), (20, 32), (16, 24), (8, 16)])
+@pytest.mark.parametrize("below", [0, 0x55], ids=["clean", "dirty"])
+def test_samples_narrower_than_their_words_convert_exactly(
+    tmp_path: Path, convert: Convert, valid_bits: int, word_bits: int, below: int, to: str
+) -> None:
+    samples = (music(0.5) * (1 << 31)).astype("<i4") >> 32 - valid_bits << 32 - valid_bits
+    words = samples | (below << 24 >> valid_bits)
+    word_bytes = word_bits // 8
+    data = words.reshape(-1, 1).view("u1")[:, 4 - word_bytes :].tobytes()
+    block = 2 * word_bytes
+    form = struct.pack("<HHIIHHHH", 0xFFFE, 2, RATE, RATE * block, block, word_bits, 22, valid_bits) + EXTENSIBLE[20:]
+    source = tmp_path / "a.wav"
+    source.write_bytes(riff((b"fmt ", form), (b"data", data)))
+    made = convert(source, to)
+    check(made, to, len(samples), RATE)
+    assert made.report.source.bit_depth == valid_bits
+    assert made.report.not_carried == ()
+    assert ffmpeg("-i", made.path, "-f", "s32le", "-") == samples.tobytes()
+
+
 @pytest.mark.parametrize("to", ["flac", "m4a", *map(slow, ["mp3", "wav"])])
 @pytest.mark.parametrize("how", ["pipe", "rf64", "w64", "caf", "au", "aiff", "aifc", "w64 24 bit"])
 def test_relatives_of_wave_convert_exactly(tmp_path: Path, convert: Convert, how: str, to: str) -> None:

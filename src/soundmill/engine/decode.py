@@ -153,6 +153,8 @@ class Decoding:
             )
         if self._finite is not None:
             self._finite.mend(frame)
+        if self._source.words is not None:
+            self._source.words.blank(frame)
         if self._meter is not None:
             self._meter.add(frame)
         if self._peaks is not None:

@@ -74,7 +74,7 @@ def decoded_sound(source: Source, first: AudioFrame) -> Sound:
         channels=first.layout.nb_channels,
         channel_layout=first.layout.name,
         sample_format=first.format.name,
-        bit_depth=source.stream.codec_context.bits_per_raw_sample or None,
+        bit_depth=_sample_bits(source),
     )
 
 
@@ -87,8 +87,14 @@ def declared_sound(source: Source) -> Sound:
         channels=context.channels,
         channel_layout="",
         sample_format="",
-        bit_depth=context.bits_per_raw_sample or None,
+        bit_depth=_sample_bits(source),
     )
+
+
+def _sample_bits(source: Source) -> int | None:
+    if source.words is not None:
+        return source.words.valid_bits
+    return source.stream.codec_context.bits_per_raw_sample or None
 
 
 def _shown(tags: Mapping[str, str]) -> dict[str, str]:
@@ -99,8 +105,8 @@ def _shown(tags: Mapping[str, str]) -> dict[str, str]:
 def _stored_bits(source: Source) -> int | None:
     """Of a sample, as the codec says; plain PCM of 8, 16 and 32 bits and floats say it by their sample format."""
     context = source.stream.codec_context
-    if context.bits_per_raw_sample:
-        return int(context.bits_per_raw_sample)
+    if (bits := _sample_bits(source)) is not None:
+        return bits
     return int(8 * context.format.bytes) if context.name.startswith(_PLAIN_PCM) else None
 
 

@@ -24,6 +24,7 @@ from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
 from soundmill.engine.mpeg import first_mpeg_frame
 from soundmill.engine.sniff import sniff, sound_start
+from soundmill.engine.words import AsWide, WideWords, wide_words
 from soundmill.model.conversion import ConversionError, FailureCode
 
 MOST_CHANNELS = 8
@@ -82,6 +83,8 @@ class Source:
     """The files of Ogg that it is made of: ``container`` and ``stream`` are the first one's."""
     linked_seconds: float = 0.0
     """How long all of these are by their own account."""
+    words: WideWords | None = None
+    """What its samples stand in, where that is wider than they are."""
 
     @property
     def is_chained(self) -> bool:
@@ -128,13 +131,14 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
         if damage is not None and not although_damaged:
             raise damage.error()
         junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
+        words = wide_words(stream) if kind == "wav" else None
     links = examined.links
     section = Section(links[0].begin, links[1].begin) if len(links) > 1 else None
-    container = _opened(path, kind, section, junk_bytes)
+    container = _opened(path, kind, section, junk_bytes, words)
     try:
         sound = _sound_of(container, audio_stream)
         declared = declared_sample_count(path, kind, container, sound)
-        return Source(path, kind, container, sound, declared, damage, audio_stream, links, examined.seconds)
+        return Source(path, kind, container, sound, declared, damage, audio_stream, links, examined.seconds, words)
     except BaseException as error:
         container.close()
         if damage is not None and isinstance(error, ConversionError):
@@ -149,7 +153,9 @@ def opened_section(source: Source, section: Section) -> Iterator[tuple[InputCont
         yield container, _sound_of(container, source.audio_stream) if container.streams.audio else None
 
 
-def _opened(path: Path, kind: str, section: Section | None, junk_bytes: int = 0) -> InputContainer:
+def _opened(
+    path: Path, kind: str, section: Section | None, junk_bytes: int = 0, words: WideWords | None = None
+) -> InputContainer:
     url = f"file:{path}"
     options = {
         "protocol_whitelist": "file",
@@ -164,7 +170,8 @@ def _opened(path: Path, kind: str, section: Section | None, junk_bytes: int = 0)
         options["protocol_whitelist"] = "file,subfile"
     try:
         with dying_after(_OPENING):
-            return av.open(url, "r", format=kind.partition(",")[0], options=options)
+            file = url if words is None else AsWide(path, words)
+            return av.open(file, "r", format=kind.partition(",")[0], options=options)
     except MemoryError:
         raise
     except av.FFmpegError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import BinaryIO
 
 _MOST_CHUNKS = 1000
+_LONGEST_FORMAT = 1024
 _PCM, _FLOAT, _A_LAW, _MU_LAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _WHOLE_BLOCKS = frozenset({_PCM, _FLOAT, _A_LAW, _MU_LAW, _EXTENSIBLE})
 _SIZE_IN_DS64 = 0xFFFF_FFFF
@@ -17,23 +19,40 @@ _STREAMED_SIZES = frozenset(
 
 def wave_sample_count(file: BinaryIO) -> int | None:
     """Samples per channel by the header of uncompressed sound; ``None`` where it doesn't say."""
-    file.seek(0)
-    is_long = file.read(12)[:4] in (b"RF64", b"BW64")
     block_bytes, long_size = 0, None
+    for name, size in _chunks(file):
+        if name == b"ds64":
+            long_size = int.from_bytes(file.read(16)[8:], "little")
+        elif name == b"fmt ":
+            block_bytes = _block_bytes(file.read(16))
+        elif name == b"data":
+            file.seek(0)
+            is_long = file.read(4) in (b"RF64", b"BW64")
+            return _samples(size, long_size if is_long else None, block_bytes)
+    return None
+
+
+def format_chunk(file: BinaryIO) -> tuple[int, bytes] | None:
+    """Where what the header says of the sound's form begins, and as much of it as there is of any length that is in use."""
+    for name, size in _chunks(file):
+        if name == b"fmt ":
+            return file.tell(), file.read(min(size, _LONGEST_FORMAT))
+        if name == b"data":
+            break
+    return None
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Name and declared size of each; the file stands where its content begins."""
+    at = 12
     for _ in range(_MOST_CHUNKS):
+        file.seek(at)
         header = file.read(8)
         if len(header) < 8:
-            return None
+            return
         size = int.from_bytes(header[4:], "little")
-        at = file.tell()
-        if header[:4] == b"ds64":
-            long_size = int.from_bytes(file.read(16)[8:], "little")
-        elif header[:4] == b"fmt ":
-            block_bytes = _block_bytes(file.read(16))
-        elif header[:4] == b"data":
-            return _samples(size, long_size if is_long else None, block_bytes)
-        file.seek(at + size + size % 2)
-    return None
+        yield header[:4], size
+        at += 8 + size + size % 2
 
 
 def _block_bytes(form: bytes) -> int:
