@@ -167,6 +167,48 @@ def test_samples_narrower_than_their_words_convert_exactly(
     assert ffmpeg("-i", made.path, "-f", "s32le", "-") == samples.tobytes()
 
 
+@pytest.mark.parametrize("to", ["flac", slow("mp3")])
+@pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav"])
+def test_a_wave_of_blocks_ends_where_its_fact_chunk_says(tmp_path: Path, convert: Convert, codec: str, to: str) -> None:
+    source = encoded(tmp_path, "b.wav", "-c:a", codec)
+    data = bytearray(source.read_bytes())
+    at = data.index(b"fact") + 8
+    assert int.from_bytes(data[at : at + 4], "little") > RATE
+    data[at : at + 4] = RATE.to_bytes(4, "little")  # as sox has it: the last block is filled up with silence
+    source.write_bytes(data)
+    check(convert(source, to), to, RATE, RATE)
+    data[at : at + 4] = (RATE // 4).to_bytes(4, "little")  # bytes of something else, as some programs have it
+    source.write_bytes(data)
+    assert convert(source, to).report.source.sample_count > RATE
+
+
+@pytest.mark.parametrize("to", ["flac", *map(slow, ["wav", "m4a"])])
+def test_the_short_last_packet_of_alac_in_caf_is_heard_whole(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = encoded(tmp_path, "b.caf", "-c:a", "alac")
+    expected = ffmpeg("-i", source, "-f", "s16le", "-")
+    data = bytearray(source.read_bytes())
+    # As Apple has it (Core Audio Format, packet table): samples that are valid, those before them, and those that lack in the last packet.
+    at = data.index(b"pakt") + 12
+    packets = int.from_bytes(data[at : at + 8])
+    data[at + 8 : at + 24] = struct.pack(">qii", RATE, 0, packets * 4096 - RATE)
+    source.write_bytes(data)
+    made = convert(source, to)
+    check(made, to, RATE, RATE)
+    if to in LOSSLESS:
+        assert ffmpeg("-i", made.path, "-f", "s16le", "-") == expected
+
+
+def test_flac_in_caf_may_have_a_packet_less_than_is_counted(tmp_path: Path, convert: Convert) -> None:
+    check(convert(encoded(tmp_path, "b.caf", "-c:a", "flac"), "wav"), "wav", RATE, RATE)
+
+
+@pytest.mark.parametrize("to", ["wav", "opus", "webm", slow("flac")])
+def test_opus_in_mp4_ends_where_its_last_packet_does(tmp_path: Path, convert: Convert, to: str) -> None:
+    made = convert(encoded(tmp_path, "b.mp4", "-c:a", "libopus"), to)
+    check(made, to, 48_000, 48_000)
+    assert (made.report.settings["encoder"] == "copy") == (to in ("opus", "webm"))
+
+
 @pytest.mark.parametrize("to", ["flac", "m4a", *map(slow, ["mp3", "wav"])])
 @pytest.mark.parametrize("how", ["pipe", "rf64", "w64", "caf", "au", "aiff", "aifc", "w64 24 bit"])
 def test_relatives_of_wave_convert_exactly(tmp_path: Path, convert: Convert, how: str, to: str) -> None:

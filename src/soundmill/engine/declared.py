@@ -22,7 +22,7 @@ _HEAD_BYTES = 64 * 1024
 _MPEG_FRAME_SAMPLES = 1152
 # Some programs count the bytes that fill its last chunk up to 8: as many samples at most.
 _W64_ALIGNMENT = 8
-# Its packets are counted whole by some programs; ALAC's are the largest ones.
+# Its packets are counted whole by some programs, and ffmpeg counts one more of FLAC; ALAC's are as large as this.
 _CAF_PACKET_SAMPLES = 4096
 
 
@@ -43,12 +43,12 @@ def declared_sample_count(path: Path, kind: str, container: InputContainer, stre
     return _by_stream(stream) if kind in _COUNTED else None
 
 
-def shortfall_allowed(kind: str, sample_rate: int) -> int:
+def shortfall_allowed(kind: str, sample_rate: int, packet_samples: int) -> int:
     """How many samples fewer than declared are no sign of damage: headers in milliseconds, edit lists, encoder delay."""
     if kind == "w64":
         return _W64_ALIGNMENT
     if kind == "caf":
-        return _CAF_PACKET_SAMPLES
+        return max(_CAF_PACKET_SAMPLES, packet_samples)
     if kind in ("flac", "wav", "aiff", "tta", "wv"):
         return 0
     return sample_rate // 2 if kind == "asf" or kind.startswith("mov") else _MPEG_FRAME_SAMPLES

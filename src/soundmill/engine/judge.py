@@ -74,7 +74,8 @@ def missing_samples(source: Source, sample_count: int, sample_rate: int) -> int:
     if declared is None:
         return 0
     missing = declared - sample_count
-    return missing if missing > shortfall_allowed(source.kind, sample_rate) else 0
+    allowed = shortfall_allowed(source.kind, sample_rate, source.stream.codec_context.frame_size or 0)
+    return missing if missing > allowed else 0
 
 
 def is_bare(kind: str) -> bool:

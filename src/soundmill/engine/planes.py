@@ -34,3 +34,16 @@ def fill(wanted: Sequence[memoryview], pcm: memoryview, plane_bytes: int) -> Non
         for number, plane in enumerate(wanted):
             begin = at * len(wanted) + number * (end - at)
             plane[at:end] = pcm[begin : begin + end - at]
+
+
+def cut(frame: AudioFrame, begin: int, end: int) -> AudioFrame:
+    """The samples from the one with the number ``begin`` to that before ``end``."""
+    if (begin, end) == (0, frame.samples):
+        return frame
+    made = AudioFrame(frame.format.name, frame.layout.name, end - begin)
+    sample_bytes = frame.format.bytes * (1 if frame.format.is_planar else frame.layout.nb_channels)
+    for whole, part in zip(planes(frame), planes(made), strict=True):
+        part[:] = whole[begin * sample_bytes : end * sample_bytes]
+    made.sample_rate, made.time_base = frame.sample_rate, frame.time_base
+    made.pts = None if frame.pts is None else frame.pts + begin
+    return made

@@ -11,6 +11,7 @@ from av.audio.frame import AudioFrame
 
 from soundmill.engine import stretches
 from soundmill.engine.crew import Crew
+from soundmill.engine.ends import told_end
 from soundmill.engine.hearing import stretched
 from soundmill.engine.messages import Message
 from soundmill.engine.plan import Plan
@@ -29,7 +30,8 @@ _FRAME_SAMPLES = 8192
 
 def can_decode(source: Source, plan: Plan) -> bool:
     """True where pieces of PCM, each brought into the form of ``plan`` by itself, are those of the whole."""
-    return source.stream.codec_context.name in _EXACT and is_by_sample(source, plan) and not source.is_chained
+    is_plain = not source.is_chained and told_end(source) is None
+    return source.stream.codec_context.name in _EXACT and is_by_sample(source, plan) and is_plain
 
 
 def is_by_sample(source: Source, plan: Plan) -> bool:

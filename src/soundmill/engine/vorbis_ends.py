@@ -9,7 +9,7 @@ from av.audio.stream import AudioStream
 from av.codec.context import Flags2
 from av.packet import Packet
 
-from soundmill.engine.planes import planes
+from soundmill.engine.planes import cut
 
 _MOST_PACKETS_A_PAGE = 255  # RFC 3533, section 6: so many lacing values
 
@@ -96,7 +96,7 @@ class Trimmed:
         while self._held and surplus > 0:
             frame = self._held.pop(0)
             if frame.samples > surplus:
-                self._held.insert(0, _cut(frame, surplus, frame.samples))
+                self._held.insert(0, cut(frame, surplus, frame.samples))
             surplus -= frame.samples
         self._begin = None
 
@@ -108,22 +108,9 @@ class Trimmed:
         reached = (before.granule if before else 0) + self._samples - self._samples_before_last
         left = frame.samples - max(0, reached - last.granule)
         if left > 0:
-            self._held.append(_cut(frame, 0, left))
+            self._held.append(cut(frame, 0, left))
 
     def _taken(self, kept: int) -> list[AudioFrame]:
         ready, self._held = self._held, self._held[len(self._held) - kept :]
         del ready[len(ready) - kept :]
         return ready
-
-
-def _cut(frame: AudioFrame, begin: int, end: int) -> AudioFrame:
-    """The samples from the one with the number ``begin`` to that before ``end``."""
-    if (begin, end) == (0, frame.samples):
-        return frame
-    made = AudioFrame(frame.format.name, frame.layout.name, end - begin)
-    sample_bytes = frame.format.bytes * (1 if frame.format.is_planar else frame.layout.nb_channels)
-    for whole, part in zip(planes(frame), planes(made), strict=True):
-        part[:] = whole[begin * sample_bytes : end * sample_bytes]
-    made.sample_rate, made.time_base = frame.sample_rate, frame.time_base
-    made.pts = None if frame.pts is None else frame.pts + begin
-    return made

@@ -32,6 +32,22 @@ def wave_sample_count(file: BinaryIO) -> int | None:
     return None
 
 
+def told_sample_count(file: BinaryIO) -> int | None:
+    """Samples per channel of sound whose blocks hold many, as its ``fact`` chunk tells; ``None`` where that is another number of blocks."""
+    block_bytes = block_samples = told = 0
+    for name, size in _chunks(file):
+        if name == b"fmt ":
+            form = file.read(min(size, _LONGEST_FORMAT))
+            block_bytes, block_samples = (int.from_bytes(form[at : at + 2], "little") for at in (12, 18))
+        elif name == b"fact":
+            told = int.from_bytes(file.read(4), "little")
+        elif name == b"data" and block_bytes and block_samples and size not in _STREAMED_SIZES:
+            whole, rest = divmod(size, block_bytes)
+            blocks = whole + bool(rest)
+            return told if (blocks - 1) * block_samples < told <= blocks * block_samples else None
+    return None
+
+
 def format_chunk(file: BinaryIO) -> tuple[int, bytes] | None:
     """Where what the header says of the sound's form begins, and as much of it as there is of any length that is in use."""
     for name, size in _chunks(file):

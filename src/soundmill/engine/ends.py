@@ -1,0 +1,62 @@
+"""Where a sound ends inside its last packet: some containers tell it, and FFmpeg doesn't heed it, or heeds it twice."""
+
+from __future__ import annotations
+
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.codec.context import Flags2
+from av.packet import Packet
+
+from soundmill.engine import opus
+from soundmill.engine.packets import side_data
+from soundmill.engine.planes import cut
+from soundmill.engine.source import Source
+from soundmill.engine.wave import told_sample_count
+
+_KNOW_THEIR_LENGTH = frozenset({"alac", "flac"})
+_SHARED_BLOCKS = ("adpcm_", "gsm_")
+
+
+def told_end(source: Source) -> int | None:
+    """How many samples a channel are to be heard, where only the frames can be cut to it."""
+    name = source.stream.codec_context.name
+    if source.kind == "caf" and name in _KNOW_THEIR_LENGTH:
+        return source.declared_samples
+    if source.kind == "wav" and name.startswith(_SHARED_BLOCKS):
+        with source.path.open("rb") as file:
+            return told_sample_count(file)
+    return None
+
+
+class Ending:
+    """A decoder for the packets of one stream, of which ``end`` samples are to be heard."""
+
+    def __init__(self, stream: AudioStream, end: int) -> None:
+        """``stream`` has decoded nothing yet."""
+        # A packet of ALAC in CAF is as short as its sound, and FFmpeg would cut off once more what lacks to the usual length.
+        stream.codec_context.flags2 |= Flags2.skip_manual
+        self._left = end
+
+    def decode(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
+        """Raises ``av.FFmpegError``."""
+        heard = []
+        for frame in packet.decode():
+            if samples := min(frame.samples, self._left):
+                heard.append(cut(frame, 0, samples))
+            self._left -= samples
+        return heard
+
+
+def ends_by_durations(source: Source) -> bool:
+    """True for Opus in MP4, which has no other way to say that the last packet isn't to be heard whole (Encapsulation of Opus in ISO BMFF, section 4.4)."""
+    context = source.stream.codec_context
+    is_exact = source.kind.startswith("mov") and source.stream.time_base.denominator == opus.RATE
+    return is_exact and context.name in ("opus", "libopus") and opus.holds_one_stream(context.extradata or b"")
+
+
+def with_end(packet: Packet[AudioStream]) -> Packet[AudioStream]:
+    """The packet with what decoders and muxers understand, where it is shorter than it decodes to."""
+    surplus = opus.packet_samples(memoryview(packet)) - (packet.duration or 0)
+    if packet.size and packet.duration and surplus > 0 and not packet.has_sidedata("skip_samples"):
+        packet.set_sidedata(side_data("skip_samples", bytes(4) + surplus.to_bytes(4, "little") + bytes(2)))
+    return packet
