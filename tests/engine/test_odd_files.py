@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+from base64 import b64decode
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -207,6 +208,32 @@ def test_opus_in_mp4_ends_where_its_last_packet_does(tmp_path: Path, convert: Co
     made = convert(encoded(tmp_path, "b.mp4", "-c:a", "libopus"), to)
     check(made, to, 48_000, 48_000)
     assert (made.report.settings["encoder"] == "copy") == (to in ("opus", "webm"))
+
+
+# 5,000 samples of a swelling tone of 441 Hz, by mpcenc 1.30.0: no other program writes it.
+MUSEPACK = b64decode(
+    """
+    TVBDS1NIDQGFOgIIpwgACRtSRwwBAAAAAAAAAABFSQdhAR4BU08IhA8AAABBUIQHQAMPNAHYL9/v+Pt+tF/+JvIzUKcB3srKvV75XflO2TFw0TkY41Ol
+    G7FBS0/pEGuYWWMdfMQkfvvtV9ySx4HvcKbOMQVukuGXEUAzoRQExzyCzihHUhqpnQ8ZoAZ6mcO6z7AHYbnREjN0zY14dUPq+GFNI0bGGXhpzAzFdwAx
+    QY4AiJCcAX3INQ+0RPezrlqZZvTHUYzgLnWA6kSD64yP3CA54ES3YDgQAd1RDpiUdDsQTlImhTZZzE7NKdGbAdSiEhdAJwF3iK4e3w7lxXkUhjuSC5ES
+    CNvEic6J1BaadOVateQqq8ZUnISS7yHIaQDThSB7SMCplHh3AB3VylZxhnPqUI5ARCe8qETtppVwBeN64G5KIkcWEXhnzA6FBukybRQHIRRlMXrJ8LbZ
+    ZV8Q9PPIWi5IKOlOGdQ0EjKQDdKIyeYESsGR1yBYqBG2bod+AAAKDIEABJQFYgAUoCuABpwFbAJnAVsAFlAV4ACTAK+AGCD0GYLrwhhNVQDD+cQHrYPC
+    OywVHpyh7b1uBfBKEZOJxOJxOJxOJxOJzyFI2RJ3WnDGwaCNn3ZM2vWwQwCUzD2ykevr+++++++++U/APhQCU0w1V9Y4earAoW6r//4b4/OgKLb+xkBp
+    QZb//4lyTAZE47f8yAkoCW///a3cHZ/yFcb//zeR1v+Y43/99cZp/45TVAYBEsBTRQM=
+    """
+)
+
+
+@pytest.mark.parametrize("to", ["wav", slow("opus")])
+def test_musepack_begins_and_ends_where_its_header_says(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = tmp_path / "a.mpc"
+    source.write_bytes(MUSEPACK)
+    made = convert(source, to)
+    check(made, to, 5000, RATE)
+    if to == "wav":
+        time = np.arange(5000) / RATE
+        swelling = 0.5 * np.sin(2 * np.pi * 441 * time) * np.linspace(0, 1, 5000)
+        assert np.abs(decoded(made.path)[:, 0] - swelling).max() < 0.1
 
 
 @pytest.mark.parametrize("to", ["flac", "m4a", *map(slow, ["mp3", "wav"])])

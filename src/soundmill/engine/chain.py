@@ -16,7 +16,7 @@ from av.packet import Packet
 
 from soundmill.engine.between import Untagged
 from soundmill.engine.counting import Counting, can_be_counted
-from soundmill.engine.ends import Ending, ends_by_durations, told_end, with_end
+from soundmill.engine.ends import Bounded, ends_by_durations, told_bounds, with_end
 from soundmill.engine.plan import Plan
 from soundmill.engine.source import Section, Source, check_sound, opened_section
 from soundmill.engine.text import exact_clock
@@ -43,12 +43,12 @@ class SoundLink:
     stream: AudioStream
     decode: Callable[[_SoundPacket], Sequence[AudioFrame]]
     ends_by_durations: bool = False
-    """True where a packet that is shorter than it decodes to ends there."""
+    """True where the last packet ends there if it is shorter than it decodes to."""
 
     def packets(self) -> Iterator[_SoundPacket]:
         """To the end, which is a packet without data. Raises ``av.FFmpegError``."""
         found = self.container.demux(self.stream)
-        return map(with_end, found) if self.ends_by_durations else found
+        return with_end(found) if self.ends_by_durations else found
 
     def begin(self, seconds: float) -> LinkBegin:
         """What it is, with the place where it begins."""
@@ -90,8 +90,8 @@ def _link(source: Source, number: int, container: InputContainer, stream: AudioS
         decode = Untagged().decode
     elif marks and marks[0] is not None:
         decode = Trimmed(stream, marks[0]).decode
-    elif (end := told_end(source)) is not None:
-        decode = Ending(stream, end).decode
+    elif (bounds := told_bounds(source)) is not None:
+        decode = Bounded(stream, bounds).decode
     # PyAV would try it with the first packet, and have no decoder any more for the second where it can't be done.
     stream.codec_context.open(strict=False)
     return SoundLink(container, stream, decode, ends_by_durations(source))

@@ -1,6 +1,8 @@
-"""Where a sound ends inside its last packet: some containers tell it, and FFmpeg doesn't heed it, or heeds it twice."""
+"""Where a sound begins and ends inside its packets: some containers tell it, and FFmpeg doesn't heed it, or heeds it twice."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
@@ -8,6 +10,7 @@ from av.codec.context import Flags2
 from av.packet import Packet
 
 from soundmill.engine import opus
+from soundmill.engine.musepack import musepack_bounds
 from soundmill.engine.packets import side_data
 from soundmill.engine.planes import cut
 from soundmill.engine.source import Source
@@ -17,33 +20,40 @@ _KNOW_THEIR_LENGTH = frozenset({"alac", "flac"})
 _SHARED_BLOCKS = ("adpcm_", "gsm_")
 
 
-def told_end(source: Source) -> int | None:
-    """How many samples a channel are to be heard, where only the frames can be cut to it."""
+def told_bounds(source: Source) -> range | None:
+    """Which samples a channel are to be heard of those that are decoded, where only the frames can be cut to it."""
     name = source.stream.codec_context.name
     if source.kind == "caf" and name in _KNOW_THEIR_LENGTH:
-        return source.declared_samples
+        return None if source.declared_samples is None else range(source.declared_samples)
+    if source.kind == "mpc8":
+        with source.path.open("rb") as file:
+            return musepack_bounds(file)
     if source.kind == "wav" and name.startswith(_SHARED_BLOCKS):
         with source.path.open("rb") as file:
-            return told_sample_count(file)
+            told = told_sample_count(file)
+        return None if told is None else range(told)
     return None
 
 
-class Ending:
-    """A decoder for the packets of one stream, of which ``end`` samples are to be heard."""
+class Bounded:
+    """A decoder for the packets of one stream, of which the samples in ``bounds`` are to be heard."""
 
-    def __init__(self, stream: AudioStream, end: int) -> None:
+    def __init__(self, stream: AudioStream, bounds: range) -> None:
         """``stream`` has decoded nothing yet."""
         # A packet of ALAC in CAF is as short as its sound, and FFmpeg would cut off once more what lacks to the usual length.
         stream.codec_context.flags2 |= Flags2.skip_manual
-        self._left = end
+        self._bounds = bounds
+        self._decoded = 0
 
     def decode(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
         """Raises ``av.FFmpegError``."""
         heard = []
         for frame in packet.decode():
-            if samples := min(frame.samples, self._left):
-                heard.append(cut(frame, 0, samples))
-            self._left -= samples
+            begin = max(0, self._bounds.start - self._decoded)
+            end = min(frame.samples, self._bounds.stop - self._decoded)
+            self._decoded += frame.samples
+            if begin < end:
+                heard.append(cut(frame, begin, end))
         return heard
 
 
@@ -54,9 +64,19 @@ def ends_by_durations(source: Source) -> bool:
     return is_exact and context.name in ("opus", "libopus") and opus.holds_one_stream(context.extradata or b"")
 
 
-def with_end(packet: Packet[AudioStream]) -> Packet[AudioStream]:
-    """The packet with what decoders and muxers understand, where it is shorter than it decodes to."""
+def with_end(packets: Iterable[Packet[AudioStream]]) -> Iterator[Packet[AudioStream]]:
+    """The same, the last one with what decoders and muxers understand where it is shorter than it decodes to."""
+    held = None
+    for packet in packets:
+        if held is not None:
+            yield held if packet.size else _ended(held)
+        held = packet
+    if held is not None:
+        yield held
+
+
+def _ended(packet: Packet[AudioStream]) -> Packet[AudioStream]:
     surplus = opus.packet_samples(memoryview(packet)) - (packet.duration or 0)
-    if packet.size and packet.duration and surplus > 0 and not packet.has_sidedata("skip_samples"):
+    if packet.duration and surplus > 0 and not packet.has_sidedata("skip_samples"):
         packet.set_sidedata(side_data("skip_samples", bytes(4) + surplus.to_bytes(4, "little") + bytes(2)))
     return packet

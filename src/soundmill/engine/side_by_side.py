@@ -11,7 +11,7 @@ from av.audio.frame import AudioFrame
 
 from soundmill.engine import stretches
 from soundmill.engine.crew import Crew
-from soundmill.engine.ends import told_end
+from soundmill.engine.ends import told_bounds
 from soundmill.engine.hearing import stretched
 from soundmill.engine.messages import Message
 from soundmill.engine.plan import Plan
@@ -30,7 +30,7 @@ _FRAME_SAMPLES = 8192
 
 def can_decode(source: Source, plan: Plan) -> bool:
     """True where pieces of PCM, each brought into the form of ``plan`` by itself, are those of the whole."""
-    is_plain = not source.is_chained and told_end(source) is None
+    is_plain = not source.is_chained and told_bounds(source) is None
     return source.stream.codec_context.name in _EXACT and is_by_sample(source, plan) and is_plain
 
 
