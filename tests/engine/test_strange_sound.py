@@ -13,7 +13,7 @@ from mutagen.id3 import APIC, ID3, TIT2
 
 from tests.engine.conftest import Convert
 from tests.engine.test_odd_files import EXTENSIBLE, FORM, pcm, riff
-from tests.sounds import RATE, Samples, encoded, ffmpeg, jpeg, music, write
+from tests.sounds import RATE, Samples, encoded, ffmpeg, jpeg, music, probed, write
 
 
 def noise(channels: int, samples: int = 20_000) -> bytes:
@@ -53,6 +53,41 @@ def test_channels_with_other_names_are_taken_one_by_one(
     made = convert(source, to)
     assert made.report.result.channels == channels
     assert any("layout" in each for each in made.report.not_carried)
+
+
+# Core Audio Types, AudioChannelLayoutTag: MPEG_7_1_C is L R C LFE Ls Rs Rls Rrs, MPEG_5_1_D is C L R Ls Rs LFE, MPEG_6_1_A is L R C LFE Ls Rs Cs.
+APPLE_ORDERS = {
+    128 << 16 | 8: ("7.1", [0, 1, 2, 3, 6, 7, 4, 5]),
+    124 << 16 | 6: ("5.1(side)", [1, 2, 0, 5, 3, 4]),
+    125 << 16 | 7: ("6.1", [0, 1, 2, 3, 6, 4, 5]),
+}
+
+
+@pytest.mark.parametrize("to", ["wav", "flac"])
+@pytest.mark.parametrize("tag", APPLE_ORDERS)
+def test_channels_in_an_order_of_apples_find_their_places(tmp_path: Path, convert: Convert, tag: int, to: str) -> None:
+    layout, order = APPLE_ORDERS[tag]
+    channels = len(order)
+    source = tmp_path / "a.caf"
+    chunks = {
+        b"desc": struct.pack(">d4sIIIII", 48_000, b"lpcm", 2, 2 * channels, 1, channels, 16),
+        b"chan": struct.pack(">III", tag, 0, 0),
+        b"data": bytes(4) + noise(channels),
+    }
+    source.write_bytes(b"caff\0\1\0\0" + b"".join(n + struct.pack(">q", len(d)) + d for n, d in chunks.items()))
+    made = convert(source, to)
+    assert made.report.not_carried == ()
+    assert probed(made.path, "channel_layout")["channel_layout"] == layout
+    expected = np.frombuffer(noise(channels), "<i2").reshape(-1, channels)[:, order]
+    assert ffmpeg("-i", made.path, "-f", "s16le", "-") == expected.tobytes()
+
+
+@pytest.mark.parametrize("mask", [0x13F, 0xFF], ids=["6.1(back)", "7.1(wide)"])
+def test_channels_that_are_mixed_into_others_are_told(tmp_path: Path, convert: Convert, mask: int) -> None:
+    channels = mask.bit_count()
+    source = tmp_path / "a.wav"
+    source.write_bytes(riff((b"fmt ", form_of(channels, mask)), (b"data", noise(channels))))
+    assert any("layout" in each for each in convert(source, "opus").report.not_carried)
 
 
 def test_eight_channels_end_where_vorbis_says(tmp_path: Path, convert: Convert) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from av.audio.frame import AudioFrame
 
+from soundmill.engine.layouts import plain_layout
 from soundmill.engine.plan import Sound
 from soundmill.engine.source import Source
 from soundmill.engine.tags import About
@@ -72,7 +73,7 @@ def decoded_sound(source: Source, first: AudioFrame) -> Sound:
         codec=codec_name(source),
         sample_rate=first.sample_rate,
         channels=first.layout.nb_channels,
-        channel_layout=first.layout.name,
+        channel_layout=plain_layout(first.layout.name),
         sample_format=first.format.name,
         bit_depth=_sample_bits(source),
     )

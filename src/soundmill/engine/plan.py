@@ -285,7 +285,7 @@ def _losses(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionO
 
 def _speakers(layout: str) -> str:
     """The layout but for the difference of side and back; nothing where it has no name, and any may be meant."""
-    return "" if layout.endswith("channels") else layout.partition("(")[0]
+    return "" if layout.endswith("channels") else layout.removesuffix("(side)")
 
 
 def _bits(plan: Plan) -> int:

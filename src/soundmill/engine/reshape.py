@@ -11,6 +11,7 @@ from av.audio.frame import AudioFrame
 from av.filter import Graph
 from av.filter.context import FilterContext
 
+from soundmill.engine.layouts import in_order
 from soundmill.engine.plan import LAYOUTS, Plan
 from soundmill.engine.planes import planes
 from soundmill.engine.silence import Form, silence
@@ -105,7 +106,10 @@ class _Chain:
         self._shortest = _RESAMPLER_SAMPLES if plan.sample_rate != rate else 0
 
     def _named(self, layout: str, plan: Plan) -> list[FilterContext]:
-        """Names for channels that have none, one after the other: FFmpeg would guess others, and mix these into the plan's."""
+        """Channels in the order of their names; and names for those that have none: FFmpeg would guess others, and mix these into the plan's."""
+        if (standing := in_order(layout)) is not None:
+            name, order = standing
+            return [self._graph.add("channelmap", f"{'|'.join(map(str, order))}:{name}")]
         if " channels" not in layout or layout == plan.channel_layout:
             return []
         count = int(layout.partition(" ")[0])
