@@ -9,6 +9,7 @@ import pytest
 from mutagen.apev2 import APEBinaryValue, APEv2
 from mutagen.flac import FLAC
 from mutagen.id3 import COMM, ID3, POPM, RVA2, SYLT, TIPL, TIT2, TXXX, UFID, USLT, Frame
+from mutagen.mp4 import MP4
 from mutagen.oggvorbis import OggVorbis
 
 from tests.engine.conftest import Convert
@@ -169,3 +170,51 @@ def test_a_comment_and_a_description_are_both_carried_through_wav(tmp_path: Path
     assert there.report.not_carried == back.report.not_carried == ()
     tags = FLAC(back.path).tags
     assert (tags["comment"], tags["description"]) == (["said"], ["told"])
+
+
+def test_free_text_without_a_name_is_told_as_such(tmp_path: Path, convert: Convert) -> None:
+    source = framed(tmp_path, TXXX(encoding=3, desc="", text=["a note"]))
+    assert convert(source, "flac").report.not_carried == ("tag: (one without a name)",)
+
+
+def with_atoms(directory: Path, **atoms: object) -> Path:
+    path = encoded(directory, "a.m4a", "-c:a", "aac", samples=music(0.3))
+    song = MP4(path)
+    if song.tags is None:
+        song.add_tags()
+    for name, value in atoms.items():
+        song[name.replace("c_", "\xa9")] = value
+    song.save()
+    return path
+
+
+@pytest.mark.parametrize("to", ["flac", "ogg", "wav", "wma"])
+def test_a_description_that_becomes_a_comment_is_not_lost(tmp_path: Path, convert: Convert, to: str) -> None:
+    made = convert(with_atoms(tmp_path, desc=["a story"]), to)
+    assert made.report.not_carried == ()
+    assert "a story" in made.report.result.tags.values()
+
+
+@pytest.mark.parametrize("number", [(40_000, 65_535), (5, 0), (5, 12)])
+def test_numbers_of_tracks_fill_their_place_in_mp4(tmp_path: Path, convert: Convert, number: tuple[int, int]) -> None:
+    source = with_atoms(tmp_path, trkn=[number])
+    text = f"{number[0]}/{number[1]}" if number[1] else str(number[0])
+    made = convert(source, "flac")
+    assert made.report.not_carried == ()
+    assert FLAC(made.path)["tracknumber"] == [text]
+    again = convert(made.path, "m4a")
+    assert again.report.not_carried == ()
+    assert MP4(again.path)["trkn"] == [number]
+
+
+def test_work_and_movement_of_itunes_are_carried_and_their_numbers_told(tmp_path: Path, convert: Convert) -> None:
+    source = with_atoms(tmp_path, c_wrk=["Suite"], c_mvn=["Gigue"], c_mvi=[7], purl=["http://example.org"])
+    lost = ("tag: movement number (\xa9mvi)", "tag: podcast address (purl)")
+    made = convert(source, "flac")
+    assert (FLAC(made.path)["work"], FLAC(made.path)["movementname"]) == (["Suite"], ["Gigue"])
+    assert made.report.not_carried == lost
+    again = convert(made.path, "m4a")
+    assert (MP4(again.path)["\xa9wrk"], MP4(again.path)["\xa9mvn"]) == (["Suite"], ["Gigue"])
+    copied = convert(source, "m4a")
+    assert MP4(copied.path)["\xa9wrk"] == ["Suite"]
+    assert copied.report.not_carried == lost

@@ -44,6 +44,8 @@ ATOMS = {
     "albumsort": "soal",
     "albumartistsort": "soaa",
     "composersort": "soco",
+    "work": "\xa9wrk",
+    "movementname": "\xa9mvn",
 }
 """Of texts, as iTunes has them."""
 

@@ -1,4 +1,4 @@
-"""What stands in the tags of MP3 and its relatives, and FFmpeg says nothing of: APEv2 behind the sound, and frames of ID3v2."""
+"""What stands in tags, and FFmpeg says nothing of: APEv2 behind the sound of MP3 and its relatives, frames of ID3v2, and atoms of MP4."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mutagen.apev2 import BINARY, TEXT, APEv2
 from mutagen.id3 import COMM, ID3, RVA2, UFID, Frame
+from mutagen.mp4 import MP4Tags
 
 from soundmill.engine.names import MUSICBRAINZ, tag_name
 from soundmill.engine.values import REPLAY_GAINS, UNREADABLE
@@ -24,6 +25,16 @@ APIC USLT CHAP CTOC PRIV MCDI MLLT ASPI SEEK POSS RBUF ENCR GRID SIGN LINK SYTC 
 _MOST_NAMED = 100
 _LONGEST_NAME = 100
 _READ_OR_TECHNICAL = frozenset(_READ_OR_TECHNICAL_NAMES.split())
+
+
+# What people wrote into them; the other ones that FFmpeg overlooks are numbers of a shop.
+_UNREAD_ATOMS = {
+    "\xa9mvi": "movement number",
+    "\xa9mvc": "movement count",
+    "sdes": "series description",
+    "purl": "podcast address",
+    "egid": "episode identifier",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,11 @@ def unread_frames(frames: ID3 | None) -> tuple[str, ...]:
     names = [*dict.fromkeys(_unread(frames or {}))]
     more = len(names) - _MOST_NAMED
     return (*names[:_MOST_NAMED], f"tags: {more} more") if more > 0 else tuple(names)
+
+
+def unread_atoms(atoms: MP4Tags | None) -> tuple[str, ...]:
+    """Those of iTunes' atoms that are carried nowhere, named for people."""
+    return tuple(f"tag: {name} ({atom})" for atom, name in _UNREAD_ATOMS.items() if atoms and atom in atoms)
 
 
 def _unread(frames: Mapping[str, Frame]) -> Iterator[str]:

@@ -14,11 +14,11 @@ from soundmill.engine.chapter_frames import with_overlooked
 from soundmill.engine.covers import FRONT_COVER_NAME, read_asf_cover, read_comment_cover
 from soundmill.engine.cue_block import at_first_indexes
 from soundmill.engine.names import tag_name
-from soundmill.engine.overlooked import ApeTags, read_ape, unread_frames
+from soundmill.engine.overlooked import ApeTags, read_ape, unread_atoms, unread_frames
 from soundmill.engine.picture import Picture, read_picture
 from soundmill.engine.source import Source
 from soundmill.engine.text import readable
-from soundmill.engine.values import BETWEEN, read_frames, read_values
+from soundmill.engine.values import BETWEEN, read_atoms, read_frames, read_values
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
@@ -35,6 +35,7 @@ _TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
 _MOST_TAGS = 500
 _LONGEST_TAG = 100_000
 _MOST_NAMED = 20
+_NAMELESS = "(one without a name)"  # free text of ID3 may have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,11 @@ def read_about(path: Path, source: Source) -> About:
     ape = read_ape(path, source.kind)
     tags, unread = _tags(container, source.stream, ape)
     frames = read_frames(path, source.kind)
-    unread += unread_frames(frames)
+    atoms = read_atoms(path, source.kind)
+    unread += unread_frames(frames) + unread_atoms(atoms)
     # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
     may_have_some = tags or source.kind.startswith("mov") or frames
-    values = read_values(path, source.kind, source.stream.codec_context.name, frames) if may_have_some else {}
+    values = read_values(path, source.kind, source.stream.codec_context.name, frames, atoms) if may_have_some else {}
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or len(texts) == 1}
     values |= {name: texts for name, texts in ape.values.items() if tags.get(name) == BETWEEN.join(texts)}
     data, others = _cover_data(path, source)
@@ -90,7 +92,11 @@ def read_about(path: Path, source: Source) -> About:
 
 def missing(wanted: About, found: About) -> tuple[str, ...]:
     """What ``found`` lacks of ``wanted``, named for people."""
-    lost = [f"tag: {name}" for name in wanted.tags if name not in wanted.made and not _is_kept(name, wanted, found)]
+    lost = [
+        f"tag: {name or _NAMELESS}"
+        for name in wanted.tags
+        if name not in wanted.made and not _is_kept(name, wanted, found)
+    ]
     if wanted.cover is not None and (found.cover is None or found.cover.data != wanted.cover.data):
         lost.append("cover")
     if _beginnings(wanted) != _beginnings(found):
@@ -159,6 +165,8 @@ def _beginnings(about: About) -> list[tuple[int, str]]:
 
 def _is_kept(name: str, wanted: About, found: About) -> bool:
     value, kept = wanted.tags[name].strip(), found.tags.get(name)
+    if kept is None and name == "description" and "comment" not in wanted.tags:
+        kept = found.tags.get("comment")  # as FFmpeg reads one of Vorbis comments, RIFF and Windows Media
     if kept is None:
         part = name.removesuffix("total")
         return part != name and _numbers(found.tags.get(part, ""))[1:] == _numbers(value)

@@ -12,7 +12,7 @@ from mutagen.aiff import AIFF
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.id3 import COMM, ID3, RVA2, TXXX, UFID, PairedTextFrame, TextFrame
-from mutagen.mp4 import MP4, MP4FreeForm
+from mutagen.mp4 import MP4, MP4FreeForm, MP4Tags
 from mutagen.oggflac import OggFLAC
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
@@ -44,6 +44,7 @@ _ID3_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
 _OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
 _NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
 _NAMES_OF_ATOMS = {atom: name for name, atom in ATOMS.items()}
+_PAIRS = {"trkn": "track", "disk": "disc"}
 _NAMES_IN_WM = {each: name for name, each in WM_NAMES.items()}
 # Of a comment and a description in Vorbis comments FFmpeg reads one; of the numbers of iTunes it reads some. A genre of ID3 that begins
 # with a number ("80s", "2-Step") it takes for the one with that number in a list of old; of people with their roles it reads the first
@@ -52,7 +53,8 @@ _OVERLOOKED_IN_FRAMES = ("genre", "tipl", "tmcl", "musicbrainz_trackid", *REPLAY
 _OVERLOOKED = {
     "flac": ("comment", "description"),
     "ogg": ("comment", "description"),
-    "mov,mp4,m4a,3gp,3g2,mj2": ("bpm",),
+    # It takes numbers of 16 bits for signed ones.
+    "mov,mp4,m4a,3gp,3g2,mj2": ("bpm", "track", "disc", "work", "movementname"),
     **dict.fromkeys(("mp3", "aiff"), _OVERLOOKED_IN_FRAMES),
     # A description is a comment there, as that of Broadcast Wave is, and takes its place.
     "wav": (*_OVERLOOKED_IN_FRAMES, "comment", "description"),
@@ -61,15 +63,17 @@ _OVERLOOKED = {
 }
 
 
-def read_values(path: Path, kind: str, codec: str, frames: ID3 | None) -> dict[str, tuple[str, ...]]:
+def read_values(
+    path: Path, kind: str, codec: str, frames: ID3 | None, atoms: MP4Tags | None = None
+) -> dict[str, tuple[str, ...]]:
     """The values of each tag that has several, and of those that FFmpeg overlooks. Nothing where they can't be read.
 
-    ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls the file, ``codec`` FFmpeg's name of its sound, ``frames`` what
-    :func:`read_frames` found in it.
+    ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls the file, ``codec`` FFmpeg's name of its sound, ``frames`` and
+    ``atoms`` what :func:`read_frames` and :func:`read_atoms` found in it.
     """
     found: dict[str, tuple[str, ...]] = {}
     try:
-        for name, values in _all_values(path, kind, codec, frames):
+        for name, values in _all_values(path, kind, codec, frames, atoms):
             # FFmpeg's muxer of Windows Media writes some twice.
             texts = tuple(dict.fromkeys(text for each in values if (text := str(each)).strip()))
             if len(texts) > 1 or (texts and name in _OVERLOOKED.get(kind, ())):
@@ -81,11 +85,11 @@ def read_values(path: Path, kind: str, codec: str, frames: ID3 | None) -> dict[s
     return found
 
 
-def _all_values(path: Path, kind: str, codec: str, frames: ID3 | None) -> Values:
+def _all_values(path: Path, kind: str, codec: str, frames: ID3 | None, atoms: MP4Tags | None) -> Values:
     if kind in ("flac", "ogg"):
         yield from _of_comments(read_comments(path, kind, codec))
     elif kind.startswith("mov"):
-        yield from _of_atoms(MP4(path).tags)
+        yield from _of_atoms(atoms)
     elif kind == "asf":
         yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(ASF(path).tags))
     else:
@@ -116,6 +120,17 @@ def read_frames(path: Path, kind: str) -> ID3 | None:
     return tags
 
 
+def read_atoms(path: Path, kind: str) -> MP4Tags | None:
+    """iTunes' atoms of a file of this ``kind``, if it has some that can be read."""
+    if not kind.startswith("mov"):
+        return None
+    try:
+        atoms: MP4Tags | None = MP4(path).tags
+    except UNREADABLE:
+        return None
+    return atoms
+
+
 def _by_name(tags: Any) -> Values:
     """mutagen's lists of names and values have no types of their own."""
     return iter(tags.as_dict().items() if tags else ())
@@ -131,10 +146,17 @@ def _of_atoms(atoms: Mapping[str, list[object]] | None) -> Values:
             yield _NAMES_OF_ATOMS[name], values
         elif name == "tmpo":
             yield "bpm", values
+        elif name in _PAIRS:
+            yield _PAIRS[name], [_of_total(each) for each in values[:1]]
         elif name.startswith("----:"):
             texts = [bytes(each).decode("utf-8", "replace") for each in values if isinstance(each, MP4FreeForm)]
             # The name is UTF-8, which mutagen takes for Latin-1.
             yield tag_name(name.removeprefix(FREE_ATOM).encode("latin-1").decode("utf-8", "replace")), texts
+
+
+def _of_total(pair: Any) -> str:
+    number, total = pair
+    return f"{number}/{total}" if total else str(number)
 
 
 def _of_frames(frames: ID3 | None) -> Values:
