@@ -210,6 +210,33 @@ def test_opus_in_mp4_ends_where_its_last_packet_does(tmp_path: Path, convert: Co
     assert (made.report.settings["encoder"] == "copy") == (to in ("opus", "webm"))
 
 
+def test_surround_opus_in_mp4_ends_where_its_last_packet_does(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "b.mp4", "-c:a", "libopus", samples=music(1.0, channels=6))
+    check(convert(source, "wav"), "wav", 48_000, 48_000)
+
+
+@pytest.mark.parametrize("to", ["m4a", "aac"])
+def test_several_blocks_in_a_frame_of_adts_are_only_copied_into_adts(tmp_path: Path, convert: Convert, to: str) -> None:
+    data = encoded(tmp_path, "b.aac", "-c:a", "aac").read_bytes()
+    frames = []
+    while data:
+        size = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
+        frames.append(data[:size])
+        data = data[size:]
+    source = tmp_path / "a.aac"
+    with source.open("wb") as file:
+        for one, other in zip(frames[::2], frames[1::2], strict=False):
+            header, blocks = bytearray(one[:7]), one[7:] + other[7:]
+            size = 7 + len(blocks)
+            header[3] = header[3] & 0xFC | size >> 11
+            header[4], header[5] = size >> 3 & 0xFF, (size & 7) << 5 | header[5] & 31
+            header[6] = header[6] & 0xFC | 1
+            file.write(bytes(header) + blocks)
+    made = convert(source, to)
+    assert made.report.source.sample_count == len(frames) // 2 * 2 * 1024
+    assert (made.report.settings["encoder"] == "copy") == (to == "aac")
+
+
 # 5,000 samples of a swelling tone of 441 Hz, by mpcenc 1.30.0: no other program writes it.
 MUSEPACK = b64decode(
     """

@@ -90,6 +90,18 @@ def test_channels_that_are_mixed_into_others_are_told(tmp_path: Path, convert: C
     assert any("layout" in each for each in convert(source, "opus").report.not_carried)
 
 
+@pytest.mark.parametrize(("to", "channels"), [("m4a", 4), ("ogg", 4), ("mp3", 2)])
+def test_ambisonic_channels_are_taken_one_by_one_and_that_is_told(
+    tmp_path: Path, convert: Convert, to: str, channels: int
+) -> None:
+    mapping = ("-c:a", "libopus", "-mapping_family", "2")
+    source = encoded(tmp_path, "a.opus", *mapping, samples=music(0.5, 48_000, 4), rate=48_000)
+    made = convert(source, to)
+    assert made.report.source.channel_layout == "ambisonic 1"
+    assert made.report.result.channels == channels
+    assert len(made.report.not_carried) == 1
+
+
 def test_eight_channels_end_where_vorbis_says(tmp_path: Path, convert: Convert) -> None:
     source = tmp_path / "a.wav"
     source.write_bytes(riff((b"fmt ", form_of(8, 0x63F)), (b"data", noise(8))))

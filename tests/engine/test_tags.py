@@ -213,6 +213,19 @@ def test_there_may_be_more_chapters_than_a_table_of_contents_holds(tmp_path: Pat
     assert made.report.not_carried == ()
 
 
+@pytest.mark.parametrize("to", ["opus", "ogg", "flac"])
+def test_comments_number_no_more_than_999_chapters(tmp_path: Path, convert: Convert, to: str) -> None:
+    marks = "".join(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={at}\nEND={at + 1}\ntitle=x\n" for at in range(1001))
+    (tmp_path / "marks").write_text(f";FFMETADATA1\n{marks}")
+    source = encoded(
+        tmp_path, "a.mka", "-i", tmp_path / "marks", "-map_metadata", "1", "-c:a", "flac", samples=music(1.1)
+    )
+    made = convert(source, to)
+    assert made.report.source.chapter_count == 1001
+    assert made.report.not_carried == ("chapters",)
+    assert b"CHAPTER" not in made.path.read_bytes()
+
+
 def test_a_chapter_beyond_what_id3_can_say_is_said_to_be_lost(tmp_path: Path, convert: Convert) -> None:
     listed = tmp_path / "chapters.txt"
     listed.write_text(

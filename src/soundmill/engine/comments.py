@@ -19,6 +19,8 @@ from soundmill.engine.tags import About, chapter_title
 
 _KINDS = {b"fLaC": FLAC, b"OpusHead": OggOpus, b"\x01vorbis": OggVorbis, b"\x7fFLAC": OggFLAC}
 _HEAD_BYTES = 64
+# Their numbers have three digits. With ten thousand a file of a second would cost minutes, and no reader would find them.
+_MOST_CHAPTERS = 999
 
 
 def write_comments(path: Path, about: About) -> None:
@@ -57,6 +59,8 @@ def picture_block(cover: Picture) -> str:
 def chapter_comments(about: About) -> dict[str, str]:
     """Chapters as comments (xiph.org, Chapter Extension). FFmpeg's own are late by a second wherever half of one has passed."""
     comments: dict[str, str] = {}
+    if len(about.chapters) > _MOST_CHAPTERS:
+        return comments
     for number, chapter in enumerate(about.chapters, 1):
         milliseconds = round(chapter["start"] * chapter["time_base"] * 1000)
         hours, minutes, seconds = milliseconds // 3_600_000, milliseconds // 60_000 % 60, milliseconds % 60_000 / 1000

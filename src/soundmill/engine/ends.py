@@ -61,7 +61,7 @@ def ends_by_durations(source: Source) -> bool:
     """True for Opus in MP4, which has no other way to say that the last packet isn't to be heard whole (Encapsulation of Opus in ISO BMFF, section 4.4)."""
     context = source.stream.codec_context
     is_exact = source.kind.startswith("mov") and source.stream.time_base.denominator == opus.RATE
-    return is_exact and context.name in ("opus", "libopus") and opus.holds_one_stream(context.extradata or b"")
+    return is_exact and context.name in ("opus", "libopus")
 
 
 def with_end(packets: Iterable[Packet[AudioStream]]) -> Iterator[Packet[AudioStream]]:
@@ -76,7 +76,7 @@ def with_end(packets: Iterable[Packet[AudioStream]]) -> Iterator[Packet[AudioStr
 
 
 def _ended(packet: Packet[AudioStream]) -> Packet[AudioStream]:
-    surplus = opus.packet_samples(memoryview(packet)) - (packet.duration or 0)
+    surplus = opus.told_samples(memoryview(packet)) - (packet.duration or 0)
     if packet.duration and surplus > 0 and not packet.has_sidedata("skip_samples"):
         packet.set_sidedata(side_data("skip_samples", bytes(4) + surplus.to_bytes(4, "little") + bytes(2)))
     return packet

@@ -99,6 +99,11 @@ def is_adts_stream(head: bytes) -> bool:
     return True
 
 
+def adts_blocks(header: bytes) -> int:
+    """How many blocks a frame of ADTS holds, each of which decodes to 1,024 samples; 0 for what is no header."""
+    return 0 if _adts_frame_bytes(header) is None else 1 + (header[6] & 3)
+
+
 def _adts_frame_bytes(data: bytes) -> int | None:
     if len(data) < 7 or data[0] != 0xFF or data[1] & 0xF6 != 0xF0 or data[2] >> 2 & 15 > 12:
         return None

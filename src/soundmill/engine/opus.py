@@ -33,6 +33,15 @@ def packet_samples(data: Octets) -> int:
     return samples if samples <= _LONGEST_PACKET_SAMPLES else 0
 
 
+def told_samples(data: Octets) -> int:
+    """What a packet says of its length at its begin, which holds for several streams in one, too (RFC 7845, section 5.1.1); 0 for what says nothing."""
+    if len(data) < 2:
+        return 0
+    code = data[0] & 3
+    frames = 1 if code == 0 else 2 if code < 3 else data[1] & 0x3F
+    return frames * _FRAME_SAMPLES[data[0] >> 3]
+
+
 def _several_frames(data: Octets) -> int:
     """How many a packet of code 3 holds (section 3.2.5); 0 where their lengths don't fit into it."""
     if len(data) < 2:

@@ -16,7 +16,7 @@ from av.packet import Packet
 from soundmill.engine import flac, opus
 from soundmill.engine.copied import Copied
 from soundmill.engine.decode import Decoding
-from soundmill.engine.mpeg import mpeg_header
+from soundmill.engine.mpeg import adts_blocks, mpeg_header
 from soundmill.engine.mux import Muxer
 from soundmill.engine.packets import samples_cut_off, skip_samples
 from soundmill.engine.plan import Plan
@@ -55,6 +55,8 @@ def copy_sound(
         nonlocal last_pts
         if source.kind == "mp3" and mpeg_header(bytes(memoryview(packet)[:4])) is None:
             raise NotCopyable(f"a tag between frames, at byte {packet.pos}")
+        if source.kind == "aac" and plan.muxer != "adts" and adts_blocks(bytes(memoryview(packet)[:7])) > 1:
+            raise NotCopyable(f"several blocks in a frame, which only ADTS has, at byte {packet.pos}")
         copied.add(packet, samples)
         if retime is not None:
             retime(packet, samples)

@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.filter import Graph
 from av.filter.context import FilterContext
 
@@ -110,9 +111,10 @@ class _Chain:
         if (standing := in_order(layout)) is not None:
             name, order = standing
             return [self._graph.add("channelmap", f"{'|'.join(map(str, order))}:{name}")]
-        if " channels" not in layout or layout == plan.channel_layout:
+        is_nameless = " channels" in layout or layout.startswith("ambisonic ")  # no filter mixes the latter
+        if not is_nameless or layout == plan.channel_layout:
             return []
-        count = int(layout.partition(" ")[0])
+        count = AudioLayout(layout).nb_channels
         name = plan.channel_layout if plan.channels == count else LAYOUTS[count]
         return [self._graph.add("channelmap", f"{'|'.join(map(str, range(count)))}:{name}")]
 
