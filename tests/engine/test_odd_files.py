@@ -168,6 +168,36 @@ def test_samples_narrower_than_their_words_convert_exactly(
     assert ffmpeg("-i", made.path, "-f", "s32le", "-") == samples.tobytes()
 
 
+def wave64(*chunks: tuple[bytes, bytes]) -> bytes:
+    rest = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    parts = [name + rest + struct.pack("<Q", 24 + len(data)) + data + bytes(-len(data) % 8) for name, data in chunks]
+    body = b"wave" + rest + b"".join(parts)
+    return bytes.fromhex("726966662e91cf11a5d628db04c10000") + struct.pack("<Q", 24 + len(body)) + body
+
+
+def caf(*chunks: tuple[bytes, bytes]) -> bytes:
+    return b"caff\0\1\0\0" + b"".join(name + struct.pack(">q", len(data)) + data for name, data in chunks)
+
+
+@pytest.mark.parametrize("bits", [24, 20])
+@pytest.mark.parametrize("kind", ["w64", "caf", "caf, little endian"])
+def test_relatives_of_wave_may_have_wide_words_too(tmp_path: Path, convert: Convert, kind: str, bits: int) -> None:
+    samples = (music(0.5) * (1 << 31)).astype("<i4") >> 32 - bits << 32 - bits
+    source = tmp_path / "a"
+    if kind == "w64":
+        form = struct.pack("<HHIIHHHH", 0xFFFE, 2, RATE, RATE * 8, 8, 32, 22, bits) + EXTENSIBLE[20:]
+        source.write_bytes(wave64((b"fact", bytes(8)), (b"fmt ", form), (b"data", samples.tobytes())))
+    else:
+        is_little = kind != "caf"
+        form = struct.pack(">d4sIIIII", RATE, b"lpcm", 2 * is_little, 8, 1, 2, bits)
+        words = samples if is_little else samples.astype(">i4")
+        source.write_bytes(caf((b"desc", form), (b"data", bytes(4) + words.tobytes())))
+    made = convert(source, "flac")
+    check(made, "flac", len(samples), RATE)
+    assert made.report.source.bit_depth == bits
+    assert ffmpeg("-i", made.path, "-f", "s32le", "-") == samples.tobytes()
+
+
 @pytest.mark.parametrize("to", ["flac", slow("mp3")])
 @pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav"])
 def test_a_wave_of_blocks_ends_where_its_fact_chunk_says(tmp_path: Path, convert: Convert, codec: str, to: str) -> None:

@@ -131,7 +131,7 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
         if damage is not None and not although_damaged:
             raise damage.error()
         junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
-        words = wide_words(stream) if kind == "wav" else None
+        words = wide_words(stream, kind)
     links = examined.links
     section = Section(links[0].begin, links[1].begin) if len(links) > 1 else None
     container = _opened(path, kind, section, junk_bytes, words)

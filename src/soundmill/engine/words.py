@@ -1,4 +1,4 @@
-"""WAVE files whose samples are narrower than the words that they stand in: 24 bits in 32, as recorders and editors have them.
+"""Files of WAVE, Wave64 and CAF whose samples are narrower than the words that they stand in: 24 bits in 32, as recorders and editors have them.
 
 FFmpeg takes the width of the samples for that of the words: it reads three bytes where four stand, or takes those for floats.
 """
@@ -6,6 +6,7 @@ FFmpeg takes the width of the samples for that of the words: it reads three byte
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +23,24 @@ _EXTENSIBLE = b"\xfe\xff"
 _VALID_BITS = slice(18, 20)
 _PCM = bytes.fromhex("0100000000001000800000aa00389b71")
 _EXTENSIBLE_BYTES = 40
+# Wave64 has a GUID of 16 bytes and a length of 8 before what WAVE has; chunks begin at multiples of 8.
+_W64_HEAD_BYTES, _W64_CHUNK_BYTES, _W64_ALIGNMENT = 40, 24, 8
+_W64_FORMAT = b"fmt \xf3\xac\xd3\x11"
+# Core Audio Format, the description comes first: rate, "lpcm", flags, bytes and frames of a packet, channels, bits of a sample.
+_CAF_DESCRIPTION_AT, _CAF_DESCRIPTION = 20, struct.Struct(">8x4s5I")
+_CAF_BITS_AT = _CAF_DESCRIPTION_AT + 28
+_CAF_FLOAT = 1
+_MOST_CHUNKS = 100
+_LARGEST_W64_CHUNK = 1 << 40  # no file can be read behind some
 _TYPES: Mapping[str, type[np.int16 | np.int32]] = {"s16": np.int16, "s32": np.int32}
 
 
 @dataclass(frozen=True, slots=True)
 class WideWords:
-    """Words of ``word_bits``, of which the upper ``valid_bits`` are a sample; the header says so at the byte ``at``."""
+    """Words of which the upper ``valid_bits`` are a sample; the header says so at the byte ``at``, where ``whole`` would mean all of a word."""
 
     at: int
-    word_bits: int
+    whole: bytes
     valid_bits: int
 
     def blank(self, frame: AudioFrame) -> None:
@@ -42,9 +52,11 @@ class WideWords:
             np.bitwise_and(words, kind(-1 << below), out=words)
 
 
-def wide_words(file: BinaryIO) -> WideWords | None:
-    """Nothing for a file that FFmpeg reads as it stands."""
-    found = format_chunk(file)
+def wide_words(file: BinaryIO, kind: str) -> WideWords | None:
+    """Nothing for a file that FFmpeg reads as it stands; ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls it."""
+    if kind == "caf":
+        return _of_description(file)
+    found = {"wav": format_chunk, "w64": _w64_format}[kind](file) if kind in ("wav", "w64") else None
     if found is None:
         return None
     at, form = found
@@ -52,10 +64,41 @@ def wide_words(file: BinaryIO) -> WideWords | None:
         int.from_bytes(form[begin : begin + 2], "little") for begin in (2, 12, 14, _VALID_BITS.start)
     )
     is_pcm = len(form) == _EXTENSIBLE_BYTES and form.startswith(_EXTENSIBLE) and form.endswith(_PCM)
-    is_wide = word_bits in (16, 24, 32) and 0 < valid_bits <= word_bits - 8
-    if not is_pcm or not is_wide or block_bytes * 8 != channels * word_bits:
+    if not is_pcm or block_bytes * 8 != channels * word_bits or not _is_wide(word_bits, valid_bits):
         return None
-    return WideWords(at + _VALID_BITS.start, word_bits, valid_bits)
+    return WideWords(at + _VALID_BITS.start, word_bits.to_bytes(2, "little"), valid_bits)
+
+
+def _of_description(file: BinaryIO) -> WideWords | None:
+    file.seek(_CAF_DESCRIPTION_AT)
+    head = file.read(_CAF_DESCRIPTION.size)
+    if len(head) < _CAF_DESCRIPTION.size:
+        return None
+    codec, flags, packet_bytes, frames, channels, bits = _CAF_DESCRIPTION.unpack(head)
+    if codec != b"lpcm" or flags & _CAF_FLOAT or frames != 1 or not channels:
+        return None
+    word_bytes, rest = divmod(packet_bytes, channels)
+    if rest or not _is_wide(8 * word_bytes, bits):
+        return None
+    return WideWords(_CAF_BITS_AT, (8 * word_bytes).to_bytes(4), bits)
+
+
+def _is_wide(word_bits: int, valid_bits: int) -> bool:
+    return word_bits in (16, 24, 32) and 0 < valid_bits <= word_bits - 8
+
+
+def _w64_format(file: BinaryIO) -> tuple[int, bytes] | None:
+    at = _W64_HEAD_BYTES
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        header = file.read(_W64_CHUNK_BYTES)
+        size = int.from_bytes(header[16:], "little")
+        if size < _W64_CHUNK_BYTES or size > _LARGEST_W64_CHUNK:
+            return None
+        if header.startswith(_W64_FORMAT):
+            return file.tell(), file.read(min(size - _W64_CHUNK_BYTES, _EXTENSIBLE_BYTES))
+        at += size + -size % _W64_ALIGNMENT
+    return None
 
 
 class AsWide(io.FileIO):
@@ -64,10 +107,10 @@ class AsWide(io.FileIO):
     def __init__(self, path: Path, words: WideWords) -> None:
         """Open it for reading."""
         super().__init__(path)
-        self._at, self._said = words.at, words.word_bits.to_bytes(2, "little")
+        self._at, self._said = words.at, words.whole
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As the file has it, but for those two bytes."""
+        """As the file has it, but for those bytes."""
         begin = self.tell()
         data = super().read(size)
         if begin + len(data) <= self._at or begin >= self._at + len(self._said):
