@@ -293,6 +293,25 @@ def test_musepack_begins_and_ends_where_its_header_says(tmp_path: Path, convert:
         assert np.abs(decoded(made.path)[:, 0] - swelling).max() < 0.1
 
 
+@pytest.mark.parametrize("sounds", [1, 2])
+def test_quicktime_may_have_wide_words_too(tmp_path: Path, convert: Convert, sounds: int) -> None:
+    """As the sound description of version 2 says, which rates above 65,535 Hz need."""
+    rate, bits = 96_000, 24
+    samples = (music(0.3, rate) * (1 << 31)).astype("<i4") >> 8 << 8
+    (tmp_path / "raw").write_bytes(samples.tobytes())
+    given = ("-f", "s32le", "-ar", str(rate), "-ac", "2", "-i", tmp_path / "raw")
+    source = tmp_path / "a.mov"
+    ffmpeg(*given, *("-map", "0:a") * sounds, "-c:a", "pcm_s32le", source)
+    data = source.read_bytes()
+    of_32_bits = bytes.fromhex("7f00000000000020")
+    assert data.count(of_32_bits) == sounds
+    source.write_bytes(data.replace(of_32_bits, bytes.fromhex("7f00000000000018")))
+    made = convert(source, "flac")
+    check(made, "flac", len(samples), rate)
+    assert made.report.source.bit_depth == bits
+    assert ffmpeg("-i", made.path, "-f", "s32le", "-") == samples.tobytes()
+
+
 @pytest.mark.parametrize("to", ["flac", "m4a", *map(slow, ["mp3", "wav"])])
 @pytest.mark.parametrize("how", ["pipe", "rf64", "w64", "caf", "au", "aiff", "aifc", "w64 24 bit"])
 def test_relatives_of_wave_convert_exactly(tmp_path: Path, convert: Convert, how: str, to: str) -> None:

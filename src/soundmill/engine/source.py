@@ -138,6 +138,8 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
     try:
         sound = _sound_of(container, audio_stream)
         declared = declared_sample_count(path, kind, container, sound)
+        if not sound.codec_context.name.startswith("pcm_"):
+            words = None  # another sound's, in the same file
         return Source(path, kind, container, sound, declared, damage, audio_stream, links, examined.seconds, words)
     except BaseException as error:
         container.close()

@@ -1,4 +1,4 @@
-"""Files of WAVE, Wave64 and CAF whose samples are narrower than the words that they stand in: 24 bits in 32, as recorders and editors have them.
+"""Files of WAVE, Wave64, CAF and QuickTime whose samples are narrower than the words that they stand in: 24 bits in 32, as recorders and editors have them.
 
 FFmpeg takes the width of the samples for that of the words: it reads three bytes where four stand, or takes those for floats.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from av.audio.frame import AudioFrame
 
+from soundmill.engine.boxes import contents
 from soundmill.engine.planes import planes
 from soundmill.engine.wave import format_chunk
 
@@ -30,6 +31,10 @@ _W64_FORMAT = b"fmt \xf3\xac\xd3\x11"
 _CAF_DESCRIPTION_AT, _CAF_DESCRIPTION = 20, struct.Struct(">8x4s5I")
 _CAF_BITS_AT = _CAF_DESCRIPTION_AT + 28
 _CAF_FLOAT = 1
+# QuickTime File Format, "Sound Sample Description (Version 2)", behind the version and the count of descriptions, with
+# the same fields at its end: channels, 0x7F000000, bits of a sample, flags, bytes and frames of a packet.
+_MOV_DESCRIPTION, _MOV_BITS_AT = struct.Struct(">8x4x4s8xH30x6I"), 8 + 56
+_MOV_VERSION, _MOV_FLOAT = 2, 1
 _MOST_CHUNKS = 100
 _LARGEST_W64_CHUNK = 1 << 40  # no file can be read behind some
 _TYPES: Mapping[str, type[np.int16 | np.int32]] = {"s16": np.int16, "s32": np.int32}
@@ -37,9 +42,9 @@ _TYPES: Mapping[str, type[np.int16 | np.int32]] = {"s16": np.int16, "s32": np.in
 
 @dataclass(frozen=True, slots=True)
 class WideWords:
-    """Words of which the upper ``valid_bits`` are a sample; the header says so at the byte ``at``, where ``whole`` would mean all of a word."""
+    """Words of which the upper ``valid_bits`` are a sample; headers say so at the bytes in ``places``, where ``whole`` would mean all of a word."""
 
-    at: int
+    places: tuple[int, ...]
     whole: bytes
     valid_bits: int
 
@@ -56,6 +61,8 @@ def wide_words(file: BinaryIO, kind: str) -> WideWords | None:
     """Nothing for a file that FFmpeg reads as it stands; ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls it."""
     if kind == "caf":
         return _of_description(file)
+    if kind.startswith("mov"):
+        return _of_sample_descriptions(file)
     found = {"wav": format_chunk, "w64": _w64_format}[kind](file) if kind in ("wav", "w64") else None
     if found is None:
         return None
@@ -66,7 +73,7 @@ def wide_words(file: BinaryIO, kind: str) -> WideWords | None:
     is_pcm = len(form) == _EXTENSIBLE_BYTES and form.startswith(_EXTENSIBLE) and form.endswith(_PCM)
     if not is_pcm or block_bytes * 8 != channels * word_bits or not _is_wide(word_bits, valid_bits):
         return None
-    return WideWords(at + _VALID_BITS.start, word_bits.to_bytes(2, "little"), valid_bits)
+    return WideWords((at + _VALID_BITS.start,), word_bits.to_bytes(2, "little"), valid_bits)
 
 
 def _of_description(file: BinaryIO) -> WideWords | None:
@@ -77,10 +84,34 @@ def _of_description(file: BinaryIO) -> WideWords | None:
     codec, flags, packet_bytes, frames, channels, bits = _CAF_DESCRIPTION.unpack(head)
     if codec != b"lpcm" or flags & _CAF_FLOAT or frames != 1 or not channels:
         return None
+    return _words_of_apple(_CAF_BITS_AT, packet_bytes, channels, bits)
+
+
+def _words_of_apple(at: int, packet_bytes: int, channels: int, bits: int) -> WideWords | None:
     word_bytes, rest = divmod(packet_bytes, channels)
     if rest or not _is_wide(8 * word_bytes, bits):
         return None
-    return WideWords(_CAF_BITS_AT, (8 * word_bytes).to_bytes(4), bits)
+    return WideWords((at,), (8 * word_bytes).to_bytes(4), bits)
+
+
+def _of_sample_descriptions(file: BinaryIO) -> WideWords | None:
+    """Of all sounds with such words, where these are alike: which of them will be heard isn't known yet."""
+    tables = contents(file, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    found = [each for begin, _ in tables if (each := _of_sample_description(file, begin)) is not None]
+    if len({(each.whole, each.valid_bits) for each in found}) != 1:
+        return None
+    return replace(found[0], places=tuple(place for each in found for place in each.places))
+
+
+def _of_sample_description(file: BinaryIO, begin: int) -> WideWords | None:
+    file.seek(begin)
+    head = file.read(_MOV_DESCRIPTION.size)
+    if len(head) < _MOV_DESCRIPTION.size:
+        return None
+    codec, version, channels, _, bits, flags, packet_bytes, frames = _MOV_DESCRIPTION.unpack(head)
+    if (codec, version, frames) != (b"lpcm", _MOV_VERSION, 1) or flags & _MOV_FLOAT or not channels:
+        return None
+    return _words_of_apple(begin + _MOV_BITS_AT, packet_bytes, channels, bits)
 
 
 def _is_wide(word_bits: int, valid_bits: int) -> bool:
@@ -107,16 +138,23 @@ class AsWide(io.FileIO):
     def __init__(self, path: Path, words: WideWords) -> None:
         """Open it for reading."""
         super().__init__(path)
-        self._at, self._said = words.at, words.whole
+        self._words = words
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As the file has it, but for those bytes."""
         begin = self.tell()
         data = super().read(size)
-        if begin + len(data) <= self._at or begin >= self._at + len(self._said):
-            return data
-        changed = bytearray(data)
-        for place, byte in enumerate(self._said, self._at - begin):
-            if 0 <= place < len(changed):
-                changed[place] = byte
-        return bytes(changed)
+        for at in self._words.places:
+            data = _with(data, at - begin, self._words.whole)
+        return data
+
+
+def _with(data: bytes, at: int, other: bytes) -> bytes:
+    """``data`` with ``other`` at ``at``, as much of it as falls into it."""
+    if at + len(other) <= 0 or at >= len(data):
+        return data
+    changed = bytearray(data)
+    for place, byte in enumerate(other, at):
+        if 0 <= place < len(changed):
+            changed[place] = byte
+    return bytes(changed)
