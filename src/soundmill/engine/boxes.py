@@ -15,6 +15,12 @@ def contents(file: BinaryIO, *path: bytes) -> Iterator[tuple[int, int]]:
     yield from _contents(file, (0, file.seek(0, os.SEEK_END)), path)
 
 
+def told_size(head: bytes) -> tuple[int, int]:
+    """Of a box by its first 16 bytes, and how much of it is its header; a short size of 0 means to the end of what it is in."""
+    size = int.from_bytes(head[:4])
+    return (int.from_bytes(head[8:]), _LONG_HEAD_BYTES) if size == 1 else (size, _HEAD_BYTES)
+
+
 def _contents(file: BinaryIO, within: tuple[int, int], path: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
     if not path:
         yield within
@@ -23,11 +29,9 @@ def _contents(file: BinaryIO, within: tuple[int, int], path: tuple[bytes, ...]) 
     for _ in range(_MOST_BOXES):
         file.seek(at)
         head = file.read(_LONG_HEAD_BYTES)
-        size, head_bytes = int.from_bytes(head[:4]), _HEAD_BYTES
-        if size == 1:
-            size, head_bytes = int.from_bytes(head[8:]), _LONG_HEAD_BYTES
-        elif size == 0:
-            size = end - at  # to the end of what it is in
+        size, head_bytes = told_size(head)
+        if size == 0 and head_bytes == _HEAD_BYTES:
+            size = end - at
         if size < head_bytes or at + size > end:
             return
         if head[4:8] == path[0]:

@@ -6,6 +6,7 @@ import os
 from typing import BinaryIO
 
 from soundmill.engine.asf import file_properties
+from soundmill.engine.boxes import told_size
 
 _MP4_BOXES = frozenset({b"ftyp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"udta", b"meta"})
 _MOST_BOXES = 100_000
@@ -31,9 +32,7 @@ def _mp4_bytes(file: BinaryIO, start: int) -> int:
             break
         file.seek(start)
         head = file.read(16)
-        size = int.from_bytes(head[:4])
-        if size == 1:
-            size = int.from_bytes(head[8:])
+        size, _ = told_size(head)
         if head[4:8] not in _MP4_BOXES or size < 8:
             break
         start += size

@@ -30,11 +30,11 @@ _W64_FORMAT = b"fmt \xf3\xac\xd3\x11"
 # Core Audio Format, the description comes first: rate, "lpcm", flags, bytes and frames of a packet, channels, bits of a sample.
 _CAF_DESCRIPTION_AT, _CAF_DESCRIPTION = 20, struct.Struct(">8x4s5I")
 _CAF_BITS_AT = _CAF_DESCRIPTION_AT + 28
-_CAF_FLOAT = 1
 # QuickTime File Format, "Sound Sample Description (Version 2)", behind the version and the count of descriptions, with
 # the same fields at its end: channels, 0x7F000000, bits of a sample, flags, bytes and frames of a packet.
 _MOV_DESCRIPTION, _MOV_BITS_AT = struct.Struct(">8x4x4s8xH30x6I"), 8 + 56
-_MOV_VERSION, _MOV_FLOAT = 2, 1
+_MOV_VERSION = 2
+_FLOAT = 1  # a flag of both
 _MOST_CHUNKS = 100
 _LARGEST_W64_CHUNK = 1 << 40  # no file can be read behind some
 _TYPES: Mapping[str, type[np.int16 | np.int32]] = {"s16": np.int16, "s32": np.int32}
@@ -82,12 +82,15 @@ def _of_description(file: BinaryIO) -> WideWords | None:
     if len(head) < _CAF_DESCRIPTION.size:
         return None
     codec, flags, packet_bytes, frames, channels, bits = _CAF_DESCRIPTION.unpack(head)
-    if codec != b"lpcm" or flags & _CAF_FLOAT or frames != 1 or not channels:
+    return _words_of_apple(_CAF_BITS_AT, codec, flags, packet_bytes, frames, channels, bits)
+
+
+def _words_of_apple(
+    at: int, codec: bytes, flags: int, packet_bytes: int, frames: int, channels: int, bits: int
+) -> WideWords | None:
+    """``at`` is where ``bits`` stands; the others are fields of an ``AudioStreamBasicDescription`` (Core Audio Types)."""
+    if codec != b"lpcm" or flags & _FLOAT or frames != 1 or not channels:
         return None
-    return _words_of_apple(_CAF_BITS_AT, packet_bytes, channels, bits)
-
-
-def _words_of_apple(at: int, packet_bytes: int, channels: int, bits: int) -> WideWords | None:
     word_bytes, rest = divmod(packet_bytes, channels)
     if rest or not _is_wide(8 * word_bytes, bits):
         return None
@@ -109,9 +112,9 @@ def _of_sample_description(file: BinaryIO, begin: int) -> WideWords | None:
     if len(head) < _MOV_DESCRIPTION.size:
         return None
     codec, version, channels, _, bits, flags, packet_bytes, frames = _MOV_DESCRIPTION.unpack(head)
-    if (codec, version, frames) != (b"lpcm", _MOV_VERSION, 1) or flags & _MOV_FLOAT or not channels:
+    if version != _MOV_VERSION:
         return None
-    return _words_of_apple(begin + _MOV_BITS_AT, packet_bytes, channels, bits)
+    return _words_of_apple(begin + _MOV_BITS_AT, codec, flags, packet_bytes, frames, channels, bits)
 
 
 def _is_wide(word_bits: int, valid_bits: int) -> bool:
