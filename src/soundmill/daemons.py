@@ -44,7 +44,7 @@ def _worked(worker: Worker) -> bool:
     try:
         return worker.work()
     except Unreachable as error:
-        _log.warning("no task taken: the API doesn't answer", detail=error.detail_for_log)
+        _log.warning("no task taken", error=error.message, detail=error.detail_for_log)
         return False
 
 

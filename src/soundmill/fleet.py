@@ -60,9 +60,9 @@ class _Child:
             with self._app.tracing.received(BATCH_QUEUE, headers):
                 worker.work()
         except Unreachable as error:
-            _log.warning("no task taken: the API doesn't answer", detail=error.detail_for_log)
+            _log.warning("no task taken", error=error.message, detail=error.detail_for_log)
         except ConfigurationError as error:
-            _log.error("no task taken", detail=error.message)
+            _log.error("no task taken", error=error.message, detail=error.detail_for_log)
         finally:
             self._is_busy = False
 

@@ -168,7 +168,11 @@ class Settings(BaseSettings):
     most_tries: Annotated[int, Field(gt=0, description="How often a conversion is tried.")] = 3
     retry_pause: Annotated[float, Field(ge=0, description="Before the second try; doubles each time.")] = 5
     storage_pause: Annotated[
-        float, Field(ge=0, description="A conversion that a full or missing storage stopped is tried again after this.")
+        float,
+        Field(
+            ge=0,
+            description="A conversion that a full or missing storage stopped is tried again after this, later after a twentieth of its task's age, but never more than forty times this.",
+        ),
     ] = 15
     storage_patience: Annotated[float, Field(ge=0, description="How old its task may get by that before it fails.")] = (
         86400

@@ -43,5 +43,9 @@ def test_what_can_not_get_better_is_given_up_at_once() -> None:
 
 def test_a_storage_that_is_away_is_waited_out_and_nobodys_try() -> None:
     full = Failure(FailureCode.STORAGE, "The storage is full.", retryable=True)
-    assert RULE.after(full, 1000, timedelta(minutes=59)) == Verdict(timedelta(seconds=9), counts=False)
+    assert RULE.after(full, 1000, timedelta(minutes=3)) == Verdict(timedelta(seconds=9), counts=False)
+    assert RULE.after(full, 1000, timedelta(minutes=10)) == Verdict(timedelta(seconds=30), counts=False)
+    assert RULE.after(full, 1000, timedelta(minutes=59)) == Verdict(timedelta(minutes=2, seconds=57), counts=False)
     assert RULE.after(full, 1, timedelta(minutes=60)).pause is None
+    old = replace(RULE, storage_patience=timedelta(days=1)).after(full, 1, timedelta(hours=23))
+    assert old == Verdict(timedelta(minutes=6), counts=False)

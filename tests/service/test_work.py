@@ -16,7 +16,9 @@ from soundmill.adapters.converter import MillConverter
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks, DatabaseWaveforms
 from soundmill.adapters.storage import DirectoryStorage, DirectoryWorkbench
 from soundmill.engine import Limits, Mill
-from soundmill.model.errors import NoRoom
+from soundmill.model.conversion import Failure
+from soundmill.model.errors import NoRoom, Unreachable
+from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus, TaskView
 from soundmill.service.ports import NamedFile, StoredFile
 from soundmill.service.work import Worker
@@ -228,6 +230,53 @@ def test_a_worker_rests_after_trouble_with_the_storage(mine: Mine, short: bytes)
     assert cramped.work()
     assert not cramped.work()
     assert {mine.see(each).status for each in (first, second)} == {TaskStatus.UPLOADED}
+
+
+def test_a_source_that_is_missing_keeps_nobody_else_waiting(mine: Mine, short: bytes) -> None:
+    lost, good = mine.submit(short), mine.submit(short)
+    mine.storage.delete(mine.tasks.find(mine.owner, lost.source.name).key)
+    mine.board = DatabaseBoard(mine.database, lease=timedelta(minutes=1), retries=RetryRule())
+    worker = mine.another_worker()
+    assert worker.work()
+    assert worker.work()
+    assert mine.see(good).status is TaskStatus.PROCESSED
+    assert (mine.see(lost).status, mine.see(lost).attempts) == (TaskStatus.UPLOADED, 0)
+
+
+def test_a_storage_that_is_away_is_not_taken_for_one_whose_files_are_missing(mine: Mine, short: bytes) -> None:
+    tasks = [mine.submit(short) for _ in range(2)]
+    root, elsewhere = mine.root / "data", mine.root / "elsewhere"
+    root.rename(elsewhere)
+    assert mine.worker.work()
+    assert not mine.worker.work()  # it rests, and doesn't run through the queue
+    elsewhere.rename(root)
+    assert mine.another_worker().work()
+    assert mine.another_worker().work()
+    assert {mine.see(each).status for each in tasks} == {TaskStatus.PROCESSED}
+
+
+class UnheardBoard(DatabaseBoard):
+    """Gives work and hears of nothing."""
+
+    def processed(self, attempt: Attempt, result: StoredFile, report: ConversionReport) -> None:
+        raise Unreachable("The database doesn't answer.")
+
+    def failed(self, attempt: Attempt, failure: Failure) -> None:
+        raise Unreachable("The database doesn't answer.")
+
+
+@pytest.mark.parametrize("is_sound", [True, False])
+def test_an_attempt_of_which_nobody_hears_is_told_and_made_again(
+    mine: Mine, short: bytes, *, is_sound: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = mine.submit(short if is_sound else b"no sound at all " * 100)
+    heard, mine.board = mine.board, UnheardBoard(mine.database, lease=timedelta(0), retries=RetryRule())
+    assert mine.another_worker().work()
+    assert "due again" in capsys.readouterr().out
+    mine.board = heard
+    heard.expire_leases()
+    assert mine.another_worker().work()
+    assert mine.see(task).status is (TaskStatus.PROCESSED if is_sound else TaskStatus.FAILED)
 
 
 class SlowDisk(DirectoryWorkbench):

@@ -26,6 +26,9 @@ class TaskStatus(StrEnum):
         return self in FINAL
 
 
+_PAUSES_OF_AN_AGE = 20
+_LONGEST_STORAGE_PAUSES = 40
+
 FINAL = frozenset({TaskStatus.PROCESSED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 RETRYABLE = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 CANCELLABLE = frozenset({TaskStatus.UPLOADED, TaskStatus.PROCESSING})
@@ -74,8 +77,9 @@ class Verdict:
 class RetryRule:
     """How often a task is tried and how long the pauses are: ``first_pause`` doubles with every try.
 
-    A full disk or a storage that is away is nobody's try: it is waited out, ``storage_pause`` by ``storage_pause``, until the task is
-    ``storage_patience`` old.
+    A full disk, a storage that is away or a file that is missing there is nobody's try: it is waited out until the task is
+    ``storage_patience`` old. Its pauses begin with ``storage_pause`` and grow with the task's age to forty times that: a
+    thousand that nobody can convert must not keep the workers from those that somebody can.
     """
 
     most_tries: int = 3
@@ -87,7 +91,9 @@ class RetryRule:
     def after(self, failure: Failure, tries: int, age: timedelta) -> Verdict:
         """What becomes of a task of that ``age`` whose try number ``tries`` (1 or more) ended with ``failure``."""
         if failure.retryable and failure.code is FailureCode.STORAGE:
-            return Verdict(None if age >= self.storage_patience else self.storage_pause, counts=False)
+            longest = _LONGEST_STORAGE_PAUSES * self.storage_pause
+            pause = min(max(self.storage_pause, age / _PAUSES_OF_AN_AGE), longest)
+            return Verdict(None if age >= self.storage_patience else pause, counts=False)
         if not failure.retryable or tries >= self.most_tries:
             return Verdict(None)
         doubled = self.first_pause * (1 << min(tries - 1, 20))

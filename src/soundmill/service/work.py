@@ -18,7 +18,7 @@ from soundmill.model.conversion import (
     Failure,
     FailureCode,
 )
-from soundmill.model.errors import NoRoom, NotFound, Refused, StaleAttempt, StorageError
+from soundmill.model.errors import NoRoom, NotFound, Refused, SoundmillError, StaleAttempt, StorageError, Unreachable
 from soundmill.model.formats import target_format
 from soundmill.model.helping import Helpers
 from soundmill.model.sound import ConversionReport
@@ -77,9 +77,17 @@ class Worker:
         assignment = self._board.claim(self._owner)
         if assignment is None:
             return self._helping is not None and self._helping.help(lambda: self.draining)
+        failpoint("after_claim")
         attempt = assignment.attempt
         log = _log.bind(task=attempt.task_id, attempt=attempt.number)
-        failpoint("after_claim")
+        try:
+            self._see_to_its_end(assignment, log)
+        except Unreachable as error:
+            log.error("broken off, and due again when its lease ends", error=error.message, detail=error.detail_for_log)
+        return True
+
+    def _see_to_its_end(self, assignment: Assignment, log: structlog.stdlib.BoundLogger) -> None:
+        attempt = assignment.attempt
         log.info("conversion begins", format=assignment.new_format)
         began = time.monotonic()
         try:
@@ -102,12 +110,13 @@ class Worker:
         except Refused as error:
             log.error("the API refuses the report", detail=error.detail_for_log)
             self._say_failed(attempt, Failure(FailureCode.INTERNAL, "The result could not be recorded."))
-        except (StorageError, NoRoom, NotFound) as error:
+        except NotFound as error:
+            # Of this task alone: its source is gone, or not to be seen from here yet (NFS).
+            self._say_storage_failed(attempt, error)
+        except (StorageError, NoRoom) as error:
             # Not the task's fault, and the next one would fare no better.
             self._rests_until = time.monotonic() + _REST_SECONDS
-            log.error("the storage failed", error=error.message, detail=error.detail_for_log)
-            self._say_failed(attempt, Failure(FailureCode.STORAGE, error.message, retryable=True))
-        return True
+            self._say_storage_failed(attempt, error)
 
     def _convert(self, assignment: Assignment) -> ConversionReport:
         attempt = assignment.attempt
@@ -141,6 +150,16 @@ class Worker:
         if self._seats is None:
             return None
         return Lending(attempt, directory, self._seats, self._workbench, self._converter.build)
+
+    def _say_storage_failed(self, attempt: Attempt, error: SoundmillError) -> None:
+        _log.error(
+            "the storage failed",
+            task=attempt.task_id,
+            attempt=attempt.number,
+            error=error.message,
+            detail=error.detail_for_log,
+        )
+        self._say_failed(attempt, Failure(FailureCode.STORAGE, error.message, retryable=True))
 
     def _say_failed(self, attempt: Attempt, failure: Failure) -> None:
         try:

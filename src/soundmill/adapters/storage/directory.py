@@ -42,12 +42,8 @@ class DirectoryStorage:
     def open(self, key: str) -> BinaryIO:
         """See the port."""
         path = self._layout.file(key)
-        try:
-            with our_errors("open a file"):
-                descriptor = retried(lambda: os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
-        except NotFound:
-            self._layout.check()  # or else a storage that is away would look like one whose files were deleted
-            raise
+        with self._layout.telling_away_from_missing(), our_errors("open a file"):
+            descriptor = retried(lambda: os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
         return os.fdopen(descriptor, "rb")
 
     def delete(self, key: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from soundmill.adapters.storage.disk import our_errors
 from soundmill.adapters.storage.keys import checked_key
-from soundmill.model.errors import ConfigurationError, StorageError
+from soundmill.model.errors import ConfigurationError, NotFound, StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,15 @@ class Layout:
             is_there = self.files.is_dir() and self.incoming.is_dir()
         if not is_there:
             raise StorageError("The storage is away. Try again later.", detail_for_log=f"{self.root} is gone")
+
+    @contextmanager
+    def telling_away_from_missing(self) -> Iterator[None]:
+        """Let ``NotFound`` pass where the storage is there: one that is away would look like one whose files were deleted."""
+        try:
+            yield
+        except NotFound:
+            self.check()
+            raise
 
     def file(self, key: str) -> Path:
         """Where ``key`` lies. 256 directories keep each small. Raises ``NotFound`` for what isn't a key."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from soundmill.adapters.storage.disk import disk_now, our_errors, plain_file
-from soundmill.model.errors import StorageError
+from soundmill.model.errors import NotFound, StorageError
 from soundmill.model.tasks import Attempt
 
 _log = structlog.get_logger()
@@ -29,10 +29,13 @@ class Scratches:
     def scratch(self, attempt: Attempt) -> Iterator[Path]:
         """See :class:`soundmill.service.ports.Workbench`."""
         directory = self.path(attempt)
-        with our_errors("make a work directory"):
-            for earlier in self._attempts_of(attempt.task_id, up_to=attempt.number):
-                self.sweep(earlier)
-            directory.mkdir(mode=0o700)
+        try:
+            with our_errors("make a work directory"):
+                for earlier in self._attempts_of(attempt.task_id, up_to=attempt.number):
+                    self.sweep(earlier)
+                directory.mkdir(mode=0o700)
+        except NotFound as error:
+            raise StorageError("The place to work in is away.", detail_for_log=error.detail_for_log) from error
         try:
             yield directory
         finally:

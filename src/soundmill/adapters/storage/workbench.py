@@ -33,7 +33,7 @@ class DirectoryWorkbench:
     def source(self, key: str) -> Iterator[Path]:
         """See the port. It is the stored file itself: read it, never write to it."""
         path = self._layout.file(key)
-        with our_errors("read a file"):
+        with self._layout.telling_away_from_missing(), our_errors("read a file"):
             retried(lambda: path.stat(follow_symlinks=False))
         yield path
 
