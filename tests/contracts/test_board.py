@@ -13,9 +13,12 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from soundmill.adapters.board import HttpBoard, WorkerClient
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks
+from soundmill.adapters.database.clock import from_now
+from soundmill.adapters.database.schema import tasks
 from soundmill.adapters.metrics import MeteredBoard, WorkerFigures
 from soundmill.api import create_application
 from soundmill.app import App
@@ -29,6 +32,7 @@ from tests.builders import REPORT, REPORT_OF_JOINED, account, album, order, stor
 
 DAMAGED = Failure(FailureCode.DAMAGED_INPUT, "The file is damaged after 0:01.")
 CRASHED = Failure(FailureCode.CRASHED, "The conversion crashed.", retryable=True)
+FULL = Failure(FailureCode.STORAGE, "The storage is full.", retryable=True)
 AT_ONCE = RetryRule(most_tries=3, first_pause=timedelta(0))
 WORKER_SECRET = "a secret of workers, long enough for one"
 LONG, OVER = timedelta(minutes=1), timedelta(seconds=-1)
@@ -215,6 +219,18 @@ def test_a_retry_waits_for_its_pause(make_desk: MakeDesk) -> None:
     desk.board.failed(desk.claim(), CRASHED)
     assert desk.see(task.id).status is TaskStatus.UPLOADED
     assert desk.board.claim("worker") is None
+
+
+def test_patience_with_a_full_storage_begins_anew_when_a_task_is_asked_for_anew(make_desk: MakeDesk) -> None:
+    desk = make_desk(retries=RetryRule(storage_pause=timedelta(0), storage_patience=timedelta(hours=1)))
+    task = desk.submit()
+    with desk.database.writing() as connection:
+        connection.execute(update(tasks).values(created_at=from_now(-timedelta(hours=2))))
+    desk.board.failed(desk.claim(), FULL)
+    assert desk.see(task.id).status is TaskStatus.FAILED
+    desk.tasks.restart(desk.owner, task.id, None)
+    desk.board.failed(desk.claim(), FULL)
+    assert desk.see(task.id).status is TaskStatus.UPLOADED
 
 
 def test_saying_failed_twice_counts_once(desk: Desk) -> None:

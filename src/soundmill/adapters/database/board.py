@@ -158,7 +158,7 @@ class DatabaseBoard:
                 "error_message": failure.message,
                 **_NO_LEASE,
             }
-            waited = connection.execute(select(now())).scalar_one() - task.created_at
+            waited = connection.execute(select(now())).scalar_one() - (task.asked_at or task.created_at)
             verdict = self._retries.after(failure, task.tries, waited)
             if verdict.pause is None:
                 changes |= {"status": TaskStatus.FAILED, "finished_at": now()}

@@ -144,6 +144,7 @@ tasks = Table(
     Column("error_message", Text),
     Column("not_carried", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("asked_at", Instant, doc="when it was asked for anew, if it was"),
     Column("started_at", Instant),
     Column("finished_at", Instant),
     Column("traceparent", String(55), doc="of the request that asked for it, as W3C Trace Context has it"),

@@ -128,6 +128,7 @@ class DatabaseTasks:
                     attempt=tasks.c.attempt + 1,
                     rank=next_rank(connection, account_id),
                     due_at=now(),
+                    asked_at=now(),
                     traceparent=self._traceparent(),
                 )
             )
