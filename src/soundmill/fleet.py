@@ -28,6 +28,7 @@ from celery.signals import (
 
 from soundmill.app import BATCH_QUEUE, START_CONVERSION, App, load_settings, open_mill, shared_figures
 from soundmill.engine import cores
+from soundmill.lifeline import CANNOT_START
 from soundmill.logs import configure_logs
 from soundmill.model.errors import ConfigurationError, Unreachable
 from soundmill.service.work import Worker
@@ -107,27 +108,26 @@ def start_conversion(task: Task[Any, None], task_id: int) -> None:
 @worker_init.connect
 def _prepare(**given: Any) -> None:
     configure_logs(_settings.log_level, _settings.log_format)
-    # Said here, once, and not by each child: conversions can't be confined, or a setting is missing.
-    if not _settings.effective_api_url:
-        raise SystemExit("soundmill: Say where the API is: SOUNDMILL_API_URL or API_INSTANCE_IP.")
-    if not _settings.worker_secret.get_secret_value():
-        raise SystemExit("soundmill: Say the worker secret, the same as the API's: SOUNDMILL_WORKER_SECRET.")
     try:
-        open_mill(_settings).close()
+        _check()
+        App(_settings).before_forks(App.await_storage)
+        _tell_figures()
     except ConfigurationError as error:
-        raise SystemExit(f"soundmill: {error.message}") from error
-    App(_settings).before_forks(App.await_storage)
-    _tell_figures()
+        sys.stderr.write(f"soundmill: {error.message}\n")
+        raise SystemExit(CANNOT_START) from error
+
+
+def _check() -> None:
+    # Once, and not by each child: a setting is missing, or conversions can't be confined.
+    App(_settings).check_worker_of_a_fleet()
+    open_mill(_settings).close()
 
 
 def _tell_figures() -> None:
     # Before the children are forked: they inherit the place where all count.
     if _settings.metrics_port:
         _until_shutdown.enter_context(shared_figures())
-        try:
-            App(_settings).serve_metrics()
-        except ConfigurationError as error:
-            raise SystemExit(f"soundmill: {error.message}") from error
+        App(_settings).serve_metrics()
 
 
 @worker_shutdown.connect
@@ -152,7 +152,7 @@ def _drain_children(**given: Any) -> None:
 
 
 def run_fleet_worker() -> None:
-    """Take work from the broker until SIGTERM, then drain. Raises ``ConfigurationError``."""
+    """Take work from the broker until SIGTERM, then drain. Exits with :data:`CANNOT_START` where something is set up wrong."""
     arguments = ["--quiet", "worker", "--queues", BATCH_QUEUE, "--loglevel", "WARNING", "--pool", "prefork"]
     arguments += [
         "--concurrency",

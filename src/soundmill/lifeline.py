@@ -14,6 +14,9 @@ from multiprocessing.connection import Connection
 PARENT_VARIABLE = "SOUNDMILL_PARENT_PID"
 """Set by whoever starts a process that is to die with it, to its own process id."""
 
+CANNOT_START = 2
+"""Exit status of a process that can't work as it is set up: starting it again won't help."""
+
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 

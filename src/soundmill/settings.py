@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soundmill.model.errors import ConfigurationError
 
@@ -253,7 +252,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names it
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags over the environment over files that it names over ``.env``."""
-        return init_settings, env_settings, _NamedFiles(settings_cls), dotenv_settings
+        return init_settings, env_settings, _NamedFiles(settings_cls, dotenv_settings, env_settings), dotenv_settings
 
     @property
     def effective_broker_url(self) -> str:
@@ -267,6 +266,17 @@ class Settings(BaseSettings):
         return self.api_url or (f"http://{_host(self.api_instance_ip)}:{self.port}" if self.api_instance_ip else "")
 
     @property
+    def of_a_fleet(self) -> str:
+        """The first setting that says that several machines share the work; empty on one machine."""
+        told = {
+            "SOUNDMILL_BROKER_URL": self.broker_url.get_secret_value(),
+            "REDIS_INSTANCE_IP": self.redis_instance_ip,
+            "SOUNDMILL_API_URL": self.api_url,
+            "API_INSTANCE_IP": self.api_instance_ip,
+        }
+        return next((variable for variable, value in told.items() if value), "")
+
+    @property
     def sqlite_path(self) -> Path | None:
         """The database's file; ``None`` for a server."""
         return None if self.database_url else self.data_dir.resolve() / "soundmill.db"
@@ -275,9 +285,16 @@ class Settings(BaseSettings):
 class _NamedFiles(PydanticBaseSettingsSource):
     """``SOUNDMILL_…_FILE``: how Docker, systemd and Kubernetes hand over secrets."""
 
+    def __init__(self, settings_cls: type[BaseSettings], *over: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._given: dict[str, str | None] = {}
+        for source in over:
+            if isinstance(source, EnvSettingsSource):
+                self._given |= source.env_vars
+
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         """What the named file holds, without white space around it."""
-        path = os.environ.get(f"{_PREFIX}{field_name.upper()}_FILE", "")
+        path = self._given.get(f"{_PREFIX}{field_name}_file".lower())
         if not path:
             return None, field_name, False
         try:
@@ -288,9 +305,9 @@ class _NamedFiles(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """The settings that are in files."""
-        return dict(self._given())
+        return dict(self._in_files())
 
-    def _given(self) -> Iterator[tuple[str, Any]]:
+    def _in_files(self) -> Iterator[tuple[str, Any]]:
         for name, field in self.settings_cls.model_fields.items():
             value, key, _ = self.get_field_value(field, name)
             if value is not None:

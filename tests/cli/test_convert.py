@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -153,6 +154,37 @@ def test_a_source_is_never_replaced_by_its_result(song: Path) -> None:
     assert ran.returncode == 1
     assert song.read_bytes() == before
     assert "would replace it" in ran.stderr
+
+
+def test_no_source_is_replaced_by_what_joins_it(song: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "song (joined).wav", music(0.4))
+    before = other.read_bytes()
+    ran = converted("--join", song, other, "--to", "wav", "--overwrite")
+    assert (ran.returncode, "would replace it" in ran.stderr) == (1, True)
+    assert other.read_bytes() == before
+    ran = converted("--join", song, tmp_path, "--to", "wav")
+    assert (ran.returncode, "is a directory" in ran.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_name_that_is_not_utf_8_stops_nothing(song: Path, tmp_path: Path, options: list[str]) -> None:
+    odd = song.rename(tmp_path / os.fsdecode(b"caf\xe9.wav"))
+    other = write(tmp_path / "other.wav", music(0.4))
+    ran = subprocess.run(
+        command(odd, tmp_path / os.fsdecode(b"gone\xe9.wav"), other, "--to", "flac", *options),
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},  # as it is where the locale is UTF-8
+    )
+    assert (ran.returncode, b"Traceback" in ran.stderr) == (1, False)
+    assert os.fsencode(tmp_path / os.fsdecode(b"gone\xe9.wav")) + b": There is no such file." in ran.stderr
+    assert names(tmp_path) == {*(each + end for each in (odd.stem, "other") for end in (".wav", ".flac"))}
+    if options:
+        told = [json.loads(line) for line in ran.stdout.decode().splitlines()]
+        assert str(odd) in {each["file"] for each in told}
+    else:
+        assert os.fsencode(odd) in ran.stdout
 
 
 def test_two_sources_of_one_result_are_told_apart(song: Path, tmp_path: Path) -> None:

@@ -25,6 +25,40 @@ def test_every_setting_says_what_it_means() -> None:
     assert all(meaning.strip().endswith(".") for meaning in meanings)
 
 
+def test_a_file_may_hold_a_setting_also_where_dotenv_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = tmp_path / "named"
+    named.write_text("ftp://named\n")
+    Path(".env").write_text(f"SOUNDMILL_API_URL_FILE={named}\nSOUNDMILL_DATA_DIR={tmp_path}\n")
+    ended = CliRunner().invoke(main, ["janitor"])
+    assert (ended.exit_code, "SOUNDMILL_API_URL: " in ended.stderr) == (2, True)
+    Path(".env").write_text(f"SOUNDMILL_SECRET_FILE={tmp_path / 'gone'}\n")
+    assert "SOUNDMILL_SECRET_FILE" in CliRunner().invoke(main, ["janitor"]).stderr
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"SOUNDMILL_BROKER_URL": "redis://127.0.0.1:1/0"},
+        {"REDIS_INSTANCE_IP": "127.0.0.1"},
+        {"SOUNDMILL_API_URL": "http://127.0.0.1:1"},
+        {"API_INSTANCE_IP": "127.0.0.1"},
+    ],
+)
+def test_one_machine_is_not_started_with_what_several_share(setting: dict[str, str], tmp_path: Path) -> None:
+    ended = CliRunner().invoke(main, ["serve", "--data-dir", str(tmp_path / "data")], env=setting)
+    assert ended.exit_code == 2
+    assert next(iter(setting)) in ended.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("secret", ["", "short"])
+def test_a_secret_that_is_damaged_is_never_worked_with(secret: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(secret)
+    ended = CliRunner().invoke(main, ["serve", "--port", "0", "--data-dir", str(tmp_path)])
+    assert (ended.exit_code, "is damaged" in ended.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["api", "worker", "janitor", "serve"])
 @pytest.mark.parametrize(
     ("setting", "value"),

@@ -14,6 +14,7 @@ from soundmill.adapters.database import (
     DatabaseTasks,
 )
 from soundmill.adapters.storage import DirectoryStorage
+from soundmill.model.errors import NoRoom
 from soundmill.service.ports import NamedFile, StoredFile
 from soundmill.service.retention import Retention
 from tests.builders import account, order
@@ -24,10 +25,12 @@ HOUR = timedelta(hours=1)
 class Archive:
     """Tasks with real bytes, and what removes them."""
 
-    def __init__(self, database: Database, root: Path, keep: timedelta | None) -> None:
+    def __init__(
+        self, database: Database, root: Path, keep: timedelta | None, storage: DirectoryStorage | None = None
+    ) -> None:
         self.root = root
         self.tasks = DatabaseTasks(database, queue_cap=100)
-        self.storage = DirectoryStorage(root, reserve_bytes=0)
+        self.storage = storage or DirectoryStorage(root, reserve_bytes=0)
         self.owner = account(database)
         accounts, events = DatabaseAccounts(database), DatabaseEvents(database)
         seats = DatabaseSeats(database)
@@ -56,6 +59,21 @@ def test_ended_tasks_go_after_their_time_with_their_bytes(database: Database, tm
     assert archive.retention.expire_tasks() == 3
     assert archive.files() == {waiting}
     assert archive.retention.expire_tasks() == 0
+
+
+class UnwritableDisk(DirectoryStorage):
+    """Full: a file system that copies on writing has no room even for what deletes."""
+
+    def delete(self, key: str) -> None:
+        raise NoRoom("The storage is full.")
+
+
+def test_what_a_full_disk_does_not_let_go_keeps_no_rows(database: Database, tmp_path: Path) -> None:
+    archive = Archive(database, tmp_path, keep=-HOUR, storage=UnwritableDisk(tmp_path, reserve_bytes=0))
+    key = archive.submit(ended=True)
+    assert archive.retention.expire_tasks() == 0
+    assert archive.files() == {key}
+    assert archive.tasks.unknown([key]) == [key]  # as the janitor finds it
 
 
 def test_young_ones_stay_and_so_do_all_where_nothing_expires(database: Database, tmp_path: Path) -> None:

@@ -167,6 +167,12 @@ class App:
         """Of the storage of this database. Raises ``ConfigurationError``."""
         return self.belonging.check()
 
+    def check_worker_of_a_fleet(self) -> None:
+        """Raises ``ConfigurationError`` where it isn't told how to speak to the API."""
+        if not self.settings.effective_api_url:
+            raise ConfigurationError("Say where the API is: SOUNDMILL_API_URL or API_INSTANCE_IP.")
+        _ = self._worker_secret
+
     def await_storage(self) -> None:
         """Return when the storage is there and is the right one: it may be mounted, or prepared by the API, after we start."""
         complaint = ""
@@ -402,13 +408,19 @@ class App:
 
     @cached_property
     def _worker_client(self) -> WorkerClient:
-        secret = self.settings.worker_secret.get_secret_value()
-        if not secret:
-            raise ConfigurationError("Say the worker secret, the same as the API's: SOUNDMILL_WORKER_SECRET.")
         storage = self._files.mark.read()
         if storage is None:
             raise ConfigurationError(self._strange_storage)
-        return WorkerClient(self.settings.effective_api_url, secret, storage=storage, headers=self.tracing.headers)
+        return WorkerClient(
+            self.settings.effective_api_url, self._worker_secret, storage=storage, headers=self.tracing.headers
+        )
+
+    @property
+    def _worker_secret(self) -> str:
+        secret = self.settings.worker_secret.get_secret_value()
+        if not secret:
+            raise ConfigurationError("Say the worker secret, the same as the API's: SOUNDMILL_WORKER_SECRET.")
+        return secret
 
     @cached_property
     def _task_rows(self) -> DatabaseTasks:

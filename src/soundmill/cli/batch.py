@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from soundmill.model.errors import SoundmillError
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport
+from soundmill.placing import move_to_free_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,14 @@ class Order:
     def result_of(self, source: Path) -> Path:
         """Where the result of ``source`` goes."""
         return (self.directory or source.parent) / f"{source.stem}.{self.options.extension_for(self.target)}"
+
+    def trouble_with(self, result: Path, sources: Sequence[Path]) -> str:
+        """Why ``result`` can't be made of ``sources``; empty when it can. Raises ``OSError``."""
+        if not result.exists():
+            return ""
+        if any(result.samefile(each) for each in sources):
+            return f"{result} is a source, and the result would replace it. Say another directory with --output."
+        return "" if self.overwrite else f"{result} exists. To replace it, say --overwrite."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +115,6 @@ class Batch:
 
     def _convert(self, source: Path) -> Done:
         try:
-            if source.is_dir():
-                return Done(source, trouble="This is a directory. Name the files in it.")
-            if not source.is_file():
-                return Done(source, trouble="There is no such file.")
             return self._converted(source)
         except ConversionStopped:
             return Done(source, trouble="Stopped.")
@@ -121,11 +125,8 @@ class Batch:
 
     def _converted(self, source: Path) -> Done:
         result = self._order.result_of(source)
-        if result.exists():
-            if result.samefile(source):
-                return Done(source, trouble="The result would replace it. Say another directory with --output.")
-            if not self._order.overwrite:
-                return Done(source, trouble=f"{result} exists. To replace it, say --overwrite.")
+        if trouble := trouble_with(source) or self._order.trouble_with(result, (source,)):
+            return Done(source, trouble=trouble)
         with work_directory(result.parent) as directory:
             order = self._order
             job = Job(source.resolve(), directory, order.target, order.options, order.limits, self._encoders)
@@ -143,6 +144,13 @@ class Batch:
             mill = self._thread.mill = self._open_mill()
             self._mills.append(mill)
         return mill
+
+
+def trouble_with(source: Path) -> str:
+    """Why it is no file to convert; empty when it is one."""
+    if source.is_dir():
+        return "This is a directory. Name the files in it."
+    return "" if source.is_file() else "There is no such file."
 
 
 def camel_cased(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,16 +192,4 @@ def publish(made: Path, result: Path, *, overwrite: bool) -> None:
     if overwrite:
         made.replace(result)
     else:
-        _move_to_free_name(made, result)
-
-
-def _move_to_free_name(made: Path, result: Path) -> None:
-    """Unlike a rename it never replaces what somebody made meanwhile."""
-    try:
-        result.hardlink_to(made)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-        # No hard links here (exFAT): the name is taken first, then filled.
-        os.close(os.open(result, os.O_CREAT | os.O_EXCL))
-        made.replace(result)
+        move_to_free_name(made, result)

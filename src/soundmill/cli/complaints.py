@@ -8,10 +8,9 @@ from contextlib import contextmanager
 
 import typer
 
+from soundmill.lifeline import CANNOT_START
 from soundmill.model.errors import DatabaseDamaged, NoRoom, SoundmillError, StorageError, Unreachable
 
-CANNOT_START = 2
-"""Exit status when the program can't work as it is set up: starting it again won't help."""
 TRY_AGAIN = 1
 """Exit status when something that the program needs is away just now."""
 

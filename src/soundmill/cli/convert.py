@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -77,6 +78,9 @@ def convert(
     ] = False,
 ) -> None:
     """Convert files, on all cores, each verified. Exit status: 0 all converted, 1 some failed, 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")  # names of files are bytes, not always UTF-8
     with told_in_one_line():
         from soundmill.app import conversion_limits, load_settings, open_mill
         from soundmill.engine import cores, gaps
@@ -171,7 +175,7 @@ class _Shown:
             if done.source in self._of:
                 self._bars.remove_task(self._of.pop(done.source))
         if self._as_json:
-            print(json.dumps(done.as_dict(), ensure_ascii=False), flush=True)
+            print(_json(done.as_dict()), flush=True)
         if done.result is None or done.report is None:
             self._errors.print(f"{done.source}: {done.trouble}", markup=False)
         elif not (self._quiet or self._as_json):
@@ -191,3 +195,14 @@ def _shown(count: int, *, quiet: bool, as_json: bool) -> Iterator[_Shown]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, MofNCompleteColumn() if count > 1 else TextColumn(""), transient=True) as bars:
         yield _Shown(bars, bars.add_task("all files", total=count), quiet=quiet, as_json=False)
+
+
+def _json(told: dict[str, Any]) -> str:
+    text = json.dumps(told, ensure_ascii=False)
+    try:
+        text.encode()
+    except (
+        UnicodeEncodeError
+    ):  # a name that isn't UTF-8: its bytes as lone surrogates (PEP 383), which only ASCII can show
+        return json.dumps(told)
+    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from soundmill.cli.batch import Done, Order, publish, work_directory
+from soundmill.cli.batch import Done, Order, publish, trouble_with, work_directory
 from soundmill.engine import Job, Mill
 from soundmill.model.errors import SoundmillError
 from soundmill.model.names import joined
@@ -16,20 +16,20 @@ def join_files(
 ) -> Done:
     """One result beside the first file, unless ``order`` names a directory; or what was wrong."""
     first = files[0]
-    missing = next((each for each in files if not each.is_file()), None)
-    if missing is not None:
-        return Done(missing, trouble="There is no such file.")
+    for each in files:
+        if trouble := trouble_with(each):
+            return Done(each, trouble=trouble)
     if len(files) == 1:
         return Done(first, trouble="This is the only file: there is nothing to join it with.")
     result = order.result_of(first.with_name(joined(first.name)))
-    if result.exists() and not order.overwrite:
-        return Done(first, trouble=f"{result} exists. To replace it, say --overwrite.")
 
     def tick(fraction: float) -> bool:
         on_progress(first, fraction)
         return True
 
     try:
+        if trouble := order.trouble_with(result, files):
+            return Done(first, trouble=trouble)
         with work_directory(result.parent) as directory, open_mill() as mill:
             source, *following = (each.resolve() for each in files)
             job = Job(

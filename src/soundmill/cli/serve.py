@@ -36,6 +36,11 @@ def serve(
         from soundmill.engine import cores
 
         settings = load_settings(host=host, port=port, workers=workers, data_dir=data_dir)
+        if named := settings.of_a_fleet:
+            raise ConfigurationError(
+                f"`soundmill serve` is the whole service on one machine, without {named}. Unset it, or start "
+                "`soundmill api`, `soundmill worker` and `soundmill janitor`, each where it belongs."
+            )
         free_port = checked_port(settings.host, settings.port)
         App(settings).prepare()
         configure_logs(settings.log_level, settings.log_format)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from soundmill.cli.child import Child, ChildSpec, told_status
-from soundmill.cli.complaints import CANNOT_START
+from soundmill.lifeline import CANNOT_START
 
 _HEAD_START_SECONDS = 2.0
 """How long the others wait for those that stop first: the API stops listening at once, but answers what is under way."""

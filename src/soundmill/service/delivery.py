@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from datetime import timedelta
 
-from soundmill.model.errors import InvalidRequest, StorageError, TooLarge
+from soundmill.model.errors import InvalidRequest, TooLarge
 from soundmill.model.names import clean_file_name
+from soundmill.service.dropping import drop_all
 from soundmill.service.ports import Incoming, NamedFile, Storage
 
 MOST_SOURCES = 100
@@ -73,9 +73,7 @@ class Delivery:
         """Forget what wasn't handed over; may be called twice."""
         if self._incoming is not None:
             self._incoming.abort()
-        for each in self._safe:
-            with suppress(StorageError):  # the janitor sweeps it
-                self._storage.delete(each.stored.key)
+        drop_all(self._storage.delete, [each.stored.key for each in self._safe])
         self._safe = []
 
     def _make_safe(self, incoming: Incoming) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -123,12 +123,3 @@ def _heard_of(seats: Seats, helper: str) -> Iterator[threading.Event]:
     finally:
         is_done.set()
         saying.join()
-
-
-def drop_all(workbench: Workbench, keys: Iterable[str]) -> None:
-    """What can't be dropped now is swept as any file without a row."""
-    for key in keys:
-        try:
-            workbench.drop(key)
-        except SoundmillError as error:
-            _log.info("a piece stays for now", key=key, detail=error.for_log)

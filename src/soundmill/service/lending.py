@@ -15,7 +15,7 @@ import structlog
 from soundmill.model.errors import SoundmillError, StaleAttempt
 from soundmill.model.helping import LARGEST_PARCEL_BYTES, Answer, News
 from soundmill.model.tasks import Attempt
-from soundmill.service.helping import drop_all
+from soundmill.service.dropping import drop_all
 from soundmill.service.ports import Seat, Seats, Workbench
 
 # Who is free comes within half a second of being called. Where nobody is, neither looking nor calling is worth much.
@@ -130,7 +130,7 @@ class Lending:
 
     def _note(self, taken: Sequence[Seat]) -> None:
         gone = self._given.keys() - {each.id for each in taken}
-        drop_all(self._workbench, [self._given.pop(seat).key for seat in gone])
+        drop_all(self._workbench.drop, [self._given.pop(seat).key for seat in gone])
         with self._lock:
             self._taken = tuple(each.id for each in taken)
         for seat in taken:
@@ -140,13 +140,13 @@ class Lending:
 
     def _collect(self, given: _Given, key: str) -> None:
         """One that can't be had costs its piece only: that is encoded by the conversion."""
-        drop_all(self._workbench, [given.key])
+        drop_all(self._workbench.drop, [given.key])
         path = self._directory / f"answer-to-{given.piece}"
         try:
             self._workbench.collect(key, path)
         except SoundmillError as error:
             self._log_trouble("an answer is lost", error)
-            drop_all(self._workbench, [key])
+            drop_all(self._workbench.drop, [key])
             return
         self._count += 1
         with self._lock:
@@ -157,8 +157,8 @@ class Lending:
             _log.info("helped", task=self._attempt.task_id, attempt=self._attempt.number, pieces=self._count)
         with self._unless_in_trouble():
             left = self._seats.close(self._attempt)
-            drop_all(self._workbench, [each.answer for each in left if each.answer is not None])
-        drop_all(self._workbench, [each.key for each in self._given.values()])
+            drop_all(self._workbench.drop, [each.answer for each in left if each.answer is not None])
+        drop_all(self._workbench.drop, [each.key for each in self._given.values()])
 
     @contextmanager
     def _unless_in_trouble(self) -> Iterator[None]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 
 from soundmill.failpoints import failpoint
-from soundmill.model.errors import StorageError
+from soundmill.service.dropping import drop_all
 from soundmill.service.ports import AccountStore, EventLog, Expiry, OnceMemory, SeatUpkeep, Storage
 
 _KEY_AGE = timedelta(days=1)
@@ -45,11 +44,8 @@ class Retention:
         removed = 0
         while (keys := self._expiry.expire(self._keep)) is not None:
             failpoint("after_expiry_commit")
-            # A crash here leaves files without a row: the janitor sweeps them, as it does what can't be deleted now.
-            for key in keys:
-                with suppress(StorageError):
-                    self._storage.delete(key)
-                    removed += 1
+            # A crash here leaves files without a row: the janitor sweeps them.
+            removed += drop_all(self._storage.delete, keys)
         if removed:
             _log.info("expired", files=removed)
         return removed

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import timedelta
 from typing import BinaryIO
 
 from soundmill.failpoints import failpoint
-from soundmill.model.errors import DatabaseFull, InvalidRequest, SoundmillError, StorageError, Unreachable
+from soundmill.model.errors import DatabaseFull, InvalidRequest, SoundmillError, Unreachable
 from soundmill.model.tasks import FileFacts, TaskView
 from soundmill.service.delivery import Delivery
+from soundmill.service.dropping import drop_all
 from soundmill.service.ports import (
     Doorbell,
     FileIndex,
@@ -117,10 +117,8 @@ class Tasks:
         return task
 
     def _drop(self, keys: Iterable[str]) -> None:
-        # The rows are gone: what can't be deleted now is swept later, and the owner's request has succeeded.
-        for key in keys:
-            with suppress(StorageError):
-                self._storage.delete(key)
+        # The rows are gone: the owner's request has succeeded.
+        drop_all(self._storage.delete, keys)
 
 
 def _check_joining(count: int, orders: tuple[Order, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from granian import Granian
@@ -28,7 +29,7 @@ def serve_site(app: App, host: str, port: int) -> None:
         websockets=False,
         log_level=LogLevels.error,
         respawn_failed_workers=True,
-        workers_kill_timeout=round(app.settings.drain_seconds),
+        workers_kill_timeout=max(1, math.ceil(app.settings.drain_seconds)),  # 0 would be: wait for ever
     )
     with shared_figures():
         server.serve()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from soundmill.adapters.storage.disk import sync_directory
+from soundmill.adapters.storage.disk import our_errors, sync_directory
 from soundmill.model.errors import ConfigurationError
+from soundmill.placing import write_new
 
 _NAME = "storage-id"
 _IDENTITY = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -39,18 +38,10 @@ class DirectoryMark:
 
     def write(self, identity: str) -> None:
         """See the port."""
-        descriptor, name = tempfile.mkstemp(prefix=f".{_NAME}-", dir=self._root)
-        temporary = Path(name)
-        with open(descriptor, "w") as stream:
-            stream.write(identity)
-            stream.flush()
-            os.fsync(descriptor)
-        try:
+        with our_errors("keep the file that says whose it is"):
             with suppress(FileExistsError):
-                (self._root / _NAME).hardlink_to(temporary)
-        finally:
-            temporary.unlink()
-        sync_directory(self._root)
+                write_new(self._root / _NAME, identity.encode())
+            sync_directory(self._root)
 
 
 def checked_identity(text: str, place: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -17,9 +16,8 @@ from soundmill.adapters.storage.layout import Layout
 from soundmill.adapters.storage.scratch import Scratches
 from soundmill.model.errors import NotFound, StorageError
 from soundmill.model.tasks import Attempt
+from soundmill.placing import NO_LINKS
 from soundmill.service.ports import StoredFile
-
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK})
 
 
 class DirectoryWorkbench:
@@ -69,7 +67,7 @@ class DirectoryWorkbench:
             except FileExistsError:
                 pass  # it was us: over NFS the first answer can be lost
             except OSError as error:
-                if error.errno not in _NO_LINKS:
+                if error.errno not in NO_LINKS:
                     raise
                 self._lend_copy(key, path, most_bytes)
             facts = target.stat(follow_symlinks=False)
