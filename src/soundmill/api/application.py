@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from apiflask import APIFlask
 from flask import Blueprint, Response
@@ -14,6 +14,7 @@ from soundmill import __version__
 from soundmill.api import problems
 from soundmill.api.accounts import accounts
 from soundmill.api.board import board
+from soundmill.api.description import describe
 from soundmill.api.events import events
 from soundmill.api.files import files
 from soundmill.api.formats import formats
@@ -27,8 +28,6 @@ from soundmill.api.tasks import tasks
 from soundmill.api.tracing import trace_requests
 from soundmill.api.waveforms import waveforms
 from soundmill.app import App
-from soundmill.model.options import OPTION_NAMES
-from soundmill.service.delivery import MOST_SOURCES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -63,7 +62,7 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
     if hops := wired.settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     trace_requests(app, wired)
-    app.spec_processor(_describe_upload)
+    app.spec_processor(describe)
     return app
 
 
@@ -93,23 +92,3 @@ class _Id(IntegerConverter):
 
     def __init__(self, url_map: Map) -> None:
         super().__init__(url_map, max=LARGEST_NUMBER)
-
-
-def _describe_upload(spec: Any) -> Any:
-    """The upload's body is read as a stream, so no schema of APIFlask's describes it."""
-    option, file = {"type": "string"}, {"type": "string", "format": "binary"}
-    form = {
-        "type": "object",
-        "required": ["fileName", "newFormat"],
-        "properties": {
-            "fileName": {
-                "oneOf": [file, {"type": "array", "items": file, "minItems": 2, "maxItems": MOST_SOURCES}],
-                "description": "One file, or with `join` several.",
-            },
-            "newFormat": {"type": "array", "items": {"type": "string"}},
-            **dict.fromkeys(OPTION_NAMES, option),
-        },
-    }
-    body = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
-    spec["paths"]["/api/tasks"]["post"]["requestBody"] = body
-    return spec

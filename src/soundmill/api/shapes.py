@@ -131,12 +131,6 @@ class TaskOut(Shape):
     expires_at: datetime | None
 
 
-class TasksOut(Shape):
-    """The tasks of one request with several formats."""
-
-    tasks: list[TaskOut]
-
-
 class BitRatesOut(Shape):
     """In bits per second."""
 
