@@ -22,7 +22,7 @@ INNER = ("/api/board", "/claim", "/progress", "/processed", "/failed", "/release
 
 load_all_checks()
 # No schema says what an e-mail address or a good password is, or which options go together.
-KNOWS_MORE = CHECKS.get_by_names(["positive_data_acceptance"])
+KNOWS_MORE: Any = CHECKS.get_by_names(["positive_data_acceptance"])
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_every_answer_is_described(part: str, mode: GenerationMode, described: A
 
         @given(case=operation.as_strategy(generation_mode=mode))
         @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-        def ask(case: Case) -> None:
+        def ask(case: Case[Any]) -> None:
             nonlocal asked
             asked += 1
             case.call_and_validate(headers=headers_for(case.path, ann), excluded_checks=KNOWS_MORE)

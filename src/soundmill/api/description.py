@@ -40,7 +40,7 @@ _PROBLEM = {
 }
 
 
-def describe(spec: dict[str, Any]) -> dict[str, Any]:
+def describe(spec: Any) -> Any:
     """``spec`` with it."""
     schemas, paths = spec["components"]["schemas"], spec["paths"]
     for needless in ("HTTPError", "ValidationError"):
