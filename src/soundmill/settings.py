@@ -202,7 +202,13 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, description="Work directories of dead attempts are removed after this."),
     ] = 60
-    file_sweep_interval: Annotated[float, Field(gt=0, description="How often the janitor looks for both.")] = 60
+    file_sweep_interval: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="How often the janitor looks for both, for tasks whose time to be kept is over, and for what may be forgotten; and counts anew how much accounts have.",
+        ),
+    ] = 60
 
     conversion_memory: Annotated[int, Field(gt=0, description="Address space of one conversion.")] = 1 * _GIGABYTE
     conversion_cpu: Annotated[float, Field(gt=0, description="CPU time of one conversion.")] = 4 * 3600

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from soundmill.api import create_application
 from soundmill.app import App
 from soundmill.model.formats import FORMATS
 from soundmill.model.sound import ConversionReport
@@ -175,12 +176,15 @@ def test_a_storage_that_is_away_is_503_and_its_files_are_not_taken_for_deleted(a
     assert ann.call("GET", "/api/files/song.wav").data == b"RIFF"
 
 
-def test_a_full_queue_is_503_and_leaves_nothing(ann: User, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app._task_rows._submissions, "_queue_cap", 0)
+def test_a_full_queue_is_503_and_leaves_nothing(app: App) -> None:
+    small = App(app.settings.model_copy(update={"queue_cap": 1}))
+    ann = User(create_application(small).test_client(), small, "ann")
+    assert ann.upload().status_code == 202
     answer = ann.upload()
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "60"
-    assert stored_files(app) == []
+    assert len(stored_files(app)) == 1
+    small.database.dispose()
 
 
 @pytest.mark.parametrize("name", ["../../evil.wav", "a\x00b.wav", "ev\u202eil.wav", "ö" * 300 + ".wav", "🎵.wav"])

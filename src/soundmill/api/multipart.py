@@ -19,7 +19,8 @@ from soundmill.service.delivery import Delivery
 # Each chunk is read, hashed and written without the interpreter's lock: with small ones many uploads at a time spend more on
 # handing it round than on the bytes.
 _CHUNK_BYTES = 256 * 1024
-_FIELDS_LIMIT_BYTES = 64 * 1024
+FIELDS_LIMIT_BYTES = 64 * 1024
+"""Of all that isn't a file."""
 _MOST_PARTS = 200
 
 
@@ -33,12 +34,12 @@ def received_form(delivery: Delivery, file_field: str, size_limit: int) -> Itera
     boundary = request.mimetype_params.get("boundary", "").encode()
     if request.mimetype != "multipart/form-data" or not boundary:
         raise InvalidRequest("Send the file as multipart/form-data.")
-    if length is not None and length > size_limit + _FIELDS_LIMIT_BYTES:
+    if length is not None and length > size_limit + FIELDS_LIMIT_BYTES:
         raise TooLarge(f"The file is larger than the {size_limit:,} bytes that this service takes.")
     receiving = _Receiving(delivery, file_field)
     try:
         try:
-            receiving.read(FormDecoder(boundary, fields_limit=_FIELDS_LIMIT_BYTES, most_parts=_MOST_PARTS))
+            receiving.read(FormDecoder(boundary, fields_limit=FIELDS_LIMIT_BYTES, most_parts=_MOST_PARTS))
         except ValueError as error:
             raise InvalidRequest("The multipart form is malformed.") from error
         except RequestEntityTooLarge as error:
@@ -96,6 +97,6 @@ class _Receiving:
             self._delivery.write(data)
             return
         _, text = self._texts[-1]
-        if len(text) + len(data) > _FIELDS_LIMIT_BYTES:
+        if len(text) + len(data) > FIELDS_LIMIT_BYTES:
             raise RequestEntityTooLarge
         text += data

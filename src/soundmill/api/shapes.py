@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from soundmill.model.edits import CHOICES, EDIT_RANGES
 from soundmill.model.formats import TargetFormat
 from soundmill.model.tasks import FileFacts, TaskStatus, TaskView
+from soundmill.model.text import is_storable
 
 LARGEST_NUMBER = (1 << 63) - 1
 """Of a database's column: what is larger names nothing."""
@@ -30,8 +31,8 @@ class Shape(BaseModel):
 
 
 def storable(text: str) -> str:
-    """``text`` itself. Raises ``ValueError`` for what UTF-8 or a database can't hold: NUL, and halves of surrogate pairs."""
-    if "\0" in text or (not text.isprintable() and any("\ud800" <= each <= "\udfff" for each in text)):
+    """``text`` itself. Raises ``ValueError`` for what can't be kept."""
+    if not is_storable(text):
         raise ValueError("This has characters that are none.")
     return text
 

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from werkzeug.datastructures import MultiDict
 
 from soundmill.api.authentication import signed_in, with_token
-from soundmill.api.multipart import received_form
+from soundmill.api.multipart import FIELDS_LIMIT_BYTES, received_form
 from soundmill.api.services import services
 from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_json, task_out, tasks_json
 from soundmill.model.errors import FieldError, InvalidRequest, NotFound, TooLarge
@@ -27,7 +27,6 @@ tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="Tasks")
 _DEFAULT_PAGE, _LARGEST_PAGE = 100, 1000
 _LONGEST_WAIT_SECONDS = 60
 _LONGEST_KEY = 255
-_FORM_BYTES = 64 << 10
 _FILE_FIELD = "fileName"
 _FORMAT_FIELD = "newFormat"
 
@@ -72,7 +71,7 @@ def submit(account: Account) -> Response:
     key = idempotency_key()
     if key is None:  # with a key it may have been accepted before
         # Before the body is sent, too: nobody likes to hear it after two gigabytes. The form around the file has some bytes itself.
-        needed.quota.refuse_overflow(account.used_bytes, max(0, (request.content_length or 0) - _FORM_BYTES))
+        needed.quota.refuse_overflow(account.used_bytes, max(0, (request.content_length or 0) - FIELDS_LIMIT_BYTES))
     most = needed.settings.upload_limit
     size_limit = needed.quota.largest_upload(account.used_bytes, most, may_be_repeated=key is not None)
     try:

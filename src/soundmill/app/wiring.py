@@ -122,6 +122,7 @@ class App:
             "seats",
             "traffic",
             "tracing",
+            "csrf_secret",
         ):
             getattr(self, part)
 

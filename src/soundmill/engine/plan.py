@@ -185,7 +185,12 @@ def _sample_rate(sound: Sound, target: TargetFormat, options: ConversionOptions)
     return min(wanted, _HIGHEST_RATES.get(target.codec, wanted))
 
 
-_HIGHEST_RATES = {"vorbis": FORMATS["ogg"].highest_sample_rate, "flac": 655_350, "alac": 384_000}
+_HIGHEST_RATES = {
+    "vorbis": FORMATS["ogg"].highest_sample_rate,
+    "alac": FORMATS["alac"].highest_sample_rate,
+    "flac": 655_350,
+}
+"""That a source keeps: what FLAC's header can say (RFC 9639, section 9.1.2) is more than anybody may ask for."""
 
 
 def _lossless(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from soundmill.model.cue import parse_cue
 from soundmill.model.formats import PRESETS
+from soundmill.model.text import is_storable
 
 LONGEST_SECONDS = 360_000.0
 MOST_TAGS, LONGEST_TAG_NAME, LONGEST_TAG_TEXT = 100, 100, 10_000
@@ -109,7 +110,7 @@ def parse_flag(raw: object) -> bool | None:
 def parse_sheet(raw: object) -> str:
     """The text of a cue sheet that can be followed. Raises ``ValueError`` with a sentence."""
     text = str(raw)
-    if not _is_storable(text):
+    if not is_storable(text):
         raise ValueError("This has characters that are none.")
     parse_cue(text)
     return text
@@ -130,14 +131,10 @@ def parse_tags(raw: object) -> dict[str, str]:
         raise ValueError(f"There are at most {MOST_TAGS} of them.")
     tags = {str(name).strip().lower(): text for name, text in raw.items()}
     for name, text in tags.items():
-        if not isinstance(text, str) or len(text) > LONGEST_TAG_TEXT or not _is_storable(text):
+        if not isinstance(text, str) or len(text) > LONGEST_TAG_TEXT or not is_storable(text):
             raise ValueError(
                 f"The text of “{name[:40]}” has at most {LONGEST_TAG_TEXT} characters, and none that is no text."
             )
         if not 1 <= len(name) <= LONGEST_TAG_NAME or not name.isascii() or not name.isprintable() or "=" in name:
-            raise ValueError("A tag's name has 1 to 100 printable ASCII characters but “=”.")
+            raise ValueError(f"A tag's name has 1 to {LONGEST_TAG_NAME} printable ASCII characters but “=”.")
     return tags
-
-
-def _is_storable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)

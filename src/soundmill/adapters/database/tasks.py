@@ -46,7 +46,6 @@ from soundmill.model.tasks import (
 from soundmill.service.ports import NamedFile, Once, Order, PageRequest
 
 _UNKNOWN_BATCH = 500
-_COUNT_SECONDS = 1.0
 
 
 class DatabaseTasks:

@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 
 
 class FifoDoorbell:
-    """See :class:`soundmill.service.ports.Doorbell` and ``Wake``. For any number of processes of one machine.
+    """See :class:`soundmill.service.ports.Doorbell`. For any number of processes of one machine.
 
     Each ring wakes one waiter; the others sleep on. Nothing is lost while nobody waits: the pipe keeps the bytes. The pipe is
     opened at the first use, so that a process that was forked before may use it too. It can't ring across machines.

@@ -11,7 +11,7 @@ from soundmill.service.ports.accounts import (
     Token,
     TokenMint,
 )
-from soundmill.service.ports.board import Board, Doorbell, QueueGauge, QueueState, Upkeep, Wake
+from soundmill.service.ports.board import Board, Doorbell, QueueGauge, QueueState, Upkeep
 from soundmill.service.ports.conversion import Converter, LocalSource
 from soundmill.service.ports.events import EventLog, Expiry, TaskEvent, TaskProgress, UsageLedger
 from soundmill.service.ports.seats import Seat, Seats, SeatUpkeep
@@ -65,7 +65,6 @@ __all__ = [
     "TokenMint",
     "Upkeep",
     "UsageLedger",
-    "Wake",
     "Watch",
     "WaveformIndex",
     "Workbench",

@@ -41,14 +41,6 @@ class QueueGauge(Protocol):
         ...
 
 
-class Wake(Protocol):
-    """The worker's side of a local doorbell."""
-
-    def wait(self, timeout: timedelta) -> None:
-        """Return at a ring, at a signal, or when the time is over."""
-        ...
-
-
 class Board(Protocol):
     """The worker's view of the task board. Every word after the claim carries its attempt (fencing).
 
