@@ -11,10 +11,11 @@ from av.packet import Packet
 
 from soundmill.engine import opus
 from soundmill.engine.packets import samples_cut_off, samples_not_begun, skip_samples
+from soundmill.engine.sniff import MATROSKA
 from soundmill.engine.source import Source
 
 # Their structure is examined when they are opened, and in Ogg a checksum of each page.
-_EXAMINED = frozenset({"ogg", "matroska,webm"})
+_EXAMINED = frozenset({"ogg", MATROSKA})
 
 
 def can_be_counted(source: Source) -> bool:

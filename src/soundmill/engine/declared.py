@@ -12,11 +12,11 @@ from av.container import InputContainer
 
 from soundmill.engine.asf import file_properties
 from soundmill.engine.mpeg import xing_sample_count
-from soundmill.engine.sniff import sound_start
+from soundmill.engine.sniff import MOV, sound_start
 from soundmill.engine.wave import wave_sample_count
 
 # The header counts samples (or the muxer knew them when it wrote it).
-_COUNTED = frozenset({"flac", "aiff", "w64", "caf", "tta", "wv", "ape", "mov,mp4,m4a,3gp,3g2,mj2"})
+_COUNTED = frozenset({"flac", "aiff", "w64", "caf", "tta", "wv", "ape", MOV})
 _HEAD_BYTES = 64 * 1024
 # Encoders disagree whether the frame that holds the count counts itself.
 _MPEG_FRAME_SAMPLES = 1152
@@ -51,7 +51,7 @@ def shortfall_allowed(kind: str, sample_rate: int, packet_samples: int) -> int:
         return max(_CAF_PACKET_SAMPLES, packet_samples)
     if kind in ("flac", "wav", "aiff", "tta", "wv"):
         return 0
-    return sample_rate // 2 if kind == "asf" or kind.startswith("mov") else _MPEG_FRAME_SAMPLES
+    return sample_rate // 2 if kind == "asf" or kind == MOV else _MPEG_FRAME_SAMPLES
 
 
 def _by_stream(stream: AudioStream) -> int | None:

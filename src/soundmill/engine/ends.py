@@ -13,6 +13,7 @@ from soundmill.engine import opus
 from soundmill.engine.musepack import musepack_bounds
 from soundmill.engine.packets import side_data
 from soundmill.engine.planes import cut
+from soundmill.engine.sniff import MOV
 from soundmill.engine.source import Source
 from soundmill.engine.wave import told_sample_count
 
@@ -60,7 +61,7 @@ class Bounded:
 def ends_by_durations(source: Source) -> bool:
     """True for Opus in MP4, which has no other way to say that the last packet isn't to be heard whole (Encapsulation of Opus in ISO BMFF, section 4.4)."""
     context = source.stream.codec_context
-    is_exact = source.kind.startswith("mov") and source.stream.time_base.denominator == opus.RATE
+    is_exact = source.kind == MOV and source.stream.time_base.denominator == opus.RATE
     return is_exact and context.name in ("opus", "libopus")
 
 

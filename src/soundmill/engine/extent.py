@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from soundmill.engine.asf import file_properties
 from soundmill.engine.boxes import told_size
+from soundmill.engine.sniff import MOV
 
 _MP4_BOXES = frozenset({b"ftyp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"udta", b"meta"})
 _MOST_BOXES = 100_000
@@ -21,7 +22,7 @@ def declared_bytes(kind: str, file: BinaryIO) -> int | None:
     if kind == "asf":
         found = file_properties(file)
         return None if found is None else start + found.size_bytes
-    return _mp4_bytes(file, start) if kind.startswith("mov") else None
+    return _mp4_bytes(file, start) if kind == MOV else None
 
 
 def _mp4_bytes(file: BinaryIO, start: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from soundmill.engine.sniff import MATROSKA, MOV
 from soundmill.model.formats import FORMATS, TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.rates import nearest_bit_rate
@@ -102,7 +103,7 @@ def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) ->
     rate = _sample_rate(sound, target, options)
     channels = options.channels or min(sound.channels, target.maximum_channels)
     layouts = _MPEG_4_LAYOUTS if target.codec in ("aac", "alac") else LAYOUTS
-    plan = Plan(_ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "")
+    plan = Plan(ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "")
     settle = _lossless if target.lossless else _lossy
     plan = settle(plan, sound, target, options)
     muxer_options = _MUXER_OPTIONS.get(target.name, ())
@@ -139,9 +140,9 @@ def copy_plan(kind: str, sound: Sound, target: TargetFormat, options: Conversion
 
 
 # Their packets say when they are heard, and are whole frames.
-_COPIED_KINDS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg", "aac", "mp3", "flac"})
+_COPIED_KINDS = frozenset({MOV, MATROSKA, "ogg", "aac", "mp3", "flac"})
 
-_ENCODERS = {
+ENCODERS = {
     "mp3": "libmp3lame",
     "vorbis": "libsndfile",
     "opus": "libopus",

@@ -21,13 +21,14 @@ from soundmill.engine.mux import Muxer
 from soundmill.engine.packets import samples_cut_off, skip_samples
 from soundmill.engine.plan import Plan
 from soundmill.engine.planes import planes
+from soundmill.engine.sniff import MATROSKA
 from soundmill.engine.source import Source
 from soundmill.engine.tags import About
 
 type _SoundPacket = Packet[AudioStream]
 type _Retime = Callable[[_SoundPacket, int], None]
 
-_MILLISECOND_KINDS = frozenset({"matroska,webm"})
+_MILLISECOND_KINDS = frozenset({MATROSKA})
 _FIXED_FRAMES = frozenset({"aac", "mp3"})
 
 

@@ -12,8 +12,8 @@ from soundmill.engine.mpeg import is_adts_stream, is_mpeg_audio_stream
 from soundmill.model.conversion import ConversionError, FailureCode
 
 _HEAD_BYTES = 64 * 1024
-_MOV = "mov,mp4,m4a,3gp,3g2,mj2"
-_MATROSKA = "matroska,webm"
+MOV, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
+"""FFmpeg's names of what has several."""
 _ASF_GUID = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _W64_GUID = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _TS_PACKET_BYTES = 188
@@ -29,7 +29,7 @@ _MAGIC = (
     (0, b"BW64", "wav"),
     (0, _W64_GUID, "w64"),
     (0, _ASF_GUID, "asf"),
-    (0, b"\x1a\x45\xdf\xa3", _MATROSKA),
+    (0, b"\x1a\x45\xdf\xa3", MATROSKA),
     (0, b"caff", "caf"),
     (0, b".snd", "au"),
     (0, b"wvpk", "wv"),
@@ -45,12 +45,12 @@ _MAGIC = (
     (0, b"\x0b\x77", "ac3"),
     (0, b"\x7f\xfe\x80\x01", "dts"),
     (0, b"\x00\x00\x01\xba", "mpeg"),
-    (4, b"ftyp", _MOV),
-    (4, b"moov", _MOV),
-    (4, b"mdat", _MOV),
-    (4, b"wide", _MOV),
-    (4, b"skip", _MOV),
-    (4, b"free", _MOV),
+    (4, b"ftyp", MOV),
+    (4, b"moov", MOV),
+    (4, b"mdat", MOV),
+    (4, b"wide", MOV),
+    (4, b"skip", MOV),
+    (4, b"free", MOV),
 )
 # MP3 is found behind junk, and so it would be in an archive that holds it as it is: several as one sound, without their tags.
 _ARCHIVES = ((0, b"PK\x03\x04"), (0, b"Rar!\x1a\x07"), (0, b"7z\xbc\xaf\x27\x1c"), (257, b"ustar"))

@@ -23,7 +23,7 @@ from soundmill.engine.damage import Damage
 from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
 from soundmill.engine.mpeg import first_mpeg_frame
-from soundmill.engine.sniff import sniff, sound_start
+from soundmill.engine.sniff import MATROSKA, sniff, sound_start
 from soundmill.engine.words import AsWide, WideWords, wide_words
 from soundmill.model.conversion import ConversionError, FailureCode
 
@@ -186,7 +186,7 @@ def _examined(file: BinaryIO, kind: str) -> ogg.Examined:
     """What FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
     file.seek(sound_start(file))
     examined = ogg.examine(file) if kind == "ogg" else ogg.Examined(None)
-    damage = matroska.find_damage(file) if kind == "matroska,webm" else examined.damage
+    damage = matroska.find_damage(file) if kind == MATROSKA else examined.damage
     if damage is None:
         file.seek(sound_start(file))
         declared, there = declared_bytes(kind, file), file.seek(0, os.SEEK_END)

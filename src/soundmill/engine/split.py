@@ -18,7 +18,7 @@ from soundmill.engine.job import Job
 from soundmill.engine.joining import Joining
 from soundmill.engine.messages import Message
 from soundmill.engine.pieces import Piece, PieceEncoder, as_encoded, as_work
-from soundmill.engine.plan import LOSSLESS_ENCODERS, Plan
+from soundmill.engine.plan import ENCODERS, LOSSLESS_ENCODERS, Plan
 from soundmill.engine.planes import planes
 from soundmill.engine.seams import (
     Join,
@@ -43,9 +43,6 @@ _SHORTEST_LENT_SECONDS = 600
 # A minute of MP3 at 64 kbit/s, three seconds of a CD. Forking a crew costs some milliseconds, which small files needn't pay.
 _SMALLEST_BYTES = 480_000
 _SMALLEST_LENT_BYTES = 2 * _SMALLEST_BYTES * _SHORTEST_LENT_SECONDS // 60
-_CODECS = frozenset({"flac", "alac", "mp3", "opus", "vorbis", "aac", "pcm"})
-# The others' pieces take as long to be copied as to be encoded.
-_LENT_CODECS = _CODECS - LOSSLESS_ENCODERS - {"pcm"}
 
 # Of all channels. FLAC of six at 384 kHz and 24 bits takes more memory than a member may have.
 _MOST_SAMPLES_A_SECOND = 2_000_000
@@ -67,6 +64,7 @@ class _Way:
 
     Pieces begin at multiples of ``step`` frames. Not more than ``ahead`` pieces a member wait for those before them: a slow one must not
     make the others pile up. With ``shifts``, a piece that doesn't fit is encoded again from some samples later on.
+    Packets of the result are decoded in pieces by ``decoder``, where there is one: Vorbis in Ogg is cut by granules, which stand beside them.
     """
 
     join: Join
@@ -78,27 +76,29 @@ class _Way:
     maximum_channels: int = 8
     lowest_bit_rate: int = 0
     lowest_sample_rate: int = 0
+    decoder: str = ""
 
 
 _WAYS = {
     # Their frames know nothing of each other.
-    "flac": _Way(join_anywhere),
-    "alac": _Way(join_anywhere),
+    "flac": _Way(join_anywhere, decoder="flac"),
+    "alac": _Way(join_anywhere, decoder="alac"),
     # CBR at 44.1 kHz pads in a pattern of 49 frames, and LAME's psychoacoustics settle within as many. With half of them as overlap one
     # of 200 seams found no place for its main data; the farthest place seen stood 30 frames behind the one wanted.
-    "libmp3lame": _Way(join_layer_three, step=49, pre_roll=49, overlap=48),
+    "libmp3lame": _Way(join_layer_three, step=49, pre_roll=49, overlap=48, decoder="mp3float"),
     # Two seconds at 44.1 kHz and more below: what masks what settles within them. At 8 kHz they are as long as the pieces.
     "libsndfile": _Way(join_vorbis, pre_roll=22, overlap=22, ahead=1, shifts=True, lowest_sample_rate=16_000),
     # After a second, band energies and rate control agree with those of a stream that was encoded from the start. Below some
     # 72 kbit/s libopus may choose SILK, which predicts from long ago: clicks of -13 dB were measured at seams.
-    "libopus": _Way(join_opus, pre_roll=50, overlap=25, maximum_channels=2, lowest_bit_rate=80_000),
+    "libopus": _Way(join_opus, pre_roll=50, overlap=25, maximum_channels=2, lowest_bit_rate=80_000, decoder="opus"),
     # 32 frames empty the bit reservoir, in as many more the rate control settles. Below, it comes to other ends: 3 dB were measured
     # at 32 kbit/s. What more than two channels decided can't be told.
-    "aac": _Way(join_aac, pre_roll=64, overlap=22, maximum_channels=2, lowest_bit_rate=64_000),
+    "aac": _Way(join_aac, pre_roll=64, overlap=22, maximum_channels=2, lowest_bit_rate=64_000, decoder="aac"),
 }
 
-# Vorbis in Ogg is cut by granules, which stand beside its packets.
-_DECODERS = {"flac": "flac", "alac": "alac", "libmp3lame": "mp3float", "libopus": "opus", "aac": "aac"}
+_CODECS = {codec for codec, encoder in ENCODERS.items() if encoder in _WAYS} | {"pcm"}
+# The others' pieces take as long to be copied as to be encoded.
+_LENT_CODECS = _CODECS - LOSSLESS_ENCODERS - {"pcm"}
 
 
 def is_worth_a_crew(job: Job) -> bool:
@@ -274,5 +274,5 @@ class SplitEncoder:
 
 
 def _decoder(plan: Plan, extradata: bytes) -> DecoderSetup | None:
-    name = _DECODERS.get(plan.encoder)
-    return None if name is None else DecoderSetup(name, decoder_options(name), plan.channel_layout, extradata)
+    name = _WAYS[plan.encoder].decoder
+    return None if not name else DecoderSetup(name, decoder_options(name), plan.channel_layout, extradata)

@@ -16,6 +16,7 @@ from soundmill.engine.cue_block import at_first_indexes
 from soundmill.engine.names import tag_name
 from soundmill.engine.overlooked import ApeTags, read_ape, unread_atoms, unread_frames
 from soundmill.engine.picture import Picture, read_picture
+from soundmill.engine.sniff import MOV
 from soundmill.engine.source import Source
 from soundmill.engine.text import readable
 from soundmill.engine.values import BETWEEN, read_atoms, read_frames, read_values
@@ -67,7 +68,7 @@ def read_about(path: Path, source: Source) -> About:
     atoms = read_atoms(path, source.kind)
     unread += unread_frames(frames) + unread_atoms(atoms)
     # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
-    may_have_some = tags or source.kind.startswith("mov") or frames
+    may_have_some = tags or source.kind == MOV or frames
     values = read_values(path, source.kind, source.stream.codec_context.name, frames, atoms) if may_have_some else {}
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or len(texts) == 1}
     values |= {name: texts for name, texts in ape.values.items() if tags.get(name) == BETWEEN.join(texts)}

@@ -7,6 +7,7 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from soundmill.engine.judge import Heard
+from soundmill.engine.sniff import MATROSKA
 from soundmill.engine.source import Source
 
 LONGEST_LEAP_SECONDS = 3600.0
@@ -16,7 +17,7 @@ _BEHIND_THE_END_SECONDS = 1.0
 # A decoder holds back a frame or two, of up to 2,048 samples each.
 _LONGEST_ASF_GAP_SECONDS = 0.15
 # Times in ASF and Matroska are in milliseconds; those of Vorbis go by packets, whose halves overlap (2,048 samples at most).
-_ROUNDED_SECONDS = {"asf": 0.05, "matroska,webm": 0.0015, "ogg": 0.03}
+_ROUNDED_SECONDS = {"asf": 0.05, MATROSKA: 0.0015, "ogg": 0.03}
 
 
 class Timeline:

@@ -19,6 +19,7 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from soundmill.engine.names import ATOMS, FRAMES, FREE_ATOM, MUSICBRAINZ, WM_NAMES, tag_name
+from soundmill.engine.sniff import MOV
 
 BETWEEN = ";"
 """What stands between values that have become one text: FFmpeg's choice."""
@@ -54,7 +55,7 @@ _OVERLOOKED = {
     "flac": ("comment", "description"),
     "ogg": ("comment", "description"),
     # It takes numbers of 16 bits for signed ones.
-    "mov,mp4,m4a,3gp,3g2,mj2": ("bpm", "track", "disc", "work", "movementname"),
+    MOV: ("bpm", "track", "disc", "work", "movementname"),
     **dict.fromkeys(("mp3", "aiff"), _OVERLOOKED_IN_FRAMES),
     # A description is a comment there, as that of Broadcast Wave is, and takes its place.
     "wav": (*_OVERLOOKED_IN_FRAMES, "comment", "description"),
@@ -88,7 +89,7 @@ def read_values(
 def _all_values(path: Path, kind: str, codec: str, frames: ID3 | None, atoms: MP4Tags | None) -> Values:
     if kind in ("flac", "ogg"):
         yield from _of_comments(read_comments(path, kind, codec))
-    elif kind.startswith("mov"):
+    elif kind == MOV:
         yield from _of_atoms(atoms)
     elif kind == "asf":
         yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(ASF(path).tags))
@@ -122,7 +123,7 @@ def read_frames(path: Path, kind: str) -> ID3 | None:
 
 def read_atoms(path: Path, kind: str) -> MP4Tags | None:
     """iTunes' atoms of a file of this ``kind``, if it has some that can be read."""
-    if not kind.startswith("mov"):
+    if kind != MOV:
         return None
     try:
         atoms: MP4Tags | None = MP4(path).tags

@@ -17,6 +17,7 @@ from av.audio.frame import AudioFrame
 
 from soundmill.engine.boxes import contents
 from soundmill.engine.planes import planes
+from soundmill.engine.sniff import MOV
 from soundmill.engine.wave import format_chunk
 
 _EXTENSIBLE = b"\xfe\xff"
@@ -61,7 +62,7 @@ def wide_words(file: BinaryIO, kind: str) -> WideWords | None:
     """Nothing for a file that FFmpeg reads as it stands; ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls it."""
     if kind == "caf":
         return _of_description(file)
-    if kind.startswith("mov"):
+    if kind == MOV:
         return _of_sample_descriptions(file)
     found = {"wav": format_chunk, "w64": _w64_format}[kind](file) if kind in ("wav", "w64") else None
     if found is None:
