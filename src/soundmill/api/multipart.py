@@ -13,7 +13,7 @@ from werkzeug.sansio.multipart import Data, Field, File
 from werkzeug.wsgi import get_input_stream
 
 from soundmill.api.form_data import FormDecoder
-from soundmill.model.errors import InvalidRequest, TooLarge
+from soundmill.model.errors import InvalidRequest, file_too_large
 from soundmill.service.delivery import Delivery
 
 # Each chunk is read, hashed and written without the interpreter's lock: with small ones many uploads at a time spend more on
@@ -35,7 +35,7 @@ def received_form(delivery: Delivery, file_field: str, size_limit: int) -> Itera
     if request.mimetype != "multipart/form-data" or not boundary:
         raise InvalidRequest("Send the file as multipart/form-data.")
     if length is not None and length > size_limit + FIELDS_LIMIT_BYTES:
-        raise TooLarge(f"The file is larger than the {size_limit:,} bytes that this service takes.")
+        raise file_too_large(size_limit)
     receiving = _Receiving(delivery, file_field)
     try:
         try:

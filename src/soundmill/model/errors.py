@@ -109,6 +109,11 @@ class TooLarge(SoundmillError):
     code = "too_large"
 
 
+def file_too_large(size_limit: int) -> TooLarge:
+    """It has more than ``size_limit`` bytes."""
+    return TooLarge(f"The file is larger than the {size_limit:,} bytes that this service takes.")
+
+
 class NoRoom(SoundmillError):
     """The storage is full; nothing was accepted."""
 

@@ -9,11 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from soundmill.adapters.storage.disk import FULL, disk_now, our_errors, remove_durably, retried
+from soundmill.adapters.storage.disk import disk_now, our_errors, remove_durably, retried
 from soundmill.adapters.storage.incoming import DirectoryIncoming
 from soundmill.adapters.storage.keys import is_key
 from soundmill.adapters.storage.layout import Layout
-from soundmill.model.errors import NoRoom, NotFound
+from soundmill.adapters.storage.told import storage_full
+from soundmill.model.errors import NotFound
 from soundmill.service.ports import Room
 
 DEFAULT_RESERVE_BYTES = 256 << 20
@@ -92,7 +93,7 @@ class DirectoryStorage:
         with our_errors("tell its free space"):
             room = os.statvfs(self._layout.incoming)
         if room.f_bavail * room.f_frsize < wanted_bytes + self._reserve_bytes:
-            raise NoRoom(FULL)
+            raise storage_full()
 
 
 def _written_before(directory: Path, moment: float) -> Iterator[str]:

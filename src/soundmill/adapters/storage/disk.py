@@ -14,12 +14,11 @@ from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 
-from soundmill.model.errors import NoRoom, NotFound, StorageError
+from soundmill.adapters.storage.told import no_such_file, storage_full
+from soundmill.model.errors import NotFound, StorageError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _STALE_PAUSES_SECONDS = (0.0, 0.01, 0.05, 0.2, 0.5)
-
-FULL = "The storage is full. Free some space, or try again later."
 
 
 @contextmanager
@@ -32,9 +31,9 @@ def our_errors(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise NoRoom(FULL, detail_for_log=str(error)) from error
+            raise storage_full(str(error)) from error
         if error.errno in (errno.ENOENT, errno.ELOOP):
-            raise NotFound("There is no such file in the storage.", detail_for_log=str(error)) from error
+            raise no_such_file(str(error)) from error
         reason = error.strerror or type(error).__name__
         raise StorageError(f"The storage can't {doing}: {reason}.", detail_for_log=str(error)) from error
 

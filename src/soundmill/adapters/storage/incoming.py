@@ -9,8 +9,9 @@ from collections.abc import Callable
 from soundmill.adapters.storage.disk import move_durably, our_errors, remove_durably, retried
 from soundmill.adapters.storage.keys import new_key
 from soundmill.adapters.storage.layout import Layout
+from soundmill.adapters.storage.told import upload_over, upload_swept
 from soundmill.failpoints import failpoint
-from soundmill.model.errors import NotFound, StorageError, TooLarge
+from soundmill.model.errors import NotFound, file_too_large
 from soundmill.service.ports import StoredFile
 
 _ROOM_CHECK_BYTES = 16 << 20
@@ -42,7 +43,7 @@ class DirectoryIncoming:
         descriptor = self._open_descriptor()
         if self._size + len(data) > self._size_limit:
             self.abort()
-            raise TooLarge(f"The file is larger than the {self._size_limit:,} bytes that this service takes.")
+            raise file_too_large(self._size_limit)
         if self._size >= self._size_at_next_check:
             self._check_room()
             self._size_at_next_check = self._size + _ROOM_CHECK_BYTES
@@ -66,7 +67,7 @@ class DirectoryIncoming:
                 move_durably(self._path, self._layout.file(self._key))
         except NotFound as error:
             self._layout.check()
-            raise StorageError("The upload took too long and was removed. Try again.") from error
+            raise upload_swept() from error
         finally:
             self._close()
         return StoredFile(self._key, self._size, self._hash.hexdigest())
@@ -80,7 +81,7 @@ class DirectoryIncoming:
 
     def _open_descriptor(self) -> int:
         if self._descriptor is None:
-            raise StorageError("This upload is already over.")
+            raise upload_over()
         return self._descriptor
 
     def _close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 
-from soundmill.model.errors import NotFound
+from soundmill.adapters.storage.told import no_such_file
 
 _KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -23,5 +23,5 @@ def is_key(name: str) -> bool:
 def checked_key(key: str) -> str:
     """``key`` itself. Raises ``NotFound`` for anything that we can't have made, so that no ``../`` reaches a path."""
     if not is_key(key):
-        raise NotFound("There is no such file in the storage.")
+        raise no_such_file()
     return key

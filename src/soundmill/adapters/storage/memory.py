@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from soundmill.adapters.storage.keys import checked_key, new_key
-from soundmill.model.errors import NoRoom, NotFound, StorageError, TooLarge
+from soundmill.adapters.storage.told import no_such_file, storage_full, upload_over, upload_swept
+from soundmill.model.errors import StorageError, file_too_large
 from soundmill.model.tasks import Attempt
 from soundmill.service.ports import StoredFile
 
@@ -46,7 +47,7 @@ class MemoryStorage:
         """See the port."""
         held = self._files.get(checked_key(key))
         if held is None:
-            raise NotFound("There is no such file in the storage.")
+            raise no_such_file()
         return BytesIO(held.content)
 
     def delete(self, key: str) -> None:
@@ -72,7 +73,7 @@ class MemoryStorage:
         """Raise ``NoRoom`` when so many more bytes don't fit."""
         used = sum(len(held.content) for held in (*self._files.values(), *self._incoming.values()))
         if used + wanted_bytes > self.capacity_bytes:
-            raise NoRoom("The storage is full. Free some space, or try again later.")
+            raise storage_full()
 
     def begin(self, key: str) -> None:
         """Receive under ``key``."""
@@ -89,7 +90,7 @@ class MemoryStorage:
         """Make it visible."""
         held = self._incoming.pop(key, None)
         if held is None:
-            raise StorageError("The upload took too long and was removed. Try again.")
+            raise upload_swept()
         held.written_at = time.monotonic()
         self._files[key] = held
         return StoredFile(key, len(held.content), hashlib.sha256(held.content).hexdigest())
@@ -112,10 +113,10 @@ class MemoryIncoming:
     def write(self, data: bytes) -> int:
         """See the port."""
         if self._key is None:
-            raise StorageError("This upload is already over.")
+            raise upload_over()
         if self._size + len(data) > self._size_limit:
             self.abort()
-            raise TooLarge(f"The file is larger than the {self._size_limit:,} bytes that this service takes.")
+            raise file_too_large(self._size_limit)
         self._storage.append(self._key, data)
         self._size += len(data)
         return len(data)
@@ -123,7 +124,7 @@ class MemoryIncoming:
     def commit(self) -> StoredFile:
         """See the port."""
         if self._key is None:
-            raise StorageError("This upload is already over.")
+            raise upload_over()
         key, self._key = self._key, None
         return self._storage.finish(key)
 

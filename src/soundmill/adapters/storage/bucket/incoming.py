@@ -8,8 +8,9 @@ from contextlib import suppress
 from soundmill.adapters.storage.bucket.objects import Bucket
 from soundmill.adapters.storage.bucket.pieces import PiecewiseUpload, whole_name
 from soundmill.adapters.storage.keys import new_key
+from soundmill.adapters.storage.told import upload_over
 from soundmill.failpoints import failpoint
-from soundmill.model.errors import StorageError, TooLarge
+from soundmill.model.errors import StorageError, file_too_large
 from soundmill.service.ports import StoredFile
 
 
@@ -36,7 +37,7 @@ class BucketIncoming:
         self._check_open()
         if self._size + len(data) > self._size_limit:
             self.abort()
-            raise TooLarge(f"The file is larger than the {self._size_limit:,} bytes that this service takes.")
+            raise file_too_large(self._size_limit)
         rest = memoryview(data)
         while len(self._waiting) + len(rest) > self._piece_bytes:
             room = self._piece_bytes - len(self._waiting)
@@ -77,7 +78,7 @@ class BucketIncoming:
 
     def _check_open(self) -> None:
         if self._is_over:
-            raise StorageError("This upload is already over.")
+            raise upload_over()
 
 
 def store_whole(bucket: Bucket, key: str, content: bytes | bytearray) -> None:

@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
-from soundmill.adapters.storage.disk import FULL
+from soundmill.adapters.storage.told import no_such_file, storage_full
 from soundmill.model.errors import ConfigurationError, NoRoom, NotFound, StorageError
 
 if TYPE_CHECKING:
@@ -178,10 +178,10 @@ def _our_errors(doing: str) -> Iterator[None]:
             raise StorageError(
                 f"The storage can't {doing}: there is no such bucket.", detail_for_log=_first_line(error)
             ) from error
-        raise NotFound("There is no such file in the storage.", detail_for_log=_first_line(error)) from error
+        raise no_such_file(_first_line(error)) from error
     except (BaseError, OSError) as error:
         if _FULL.search(str(error)):
-            raise NoRoom(FULL, detail_for_log=_first_line(error)) from error
+            raise storage_full(_first_line(error)) from error
         raise StorageError(
             f"The storage can't {doing}: {_reason(error)}.", detail_for_log=_first_line(error)
         ) from error

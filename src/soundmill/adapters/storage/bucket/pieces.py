@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from soundmill.adapters.storage.bucket.objects import Bucket
 from soundmill.adapters.storage.keys import checked_key
+from soundmill.adapters.storage.told import no_such_file, upload_swept
 from soundmill.model.errors import NotFound, StorageError
 
 PIECE_BYTES = 8 << 20
@@ -57,7 +58,7 @@ class Index:
         """Raises ``NotFound``."""
         content = bucket.read(index_name(key))
         if content == _SWEPT:
-            raise NotFound("There is no such file in the storage.")
+            raise no_such_file()
         try:
             given = json.loads(content)
             return cls(int(given["size"]), int(given["pieceBytes"]))
@@ -167,4 +168,4 @@ def _folder(key: str) -> str:
 
 
 def _swept() -> StorageError:
-    return StorageError("The upload took too long and was removed. Try again.")
+    return upload_swept()

@@ -18,9 +18,8 @@ from soundmill.adapters.storage.bucket.pieces import (
     sweep_upload,
 )
 from soundmill.adapters.storage.bucket.reader import open_stream
-from soundmill.adapters.storage.disk import FULL
 from soundmill.adapters.storage.keys import is_key
-from soundmill.model.errors import NoRoom
+from soundmill.adapters.storage.told import storage_full
 
 
 class BucketStorage:
@@ -36,7 +35,7 @@ class BucketStorage:
     def create(self, size_limit: int, expected_size: int = 0) -> BucketIncoming:
         """See the port. A bucket doesn't tell how much room it has: only what no file can be is refused at once."""
         if expected_size > MOST_PIECES * self._piece_bytes:
-            raise NoRoom(FULL)
+            raise storage_full()
         return BucketIncoming(self._bucket, size_limit, self._piece_bytes)
 
     def open(self, key: str) -> BinaryIO:
