@@ -125,9 +125,10 @@ def _encoded(
     first = next(frames)
     plan = make_plan(decoded_sound(source, first), job.target, job.options)
     expected_seconds = source.expected_seconds or 0
-    alone, crew = crew, suited(crew, expected_seconds)
-    if alone is not None and crew is None and is_worth_lending(plan, expected_seconds) and not job.options.is_split:
-        help_to_come.call(alone)
+    members = suited(crew, expected_seconds)
+    if crew is not None and members is None and is_worth_lending(plan, expected_seconds) and not job.options.is_split:
+        help_to_come.call(crew)
+    crew = members
     if crew is not None and _is_as_it_stands(job, source, plan) and can_decode(source, plan):
         return _decoded_side_by_side(job, about, plan, on_progress, crew)
     is_drawn_late = _is_drawn_alike(source, plan) and is_by_sample(source, plan) and not job.options.edits_sound
@@ -139,13 +140,7 @@ def _encoded(
     divided = _parts(job, plan, about, wanted, edits, first.sample_rate) if job.options.is_split else ()
     editor = None if edits is None else Editor(edits, plan)
     with encoding_errors():
-        if divided:
-            encoder: Encoder = PartsEncoder(job.directory, plan, divided)
-        elif crew is not None and can_be_split(plan):
-            is_checked = not job.options.wants_loudness  # else all of it is decoded afterwards
-            encoder = SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds, is_checked=is_checked)
-        else:
-            encoder = open_encoder(job.result_path, plan, wanted)
+        encoder = _opened(job, plan, wanted, divided, crew, expected_seconds)
         if editor is not None:
             sound = drawings.seen(editor.edited(sound))
         late_meter = drawings.source if is_drawn_late else None
@@ -157,14 +152,29 @@ def _encoded(
         check_all_written(divided, len(encoder.written))
         facts, lost = _bundled(job, plan, encoder)
     else:
-        listener = encoder.listener
-        if crew is not None:
-            listener = Listeners(crew, encoder.prints if isinstance(encoder, SplitEncoder) else (), listener)
-        expected = Expected(encoded_samples, encoder.sum, listener)
-        verified = verify(job.result_path, job.target, plan, expected, job.limits, _meter(job))
+        verified = _verified(job, plan, encoder, encoded_samples, crew)
         facts, lost = verified.facts, missing(wanted, verified.about)
     lost = (*decoding.losses(plan, job.options), *lost)
     return made_report(job, plan, source_facts, facts, lost, drawings)
+
+
+def _opened(
+    job: Job, plan: Plan, wanted: About, divided: tuple[Part, ...], crew: Crew | None, expected_seconds: float
+) -> Encoder:
+    if divided:
+        return PartsEncoder(job.directory, plan, divided)
+    if crew is not None and can_be_split(plan):
+        is_checked = not job.options.wants_loudness  # else all of it is decoded afterwards
+        return SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds, is_checked=is_checked)
+    return open_encoder(job.result_path, plan, wanted)
+
+
+def _verified(job: Job, plan: Plan, encoder: Encoder, encoded_samples: int, crew: Crew | None) -> Verified:
+    listener = encoder.listener
+    if crew is not None:
+        listener = Listeners(crew, encoder.prints if isinstance(encoder, SplitEncoder) else (), listener)
+    expected = Expected(encoded_samples, encoder.sum, listener)
+    return verify(job.result_path, job.target, plan, expected, job.limits, _meter(job))
 
 
 def _is_as_it_stands(job: Job, source: Source, plan: Plan) -> bool:
