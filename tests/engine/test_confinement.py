@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -106,6 +107,15 @@ def test_random_numbers_are_read_and_not_written(cell: Cell) -> None:
         lambda cell: os.kill(os.getppid(), 0),
         lambda cell: os.execv("/bin/true", ["true"]),
         lambda cell: subprocess.run(["/bin/true"], check=True),
+        lambda cell: cell.secret.chmod(0o600),
+        lambda cell: os.fchmod(os.open(cell.work / "own", os.O_CREAT), 0o600),
+        lambda cell: os.chown(cell.secret, os.getuid(), os.getgid()),
+        lambda cell: os.utime(cell.secret),
+        lambda cell: os.setxattr(cell.secret, "user.mine", b"1"),
+        lambda cell: os.removexattr(cell.secret, "user.mine"),
+        lambda cell: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19),
+        lambda cell: os.sched_setaffinity(os.getppid(), {0}),
+        lambda cell: resource.prlimit(os.getppid(), resource.RLIMIT_CORE),
     ],
 )
 def test_everything_else_is_refused(cell: Cell, attempt: Callable[[Cell], object]) -> None:
@@ -130,6 +140,12 @@ def test_an_encoder_has_not_even_the_files_of_its_conversion(cell: Cell, attempt
 
 def test_an_encoder_works_in_less_memory(cell: Cell) -> None:
     assert cell.outcome_in_encoder(lambda: bytearray(600 << 20)) == "MemoryError"
+
+
+def test_it_may_look_at_its_own_limits_and_abort(cell: Cell) -> None:
+    assert cell.outcome(lambda: resource.prlimit(0, resource.RLIMIT_CORE)) == "did it"
+    assert cell.outcome(lambda: resource.getrlimit(resource.RLIMIT_AS)) == "did it"
+    assert cell.outcome(os.abort) == "SIGABRT"
 
 
 def test_memory_and_file_size_are_limited(cell: Cell) -> None:

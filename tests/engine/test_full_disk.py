@@ -13,12 +13,20 @@ from soundmill.engine import Job, Limits, Mill
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
-from tests.sounds import music, write
+from tests.engine.test_hostile import with_cover
+from tests.sounds import encoded, jpeg, music, write
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("source") / "a.wav", music(8))
+
+
+@pytest.fixture(scope="module")
+def covered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A moment of sound with a cover that has no room beside it."""
+    source = encoded(tmp_path_factory.mktemp("covered"), "a.flac", "-metadata", "title=Moment", samples=music(0.1))
+    return with_cover(source, jpeg() + bytes(100_000))
 
 
 @pytest.fixture
@@ -35,6 +43,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_a_full_disk_is_the_storages_fault(mill: Mill, source: Path, small_disk: Path, name: str) -> None:
     job = Job(source, small_disk, FORMATS[name], ConversionOptions(), Limits())
+    with pytest.raises(ConversionError) as caught:
+        mill.convert(job, lambda fraction: True)
+    assert (caught.value.failure.code, caught.value.failure.retryable) == (FailureCode.STORAGE, True)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "webm"])
+def test_a_disk_that_is_full_when_the_cover_is_written_is_the_storages_fault(
+    mill: Mill, covered: Path, small_disk: Path, name: str
+) -> None:
+    job = Job(covered, small_disk, FORMATS[name], ConversionOptions(), Limits())
     with pytest.raises(ConversionError) as caught:
         mill.convert(job, lambda fraction: True)
     assert (caught.value.failure.code, caught.value.failure.retryable) == (FailureCode.STORAGE, True)

@@ -287,6 +287,17 @@ def test_fifty_thousand_tags_cost_seconds_at_most(tmp_path: Path, convert: Conve
     assert "too many tags" in failure.message
 
 
+def test_names_of_tags_that_are_megabytes_fill_no_report(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(0.2))
+    tagged = FLAC(source)
+    tagged.tags.extend([("A" * 5_000_000, "value"), ("B" * 5_000_000, "value"), ("TITLE", "Song")])
+    tagged.save()
+    report = convert(source, "wav").report
+    assert report.source.tags == {"title": "Song"}
+    assert any(each.startswith("tag: aaaa") for each in report.not_carried)
+    assert max(map(len, report.not_carried)) <= 300
+
+
 def with_cover(path: Path, cover: bytes, mime: str = "image/jpeg") -> Path:
     if path.suffix == ".flac":
         flac = FLAC(path)

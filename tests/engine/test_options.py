@@ -362,3 +362,13 @@ def test_what_to_do_for_a_loudness(peak: float, gain: float, limit: float | None
 
     settled = settle(Edits(RATE), ConversionOptions(loudness=-16.0), measure)
     assert (settled.gain, settled.limit, settled.source_samples) == (gain, limit, 1000)
+
+
+@pytest.mark.parametrize("name", ["a.m4a", "a.flac"])
+def test_silence_is_cut_off_eight_channels(tmp_path: Path, convert: Convert, name: str) -> None:
+    sound = np.zeros((3 * RATE, 8))
+    sound[RATE : 2 * RATE] = np.tile(music(1.0), (1, 4))
+    source = encoded(tmp_path, name, "-channel_layout", "7.1", samples=sound)
+    made = convert(source, "wav", trim_silence=True)
+    assert made.report.result.channels == 8
+    assert made.report.result.duration == pytest.approx(1.0, abs=0.1)

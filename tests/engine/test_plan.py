@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soundmill.engine import Job
+from soundmill.engine.convert import convert
 from soundmill.engine.plan import Plan, Sound, make_plan
+from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS, PRESETS, TargetFormat
 from soundmill.model.options import ConversionOptions
+from tests.sounds import RATE, music, write
 
 CD = Sound("pcm_s16le", 44_100, 2, "stereo", "s16")
 STUDIO = Sound("flac", 96_000, 2, "stereo", "s32", 24)
@@ -167,3 +173,16 @@ def test_every_sound_has_a_plan_that_the_format_allows(
     assert not target.sample_rates or made.sample_rate in target.sample_rates
     assert made.bit_rate is None or (target.bit_rates and made.bit_rate <= target.bit_rates.maximum)
     assert (made.sample_rate < rate) == any("sample rate" in each for each in made.losses)
+
+
+def test_an_aiff_that_would_have_no_room_is_refused_and_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AIFF counts its bytes with 32 bits; here with fewer, since six hours of sound take long."""
+    source = write(tmp_path / "a.wav", music(1.0))
+    monkeypatch.setattr("soundmill.engine.plan._MOST_AIFF_BYTES", RATE * 4)
+    convert(Job(source, tmp_path, FORMATS["aiff"]), lambda fraction: None)
+    monkeypatch.setattr("soundmill.engine.plan._MOST_AIFF_BYTES", RATE * 4 - 4)
+    with pytest.raises(ConversionError) as failed:
+        convert(Job(source, tmp_path, FORMATS["aiff"]), lambda fraction: None)
+    assert (failed.value.failure.code, failed.value.failure.retryable) == (FailureCode.UNSUITABLE_OPTIONS, False)

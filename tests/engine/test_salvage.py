@@ -61,6 +61,20 @@ def cut(whole: Path, directory: Path) -> Path:
     return short
 
 
+def test_what_follows_on_a_broken_beginning_is_salvaged(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path]
+) -> None:
+    """FFmpeg's decoder of AAC calls a first packet that is none “not permitted”, others “invalid data”."""
+    source = tmp_path / "a.m4a"
+    data = bytearray(whole("m4a").read_bytes())
+    first = data.index(b"mdat") + 4
+    data[first : first + 3] = b"\xff\xff\xff"
+    source.write_bytes(data)
+    made = convert(source, "wav", on_damage="salvage")
+    assert made.report.result.duration == pytest.approx(SECONDS, abs=0.1)
+    assert np.sqrt(np.mean(decoded(made.path)[-RATE:] ** 2)) > 0.01
+
+
 def shift(heard: Samples, wanted: Samples, most: int = 2000) -> int:
     """By how many samples ``heard`` is late."""
     a, b = heard[:, 0], wanted[most:-most, 0]

@@ -10,6 +10,7 @@ from soundmill.engine import Converted, Job, Mill
 from soundmill.model.conversion import ConversionError
 from soundmill.model.formats import FORMATS
 from tests.engine.mills import conversions
+from tests.engine.test_ogg import with_granules
 from tests.seams.measure import ENCODERS
 from tests.seams.sounds import odd
 from tests.sounds import Samples, encoded
@@ -65,6 +66,14 @@ def test_a_chain_of_other_streams_is_decoded_by_one_decoder(mill: Mill, tmp_path
     source = tmp_path / "chained.ogg"
     source.write_bytes(b"".join(each.read_bytes() for each in links))
     serial, split = converted(mill, source, "wav", tmp_path)
+    assert split.path.read_bytes() == serial.path.read_bytes()
+
+
+def test_vorbis_begins_where_its_granules_say_by_one_decoder(mill: Mill, tmp_path: Path, sound: Samples) -> None:
+    source = encoded(tmp_path, "a.ogg", "-c:a", "libvorbis", samples=sound)
+    source.write_bytes(with_granules(source.read_bytes(), -700))
+    serial, split = converted(mill, source, "wav", tmp_path)
+    assert serial.report.result.sample_count == len(sound) - 700
     assert split.path.read_bytes() == serial.path.read_bytes()
 
 

@@ -113,11 +113,13 @@ def _likeness(target: TargetFormat, source: Samples, heard: Samples) -> str:
     if target.name in _UNTOLD_DELAY:
         source, heard = _aligned(source, heard)
     length = min(len(source), len(heard))
-    worst = min(
-        float(np.corrcoef(source[:length, channel], heard[:length, channel])[0, 1])
-        for channel in range(source.shape[1])
-        if (source.shape[1], channel) != _LOW_FREQUENCIES
-    )
+    with np.errstate(invalid="ignore"):  # a silent channel correlates with nothing: it is found below
+        likenesses = [
+            float(np.corrcoef(source[:length, channel], heard[:length, channel])[0, 1])
+            for channel in range(source.shape[1])
+            if (source.shape[1], channel) != _LOW_FREQUENCIES
+        ]
+    worst = float(np.min(likenesses))  # NaN where one is
     return "" if worst >= _LEAST_CORRELATION else f"it sounds unlike the source (correlation {worst:.2f})"
 
 

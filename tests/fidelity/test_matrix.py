@@ -37,6 +37,8 @@ def test_what_is_equal_holds() -> None:
         ("mp3", replace(SOURCE, codec="mp3", sound=SOURCE.sound[:-1]), (), "samples instead"),
         ("mp3", replace(SOURCE, codec="mp3", sound=np.roll(SOURCE.sound, 50, axis=0)), (), "unlike"),
         ("mp3", replace(SOURCE, codec="mp3", sound=SOURCE.sound[:, ::-1]), (), "unlike"),
+        ("mp3", replace(SOURCE, codec="mp3", sound=SOURCE.sound * [1, 0]), (), "unlike"),
+        ("mp3", replace(SOURCE, codec="mp3", sound=SOURCE.sound * [0, 1]), (), "unlike"),
         ("flac", replace(FLAC, tags={}), (), "tag title is lost"),
         ("flac", FLAC, ("tag: title",), "said to be lost"),
         ("flac", replace(FLAC, cover=None), (), "cover lost"),

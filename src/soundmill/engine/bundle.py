@@ -13,6 +13,7 @@ from av.audio.frame import AudioFrame
 from soundmill.engine.divide import Part
 from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import cut
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.tags import missing
 from soundmill.engine.verify import Expected, Verified
@@ -55,7 +56,7 @@ class PartsEncoder:
             part = self._part_at(begin + taken)
             rest = frame.samples - taken
             most = rest if part.end is None else min(rest, part.end - begin - taken)
-            self._opened(part).add(frame if most == frame.samples else _cut(frame, taken, taken + most))
+            self._opened(part).add(frame if most == frame.samples else cut(frame, taken, taken + most))
             taken += most
 
     def finish(self) -> None:
@@ -154,15 +155,6 @@ def _summed(path: Path, facts: list[SoundFacts]) -> SoundFacts:
         tags={},
         chapter_count=len(facts),
     )
-
-
-def _cut(frame: AudioFrame, begin: int, end: int) -> AudioFrame:
-    values = 1 if frame.format.is_planar else frame.layout.nb_channels
-    part = AudioFrame.from_ndarray(
-        frame.to_ndarray()[:, begin * values : end * values].copy(), frame.format.name, frame.layout.name
-    )
-    part.sample_rate = frame.sample_rate
-    return part
 
 
 def without_tail(plan: Plan) -> Plan:

@@ -20,7 +20,7 @@ from soundmill.engine.ends import Bounded, ends_by_durations, told_bounds, with_
 from soundmill.engine.plan import Plan
 from soundmill.engine.source import Section, Source, check_sound, opened_section
 from soundmill.engine.text import exact_clock
-from soundmill.engine.vorbis_ends import Trimmed
+from soundmill.engine.vorbis_ends import Marks, Trimmed
 from soundmill.model.options import ConversionOptions
 
 type _SoundPacket = Packet[AudioStream]
@@ -83,13 +83,19 @@ def link_losses(links: Sequence[LinkBegin], plan: Plan, options: ConversionOptio
             yield f"{link.channels} channels from {begin} on (all of it gets {plan.channels})"
 
 
-def _link(source: Source, number: int, container: InputContainer, stream: AudioStream) -> SoundLink:
+def marks_of(source: Source, number: int, stream: AudioStream) -> Marks | None:
+    """What a stream of the link with this ``number`` says of its ends, where it is Vorbis in Ogg."""
     marks = source.links[number].marks[stream.index :] if source.links else ()
+    return marks[0] if marks else None
+
+
+def _link(source: Source, number: int, container: InputContainer, stream: AudioStream) -> SoundLink:
+    marks = marks_of(source, number, stream)
     decode: Callable[[_SoundPacket], Sequence[AudioFrame]] = Packet.decode
     if source.kind == "mp3":
         decode = Untagged().decode
-    elif marks and marks[0] is not None:
-        decode = Trimmed(stream, marks[0]).decode
+    elif marks is not None:
+        decode = Trimmed(stream, marks).decode
     elif (bounds := told_bounds(source)) is not None:
         decode = Bounded(stream, bounds).decode
     # PyAV would try it with the first packet, and have no decoder any more for the second where it can't be done.

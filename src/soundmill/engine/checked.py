@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from zlib import crc32
 
-import av
 from av.audio.frame import AudioFrame
 from av.packet import Packet
 from av.stream import Stream
 
 from soundmill.engine import opus
 from soundmill.engine.counting import Counting
-from soundmill.engine.decoders import DecoderSetup
+from soundmill.engine.decoders import BROKEN_PACKET, DecoderSetup
 from soundmill.engine.packets import Packets
 from soundmill.engine.planes import planes
 from soundmill.engine.trace import Trace
@@ -71,7 +70,7 @@ class _Checking:
             for frame in self._decode(packet):
                 samples += frame.samples
                 self._look_at(frame)
-        except av.InvalidDataError:
+        except BROKEN_PACKET:
             self._broken += 1
         self._counts.append(samples)
 

@@ -55,21 +55,27 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
         copying = copy_plan(source.kind, declared_sound(source), job.target, job.options)
         if source.damage is not None or source.is_chained or job.options.is_split:
             copying = None
-        report = None
-        remarks: tuple[str, ...] = ()
-        if copying is not None:
-            report = _copied(job, source, about, copying, on_progress)
-        elif crew is None:
-            return _encoded(job, source, about, on_progress)
-        else:
-            try:
-                report = _split(job, source, about, on_progress, crew)
-            except Unstitchable as why:
-                remarks = (f"encoded in one piece: {why}",)
+        if copying is None:
+            return _made(job, source, about, on_progress, crew)
+        report = _copied(job, source, about, copying, on_progress)
     if report is not None:
         return report
     with _open(job) as source:
-        return replace(_encoded(job, source, about, on_progress), remarks=remarks)
+        return _made(job, source, about, on_progress, crew)
+
+
+def _made(
+    job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None
+) -> ConversionReport:
+    """By the ``crew`` where there is one and the pieces fit together, else in one piece."""
+    if crew is None:
+        return _encoded(job, source, about, on_progress)
+    try:
+        return _split(job, source, about, on_progress, crew)
+    except Unstitchable as why:
+        remarks = (f"encoded in one piece: {why}",)
+    with _open(job) as again:
+        return replace(_encoded(job, again, about, on_progress), remarks=remarks)
 
 
 def _open(job: Job) -> Source:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from mmap import MADV_DONTNEED, mmap
 from typing import BinaryIO, NamedTuple, Self
 
+from soundmill.engine import deaths
 from soundmill.engine.confinement import confine_encoder, die_with_parent
 from soundmill.engine.job import Limits
 from soundmill.engine.lent import Lent
 from soundmill.engine.messages import Message, moved, receive, send
 from soundmill.engine.pieces import PieceEncoder
 from soundmill.engine.stretches import StretchDecoder
-from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.conversion import ConversionError
 
 # What hands out the work is one process: more have nothing to do. Each takes two descriptors.
 _MOST_MEMBERS = 16
@@ -218,6 +218,8 @@ def _fork(limits: Limits, count: int, areas: Sequence[mmap]) -> _Member:
         with open(work_readable, "rb") as work, open(results_writable, "wb") as results:
             _serve(work, results, areas)
         status = 0
+    except MemoryError:
+        status = deaths.OUT_OF_MEMORY
     except BaseException:  # noqa: BLE001 - nothing may escape into the job's code
         os.write(2, traceback.format_exc().encode())
     finally:
@@ -250,12 +252,6 @@ def _serve(work: BinaryIO, results: BinaryIO, areas: Sequence[mmap]) -> None:
 
 def _death(member: _Member) -> ConversionError:
     _, status = os.waitpid(member.process, 0)
-    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-    if number == signal.SIGXCPU:
-        return ConversionError(FailureCode.CPU_LIMIT, "The conversion took more processor time than is allowed.")
-    return ConversionError(
-        FailureCode.CRASHED,
-        "The conversion crashed; this file may be built to do that.",
-        retryable=True,
-        detail_for_log=f"a member of the crew ended, status {os.waitstatus_to_exitcode(status)}",
-    )
+    code = os.waitstatus_to_exitcode(status)
+    detail = f"a member of the crew ended, status {code}"
+    return deaths.out_of_memory(detail) if code == deaths.OUT_OF_MEMORY else deaths.by_signal(max(0, -code), detail)

@@ -11,6 +11,7 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from soundmill.engine.chain import LinkBegin, link_losses, sound_links
+from soundmill.engine.decoders import BROKEN_PACKET
 from soundmill.engine.finite import STORED_AS_THEY_ARE, Finite
 from soundmill.engine.judge import Heard, Judge, is_counted_block
 from soundmill.engine.loudness import Meter
@@ -119,7 +120,7 @@ class Decoding:
                     judge.packet(packet)
                     try:
                         decoded = decode(packet)
-                    except av.InvalidDataError:
+                    except BROKEN_PACKET:
                         judge.broken(packet)
                         continue
                     if packet.is_corrupt and not is_counted_block(self._source.kind):

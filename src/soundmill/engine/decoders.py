@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import av
 from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import CodecContext
+
+BROKEN_PACKET = (
+    av.InvalidDataError,
+    av.PatchWelcomeError,
+    av.PermissionError,
+    av.ArgumentError,
+    av.UndefinedError,
+)
+"""How FFmpeg's decoders say that a packet is none, or more than they can; AAC's by each of these, one of which is no error that FFmpeg knows."""
 
 PRE_ROLLS = {"flac": 0, "alac": 0, "mp3float": 12, "opus": 4, "libopus": 4, "vorbis": 1, "aac": 2}
 """Those that give a frame for each packet at once, and how many packets bring one to the state that it has midway.

@@ -11,6 +11,7 @@ from itertools import chain
 import av
 import soundfile
 from av.audio.frame import AudioFrame
+from mutagen import MutagenError
 
 from soundmill.engine.encode import Encoder
 from soundmill.engine.peaks import PeakMeter
@@ -32,10 +33,15 @@ def encode_all(encoder: Encoder, plan: Plan, frames: Iterator[AudioFrame], peaks
     try:
         reshaper = Reshaper(plan, encoder.frame_samples)
         ready = chain(chain.from_iterable(map(reshaper.feed, frames)), reshaper.flush())
+        most = plan.most_samples
         for frame in ready:
             if peaks is not None:
                 peaks.add(frame)
             encoder.encode(frame)
+            if most is not None and reshaper.sample_count > most:
+                raise ConversionError(
+                    FailureCode.UNSUITABLE_OPTIONS, "It is more than the 4 GB that an AIFF can hold: take WAV or FLAC."
+                )
         encoder.finish()
     except BaseException:
         # Closed now, and not when it is forgotten: another try may be writing to the same path by then.
@@ -63,6 +69,10 @@ def encoding_errors() -> Iterator[None]:
     """Raises ``ConversionError``, ``STORAGE`` or ``UNSUITABLE_OPTIONS``, where an encoder or a muxer fails."""
     try:
         yield
+    except MutagenError as error:
+        # It wraps what the system said when it wrote tags or a cover.
+        system = next((each for each in (error.__cause__, *error.args) if isinstance(each, OSError)), None)
+        raise _encoding_error(system or error) from error
     except (av.FFmpegError, soundfile.SoundFileError, OSError) as error:
         raise _encoding_error(error) from error
 

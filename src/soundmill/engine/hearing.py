@@ -91,6 +91,8 @@ def stretched(source: Source, lengths: Sequence[int] = ()) -> Iterator[tuple[Pac
 
 
 def _summed(source: Source, heard: list[Heard], prints: Sequence[Print]) -> Sounding:
+    if prints and len(heard) != len(prints):
+        raise Damage(0, None, False, f"{len(heard)} stretches instead of {len(prints)}").error()
     sounding = [each for each in heard if each.samples]
     whole = Sounding(sounding[0].sample_rate, sounding[0].channels, sounding[0].channel_layout) if sounding else None
     if whole is None:
@@ -103,7 +105,5 @@ def _summed(source: Source, heard: list[Heard], prints: Sequence[Print]) -> Soun
         if prints and each.checksum != prints[each.number].checksum:
             raise Damage(seconds, None, False, f"stretch {each.number} has other samples than were encoded").error()
         whole.sample_count += each.samples
-    if prints and len(heard) != len(prints):
-        raise Damage(0, None, False, f"{len(heard)} stretches instead of {len(prints)}").error()
     check_declared(source, whole.sample_count, whole.sample_rate)
     return whole

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeGuard
 
 from soundmill.engine.confinement import gaps
+from soundmill.engine.deaths import by_signal, crash
 from soundmill.engine.job import Job, PieceJob
 from soundmill.model.conversion import ConversionError, ConversionStopped, FailureCode
 from soundmill.model.errors import ConfigurationError
@@ -27,23 +27,14 @@ _TICK_SECONDS = 0.25
 _HELPED_TICK_SECONDS = 0.1  # helpers take half a second for a piece
 _READ_BYTES = 1 << 16
 # What the server may know of our surroundings. Secrets are in none of these; COVERAGE_… is how tests measure it.
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "COVERAGE_PROCESS_CONFIG")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
 _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 # FFmpeg's FLAC encoder zeroes 6 MB when it is opened: in huge pages that is half of all page faults of a short clip, and a tenth of
 # its processor time. glibc takes them where the kernel leaves it to programs ("madvise"), from 2.35 on; others ignore this.
 _HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 _SERVER_MODULE = "soundmill.engine.server"
-
-_DEATHS: dict[int, tuple[FailureCode, str, bool]] = {
-    signal.SIGXCPU: (FailureCode.CPU_LIMIT, "The conversion took more processor time than is allowed.", False),
-    signal.SIGVTALRM: (
-        FailureCode.CPU_LIMIT,
-        "The file's beginning is too complicated: it may hold too many tags.",
-        False,
-    ),
-    signal.SIGXFSZ: (FailureCode.OUTPUT_LIMIT, "The result would be larger than is allowed.", False),
-}
-_CRASH = (FailureCode.CRASHED, "The conversion crashed; this file may be built to do that.", True)
+# What comes of reading what a hijacked conversion may say in place of a report or a failure.
+_NONSENSE = (KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +72,10 @@ class Mill:
         _raise_failure(outcome)
         if outcome.report is None:
             raise _death(outcome)
-        return Converted(job.result_path, ConversionReport.from_dict(outcome.report))
+        try:
+            return Converted(job.result_path, ConversionReport.from_dict(outcome.report))
+        except _NONSENSE as error:
+            raise crash(f"its report makes no sense: {error!r}") from error
 
     def encode_piece(self, piece: PieceJob, on_tick: Callable[[float], bool]) -> None:
         """Encode a piece of a conversion that runs elsewhere, in a process that sees nothing else. Raises as :meth:`convert` does."""
@@ -174,6 +168,11 @@ class _Helping:
             self._helpers.close()
 
 
+def _fraction(told: object) -> float:
+    """Of the conversion's, which may say anything."""
+    return float(told) if isinstance(told, int | float) and 0 <= told <= 1 else 0.0
+
+
 def _is_piece(file: object) -> TypeGuard[str]:
     return isinstance(file, str) and re.fullmatch(r"piece-[0-9]{1,9}", file) is not None
 
@@ -207,7 +206,7 @@ class _Server:
             while not outcome.ended:
                 for heard in self._heard(_HELPED_TICK_SECONDS if helping and helping.is_open else _TICK_SECONDS):
                     # What begins again, in pieces or in one, catches up with what it had done.
-                    fraction = max(fraction, heard.get("progress", 0.0))
+                    fraction = max(fraction, _fraction(heard.get("progress")))
                     _note(outcome, heard)
                     if helping and "help" in heard:
                         helping.hear(heard)
@@ -218,9 +217,8 @@ class _Server:
                     outcome.wanted = on_tick(min(1.0, max(0.0, fraction)))
                     if not outcome.wanted:
                         self._say({"stop": True})
-        except OSError as error:
-            death, sentence, retryable = _CRASH
-            raise ConversionError(death, sentence, retryable=retryable, detail_for_log=f"server: {error}") from error
+        except (OSError, RecursionError) as error:
+            raise crash(f"server: {error}") from error
         finally:
             if helping:
                 helping.close()
@@ -269,18 +267,22 @@ def _raise_failure(outcome: _Outcome) -> None:
     if not outcome.wanted:
         raise ConversionStopped("The conversion was stopped.")
     if outcome.failure is not None:
-        given = outcome.failure
-        raise ConversionError(
-            FailureCode(given["code"]),
-            given["message"],
-            retryable=given.get("retryable", False),
-            detail_for_log=given.get("detail", ""),
-        )
+        raise _told_failure(outcome.failure)
     if outcome.ended == "time limit":
         raise ConversionError(FailureCode.TIME_LIMIT, "The conversion took longer than is allowed.")
 
 
+def _told_failure(given: Mapping[str, Any]) -> ConversionError:
+    try:
+        return ConversionError(
+            FailureCode(given["code"]),
+            str(given["message"]),
+            retryable=bool(given.get("retryable")),
+            detail_for_log=str(given.get("detail", "")),
+        )
+    except _NONSENSE as error:
+        return crash(f"it failed and said no sense: {error!r}")
+
+
 def _death(outcome: _Outcome) -> ConversionError:
-    code, sentence, retryable = _DEATHS.get(outcome.signal, _CRASH)
-    detail = f"ended {outcome.ended}, signal {outcome.signal}"
-    return ConversionError(code, sentence, retryable=retryable, detail_for_log=detail)
+    return by_signal(outcome.signal, f"ended {outcome.ended}, signal {outcome.signal}")

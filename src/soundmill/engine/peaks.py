@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 
-from soundmill.engine.planes import buffers
+from soundmill.engine.planes import SAMPLE_TYPES, buffers
 from soundmill.engine.silence import Form, form_of
 from soundmill.model.waveform import MOST_COLUMNS, Waveform
 
@@ -21,14 +21,6 @@ type _Extremes = npt.NDArray[Any]
 # would cost more than the work in it.
 _NARROWEST_COLUMN = 64
 _SAMPLES_A_TURN = 1 << 15
-_TYPES: dict[str, type[np.generic]] = {
-    "u8": np.uint8,
-    "s16": np.int16,
-    "s32": np.int32,
-    "s64": np.int64,
-    "flt": np.float32,
-    "dbl": np.float64,
-}
 
 
 class PeakMeter:
@@ -147,7 +139,7 @@ def _seen_by(meter: PeakMeter | None, frames: Iterator[AudioFrame]) -> Iterator[
 
 
 def _type_of(form: Form) -> type[np.generic]:
-    return _TYPES[form[2].removesuffix("p")]
+    return SAMPLE_TYPES[form[2].removesuffix("p")]
 
 
 def _extremes(narrow: _Extremes, factor: int) -> _Extremes:

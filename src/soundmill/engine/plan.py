@@ -16,6 +16,8 @@ _FORMAT_BITS = {"u8": 8, "s16": 16, "s32": 32, "s64": 64, "flt": 32, "dbl": 64}
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """What so many channels are taken for where a file doesn't say, or says what has no name."""
 
+# Tags and a cover have the rest.
+_MOST_AIFF_BYTES = (1 << 32) - (64 << 20)
 LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
 """Those that make less of PCM, which their decoders give back."""
 
@@ -82,6 +84,14 @@ class Plan:
     coefficient_bits: int | None = None
     muxer_options: tuple[tuple[str, str], ...] = ()
     losses: tuple[str, ...] = ()
+
+    @property
+    def most_samples(self) -> int | None:
+        """How many samples a channel the container has room for, if there is a limit: AIFF counts its bytes with 32 bits."""
+        if self.muxer != "aiff":
+            return None
+        bits = int("".join(filter(str.isdigit, self.encoder)))
+        return _MOST_AIFF_BYTES // (self.channels * bits // 8)
 
     @property
     def is_lossless(self) -> bool:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.plane import AudioPlane
 
 # AV_NUM_DATA_POINTERS of libavutil/frame.h: PyAV 19 looks for a null pointer behind so many, where none is.
 _POINTERS_IN_FRAME = 8
+
+SAMPLE_TYPES: Mapping[str, type[np.generic]] = {
+    "u8": np.uint8,
+    "s16": np.int16,
+    "s32": np.int32,
+    "s64": np.int64,
+    "flt": np.float32,
+    "dbl": np.float64,
+}
+"""By the names of FFmpeg's packed formats."""
 
 
 def buffers(frame: AudioFrame) -> Sequence[AudioPlane]:
@@ -22,6 +34,12 @@ def planes(frame: AudioFrame) -> Iterator[memoryview]:
     """The samples of each plane of a frame, without what FFmpeg fills up its buffers with."""
     samples = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
     return (memoryview(plane)[: samples * frame.format.bytes] for plane in buffers(frame))
+
+
+def samples_of(frame: AudioFrame) -> np.ndarray[tuple[int, int], np.dtype[Any]]:
+    """A row for each plane: what ``frame.to_ndarray()`` gives, but for eight channels too."""
+    kind = SAMPLE_TYPES[frame.format.packed.name]
+    return np.stack([np.frombuffer(plane, kind) for plane in planes(frame)])
 
 
 def fill(wanted: Sequence[memoryview], pcm: memoryview, plane_bytes: int) -> None:

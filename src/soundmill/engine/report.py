@@ -12,15 +12,19 @@ from soundmill.engine.survey import unreached
 from soundmill.engine.versions import versions
 from soundmill.model.sound import ConversionReport, SoundFacts
 
+# Names of tags may be megabytes, each.
+_LONGEST_TOLD = 300
+
 
 def made_report(
     job: Job, plan: Plan, source: SoundFacts, result: SoundFacts, lost: tuple[str, ...], drawings: Drawings
 ) -> ConversionReport:
     """Of a verified result; ``lost`` is what it has no place for."""
+    told_of = (*told(source.damage), *plan.losses, *unreached(job.options, result.loudness), *lost)
     return ConversionReport(
         source=source,
         result=result,
-        not_carried=(*told(source.damage), *plan.losses, *unreached(job.options, result.loudness), *lost),
+        not_carried=tuple(each if len(each) <= _LONGEST_TOLD else each[: _LONGEST_TOLD - 1] + "…" for each in told_of),
         versions=versions(),
         settings=_settings(plan),
         source_waveform=drawings.of_source(),

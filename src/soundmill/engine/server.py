@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import importlib
+import json
 import os
 import pkgutil
 import select
@@ -30,16 +31,18 @@ from soundmill.engine.confinement import adopt_orphans, confine, confine_encoder
 from soundmill.engine.control import Control, line
 from soundmill.engine.convert import convert
 from soundmill.engine.crew import Crew
+from soundmill.engine.deaths import out_of_memory
 from soundmill.engine.job import Job, PieceJob
 from soundmill.engine.lent import Lent, Say
 from soundmill.engine.parcels import answer_piece
 from soundmill.engine.rehearsal import rehearse
 from soundmill.engine.split import is_worth_a_crew
-from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.conversion import ConversionError
 from soundmill.model.helping import LARGEST_PARCEL_BYTES
 
 _LONGEST_MESSAGE_BYTES = 8 << 20
 _READ_BYTES = 1 << 16
+_WORDS = frozenset({"progress", "help", "seat", "file", "report", "failure", "answered"})
 # Those in which tags and the names in a ZIP are written.
 _ENCODINGS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp437")
 
@@ -103,7 +106,7 @@ def _relay(control: Control, conversion: int, news: int, deadline: float) -> str
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(conversion, select.POLLIN)
-    relayed = 0
+    relayed, rest = 0, b""
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
@@ -125,7 +128,20 @@ def _relay(control: Control, conversion: int, news: int, deadline: float) -> str
                 return None
             if relayed > _LONGEST_MESSAGE_BYTES:
                 return "talked too much"
-            control.pass_on(data)
+            *lines, rest = (rest + data).split(b"\n")
+            if any(not _may_say(each) for each in lines):
+                return "said what isn't its to say"
+            if lines:
+                control.pass_on(b"\n".join([*lines, b""]))
+
+
+def _may_say(said: bytes) -> bool:
+    """False for what a hijacked conversion may make up: that it has ended, and so that the next word is another's."""
+    try:
+        message = json.loads(said)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(message, dict) and message.keys() <= _WORDS
 
 
 def _kill(process: int) -> None:
@@ -183,14 +199,7 @@ def _convert(job: Job, say: Say, crew: Crew | None) -> None:
     except ConversionError as error:
         say({"failure": {**_failure(error), "detail": error.detail_for_log}})
     except MemoryError:
-        say(
-            {
-                "failure": {
-                    "code": FailureCode.MEMORY_LIMIT,
-                    "message": "The conversion needs more memory than is allowed.",
-                }
-            }
-        )
+        say({"failure": _failure(out_of_memory())})
     else:
         say({"report": report.as_dict()})
 

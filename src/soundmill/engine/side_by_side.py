@@ -10,6 +10,7 @@ from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
 
 from soundmill.engine import stretches
+from soundmill.engine.chain import marks_of
 from soundmill.engine.crew import Crew
 from soundmill.engine.ends import told_bounds
 from soundmill.engine.hearing import stretched
@@ -25,6 +26,7 @@ from soundmill.model.conversion import ConversionError
 # Of those, decoders that have their pre-roll behind them give the very same samples as if they had begun with the file.
 _EXACT = frozenset({"mp3float", "vorbis", "flac", "alac"})
 _STRETCHES_AHEAD = 2
+_MOST_HELD_BYTES = 144 << 20
 _FRAME_SAMPLES = 8192
 
 
@@ -52,6 +54,7 @@ class SideBySide:
     def __init__(self, source: Source, plan: Plan, crew: Crew, longest_seconds: float) -> None:
         self._source, self._plan, self._crew = source, plan, crew
         self._longest_seconds = longest_seconds
+        self._held_bytes = 0
         self._heard: dict[int, tuple[Heard, memoryview]] = {}
         self.sample_rate = self.channels = self.sample_count = 0
         self.channel_layout = ""
@@ -68,24 +71,33 @@ class SideBySide:
             for packets, pre_roll in stretched(self._source):
                 self._crew.give(stretches.as_work(given, packets, pre_roll), self._take)
                 given += 1
-                while given - done > _STRETCHES_AHEAD * len(self._crew):
+                while given - done > _STRETCHES_AHEAD * len(self._crew) or self._held_bytes > _MOST_HELD_BYTES:
                     yield from self._next(done, on_position)
                     done += 1
             while done < given:
                 yield from self._next(done, on_position)
                 done += 1
             check_declared(self._source, self.sample_count, self.sample_rate)
+            self._check_ends()
         except (ConversionError, av.FFmpegError) as error:
             raise Unstitchable(str(error)) from error
 
+    def _check_ends(self) -> None:
+        marks = marks_of(self._source, 0, self._source.stream)
+        if marks is not None and marks.last is not None and marks.last.granule != self.sample_count:
+            raise Unstitchable("its granules say that it begins or ends elsewhere")
+
     def _take(self, result: Message) -> None:
         heard = stretches.as_heard(result)
-        self._heard[heard.number] = heard, memoryview(result.parts[0])
+        pcm = memoryview(result.parts[0])
+        self._heard[heard.number] = heard, pcm
+        self._held_bytes += len(pcm)
 
     def _next(self, number: int, on_position: Callable[[float], None]) -> Iterator[AudioFrame]:
         while number not in self._heard:
             self._crew.wait(self._take)
         heard, pcm = self._heard.pop(number)
+        self._held_bytes -= len(pcm)
         if not self.sample_rate:
             self.sample_rate, self.channels, self.channel_layout = (
                 heard.sample_rate,

@@ -11,6 +11,7 @@ from av.audio.frame import AudioFrame
 
 from soundmill.engine.edit import Editor, Edits
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import samples_of
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.edits import DEFAULT_SHORTEST_SILENCE, DEFAULT_SILENCE_THRESHOLD
 from soundmill.model.options import ConversionOptions
@@ -43,7 +44,7 @@ def without_silent_ends(edits: Edits, options: ConversionOptions, plan: Plan, fr
 
 def loud_samples(frame: AudioFrame, threshold: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """The numbers of those that reach ``threshold`` (dBFS) in a channel."""
-    samples = frame.to_ndarray()
+    samples = samples_of(frame)
     if samples.dtype == np.uint8:
         samples = (samples.astype(np.int16) - 128) * 256
     level = 10 ** (threshold / 20)

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from zlib import crc32
 
-import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 
-from soundmill.engine.decoders import DecoderSetup
+from soundmill.engine.decoders import BROKEN_PACKET, DecoderSetup
 from soundmill.engine.messages import Message
 from soundmill.engine.packets import Packets
 from soundmill.engine.plan import Plan
@@ -104,7 +103,7 @@ class StretchDecoder:
         for number, packet in enumerate(Packets.of_message(work).for_ffmpeg()):
             try:
                 decoded: Sequence[AudioFrame | None] = context.decode(packet)
-            except (av.InvalidDataError, av.PatchWelcomeError):
+            except BROKEN_PACKET:
                 decoded = [None]
             if number >= work.head["pre_roll"]:
                 yield from decoded

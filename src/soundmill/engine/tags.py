@@ -35,6 +35,7 @@ _TECHNICAL = frozenset(_TECHNICAL_NAMES.split())
 _TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
 _MOST_TAGS = 500
 _LONGEST_TAG = 100_000
+_LONGEST_NAME, _SHOWN_NAME = 1000, 40
 _MOST_NAMED = 20
 _NAMELESS = "(one without a name)"  # free text of ID3 may have none
 
@@ -125,7 +126,9 @@ def _tags(container: InputContainer, sound: Stream, ape: ApeTags) -> tuple[dict[
         key, value = tag_name(readable(name)), readable(text)
         if key in _TECHNICAL or key.startswith(_TECHNICAL_PREFIXES) or not value.strip():
             continue
-        if key == "lyrics" and name != key and tags.get(key, value) != value:
+        if len(key) > _LONGEST_NAME:
+            left_out.append(f"tag: {key[:_SHOWN_NAME]}…")
+        elif key == "lyrics" and name != key and tags.get(key, value) != value:
             left_out.append(f"tag: {name}")  # in another language
         elif (key in tags or len(tags) < _MOST_TAGS) and len(value) <= _LONGEST_TAG:
             tags[key] = value
