@@ -24,6 +24,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.part import Part, Scope
+from loadtest.bare_ffmpeg import ffmpeg_version
 from soundmill.engine import Job, Mill, cores
 from soundmill.model.formats import FORMATS
 from tests.sounds import RATE, music
@@ -165,11 +166,10 @@ def measured(loads: Iterable[Load], rounds: int | None = None) -> Iterator[Compa
 
 
 def _head() -> list[str]:
-    ffmpeg = subprocess.run(["ffmpeg", "-version"], check=True, capture_output=True, text=True).stdout.split()[2]
     return [
         "# The engine beside ffmpeg",
         "",
-        f"{cores()} cores, ffmpeg {ffmpeg} with as many processes at a time (as `xargs -P{cores()}` has them),",
+        f"{cores()} cores, ffmpeg {ffmpeg_version()} with as many processes at a time (as `xargs -P{cores()}` has them),",
         f"soundmill with FFmpeg {av.ffmpeg_version_info} and verification. Both in turns on the same files;",
         "ratio: ffmpeg's wall time by ours, so more is better.",
         "",

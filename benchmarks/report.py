@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.part import Part
 from benchmarks.record import Record, write_record
+from loadtest.bare_ffmpeg import ffmpeg_version
 from loadtest.machine import machine
 from loadtest.sections import Section, written
 
@@ -18,7 +18,7 @@ NAME = "benchmarks"
 def describe(parts: Sequence[Part], load: tuple[float, ...]) -> Record:
     """The run's record; ``load`` is the machine's before it."""
     ratios = {ratio.name: ratio for part in parts for ratio in part.ratios}
-    return Record(f"{datetime.now(UTC):%Y-%m-%d}", f"{machine()}, ffmpeg {_ffmpeg_version()}", load, ratios)
+    return Record(f"{datetime.now(UTC):%Y-%m-%d}", f"{machine()}, ffmpeg {ffmpeg_version()}", load, ratios)
 
 
 def write_report(directory: Path, parts: Sequence[Part], record: Record, command: str) -> Path:
@@ -40,7 +40,3 @@ def write_report(directory: Path, parts: Sequence[Part], record: Record, command
     page.write_text("\n".join(lines).rstrip() + "\n")
     write_record(directory / f"{NAME}.json", record)
     return page
-
-
-def _ffmpeg_version() -> str:
-    return subprocess.run(["ffmpeg", "-version"], check=True, capture_output=True, text=True).stdout.split()[2]

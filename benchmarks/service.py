@@ -54,7 +54,7 @@ def end_to_end(rounds: list[Round]) -> Part:
     """Ratios of wall and of processor times, ffmpeg's by ours: more is better."""
     part = Part("The service beside ffmpeg")
     part.say(
-        f"A fleet on loopback: PostgreSQL, Redis, an API with a process a core, a worker with two children. Seconds from the first byte of the first upload to the "
+        f"A fleet on loopback: PostgreSQL, Redis, an API with a process a core, a worker with {cores()} children. Seconds from the first byte of the first upload to the "
         f"last verified result, beside `xargs -P {cores()} ffmpeg` on the same file, which uploads and verifies nothing. All on the same cores, "
         f"with `ab`, which uploads. The second ratio is of processor time and knows nothing of other work on the machine."
     )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 
 import av
 
 from soundmill import __version__
+from soundmill.engine import cores
 
 
 def machine() -> str:
     """Processor, cores, system and versions, in a sentence."""
     ffmpeg = ".".join(map(str, av.library_versions["libavcodec"]))
     return (
-        f"{os.cpu_count()} cores ({_processor()}), {platform.system()} {platform.release()}, soundmill {__version__}, "
+        f"{cores()} cores ({_processor()}), {platform.system()} {platform.release()}, soundmill {__version__}, "
         f"Python {platform.python_version()}, libavcodec {ffmpeg}"
     )
 

@@ -47,6 +47,8 @@ class Person(HttpUser):
         self.kept.append(ended["id"])
         if ended["status"] == "processed":
             self._download(ended)
+        else:
+            self._complain("conversion", f"{ended['status']}: {ended['error']}")
 
     @task(4)
     def look_through_the_list(self) -> None:
