@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from tests.web.site import Site, running_site, system_browser
 from tests.web.visitor import Visitor
 
 expect.set_options(timeout=15_000)
+
+_EXPECTED = re.compile("status of 4|net::ERR_")
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +42,14 @@ def site(running: Site) -> Iterator[Site]:
 
 @pytest.fixture
 def page(browser: Browser, site: Site) -> Iterator[Page]:
-    """A fresh page, closed before its site. What the browser complains of fails the test, but for answers that refuse."""
+    """A fresh page, closed before its site. What the browser complains of fails the test, but for answers that refuse and requests that break off."""
     context = browser.new_context(locale="en-US")
     made = context.new_page()
     complaints: list[str] = []
     made.on("pageerror", lambda error: complaints.append(str(error)))
     made.on(
         "console",
-        lambda said: complaints.append(said.text) if said.type == "error" and "status of 4" not in said.text else None,
+        lambda said: complaints.append(said.text) if said.type == "error" and not _EXPECTED.search(said.text) else None,
     )
     yield made
     context.close()

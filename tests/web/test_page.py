@@ -157,6 +157,7 @@ def test_a_task_is_cancelled_converted_into_another_format_and_deleted(ann: Visi
     ann.row("song.wav").get_by_role("button", name="Cancel").click()
     ann.sees("song.wav", "cancelled")
     ann.row("song.wav").get_by_label("Convert into another format").select_option("flac")
+    ann.row("song.wav").get_by_role("button", name="Convert song.wav to flac").click()
     ann.sees("song.wav", "waiting")
     expect(ann.row("song.wav").locator(".format")).to_have_text("flac")
     site.process(report=replace(REPORT, not_carried=()))
@@ -261,6 +262,47 @@ def test_everything_is_done_by_keyboard(ann: Visitor) -> None:
     expect(page.get_by_role("button", name="Delete")).to_be_focused()
 
 
+def test_the_arrow_keys_choose_a_format_and_convert_nothing(ann: Visitor, site: Site) -> None:
+    ann.convert(SONG, to=("wav",))
+    ann.sees("song.wav", "waiting")
+    site.process()
+    ann.sees("song.wav", "ready")
+    ann.row("song.wav").get_by_label("Convert into another format").focus()
+    ann.page.keyboard.press("ArrowDown")
+    ann.page.keyboard.press("ArrowDown")
+    ann.page.keyboard.press("ArrowUp")
+    expect(ann.row("song.wav").get_by_role("button", name="Convert song.wav to mp3")).to_be_visible()
+    ann.sees("song.wav", "ready")
+    ann.page.keyboard.press("Tab")
+    ann.page.keyboard.press("Enter")
+    ann.sees("song.wav", "waiting")
+    expect(ann.row("song.wav").locator(".format")).to_have_text("mp3")
+    expect(ann.row("song.wav").get_by_label("Convert into another format")).to_be_focused()
+
+
+def test_the_focus_stays_where_one_works(ann: Visitor, site: Site) -> None:
+    page = ann.page
+    expect(page.locator("#files")).to_be_focused()  # and not in the form that is gone
+    ann.choose(SONG)
+    page.get_by_role("button", name="Convert", exact=True).press("Enter")
+    expect(page.locator("#files")).to_be_focused()
+    ann.row("song.wav").get_by_role("button", name="Cancel").press("Enter")
+    expect(ann.row("song.wav").get_by_role("button", name="Try again")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(ann.row("song.wav").get_by_role("button", name="Cancel")).to_be_focused()
+    site.process()
+    expect(ann.row("song.wav").get_by_role("link", name="Download")).to_be_focused()
+
+
+def test_the_focus_stays_on_a_button_that_was_refused(page: Page, site: Site) -> None:
+    page.goto(site.address)
+    page.get_by_label("Name or e-mail").fill("nobody")
+    page.locator("#log-in [name=password]").fill("no password")
+    page.get_by_role("button", name="Log in").press("Space")
+    expect(page.locator("#log-in .error")).to_contain_text("wrong")
+    expect(page.get_by_role("button", name="Log in")).to_be_focused()
+
+
 def test_older_tasks_are_shown_when_asked_for(ann: Visitor, site: Site) -> None:
     for number in range(6):
         ann.convert((f"{number}.wav", b"RIFF"), to=("mp3", "wav", "ogg", "opus", "aac", "m4a", "wma", "flac", "aiff"))
@@ -292,6 +334,66 @@ def test_a_tab_does_not_show_the_tasks_of_who_logged_in_in_another(ann: Visitor,
     other.sees("bobs.wav", "waiting")
     ann.page.unroute_all()
     expect(ann.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_uploads_wait_where_one_breaks_off_and_each_is_accepted_once(ann: Visitor) -> None:
+    def lose_the_answer(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    ann.page.route("**/api/tasks", lose_the_answer)
+    ann.convert(("first.wav", b"RIFF1"), ("second.wav", b"RIFF2"))
+    first, second = ann.page.locator("#uploads > li").all()
+    expect(first.locator(".error")).to_have_text("The upload broke off. Try again.")
+    expect(second.locator(".state")).to_have_text("waiting")
+    ann.page.unroute_all()
+    first.get_by_role("button", name="Try again").click()
+    expect(ann.page.locator("#tasks .name")).to_have_text(["second.wav", "first.wav"])
+    expect(ann.page.locator("#uploads > li")).to_have_count(0)
+    ann.page.reload()
+    expect(ann.page.locator("#tasks .name")).to_have_text(["second.wav", "first.wav"])
+
+
+def test_uploads_go_on_by_themselves_when_the_network_is_back(ann: Visitor) -> None:
+    ann.page.context.set_offline(True)
+    ann.convert(SONG)
+    expect(ann.page.locator("#uploads .state")).to_have_text("broken off")
+    ann.page.context.set_offline(False)
+    ann.sees("song.wav", "waiting")
+
+
+def test_a_folder_is_told_to_be_one(ann: Visitor, tmp_path: Path) -> None:
+    (tmp_path / "album").mkdir()
+    box = ann.page.locator("#drop").bounding_box()
+    assert box
+    dragged = {"items": [], "files": [str(tmp_path / "album")], "dragOperationsMask": 1}
+    browser = ann.page.context.new_cdp_session(ann.page)
+    for step in ("dragEnter", "dragOver", "drop"):
+        where = {"x": box["x"] + 9, "y": box["y"] + 9}
+        browser.send("Input.dispatchDragEvent", {"type": step, **where, "data": dragged})
+    ann.start()
+    expect(ann.page.locator("#uploads .error")).to_contain_text("“album” can't be read: it is a folder")
+
+
+def test_whose_session_ends_amid_uploads_is_told_and_the_next_one_sees_none_of_them(ann: Visitor) -> None:
+    ann.choose(("secret name.wav", b"RIFF"), ("other.wav", b"RIFF"))
+    ann.page.context.clear_cookies()
+    ann.start()
+    expect(ann.page.get_by_role("alert").filter(has_text="Your session has ended")).to_contain_text("Choose the files")
+    ann.sign_up("bob")
+    expect(ann.page.locator("#account-name")).to_have_text("bob")
+    expect(ann.page.locator("#uploads > li")).to_have_count(0)
+    expect(ann.page.locator("#trouble")).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/api/formats", "/api/tasks?*"])
+def test_what_can_not_be_shown_is_told(ann: Visitor, path: str) -> None:
+    ann.page.route(f"**{path}", lambda route: route.fulfill(status=429, json={"detail": "Not now."}))
+    ann.page.reload()
+    expect(ann.page.get_by_role("alert").filter(has_text="Not now.")).to_be_visible()
 
 
 def test_what_waits_to_be_uploaded_does_not_become_the_next_ones_who_logs_in(ann: Visitor) -> None:

@@ -54,11 +54,12 @@ export function currentSession() {
 }
 
 /** Send a multipart form on behalf of a session, with its progress (0 to 1). Throws a Refusal; an AbortSignal stops it. */
-export function upload(form, onProgress, signal, asking) {
+export function upload(form, onProgress, signal, asking, key) {
   // fetch can't tell an upload's progress.
   const request = new XMLHttpRequest();
   request.open("POST", "/api/tasks");
   request.setRequestHeader("X-CSRF-Token", asking);
+  request.setRequestHeader("Idempotency-Key", key);
   request.responseType = "json";
   request.upload.addEventListener("progress", (event) => event.lengthComputable && onProgress(event.loaded / event.total));
   signal.addEventListener("abort", () => request.abort());

@@ -12,6 +12,7 @@ export function onSubmit(form, action) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button:not([type=button])");
+    const hadFocus = document.activeElement === button;
     clear(form);
     button.disabled = true;
     try {
@@ -20,6 +21,7 @@ export function onSubmit(form, action) {
       complain(form, error);
     } finally {
       button.disabled = false;
+      if (hadFocus && document.activeElement === document.body) button.focus(); // it went with the disabling
     }
   });
 }

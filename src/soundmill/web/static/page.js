@@ -9,7 +9,16 @@ import { wireUploads } from "./uploads.js";
 const byId = (id) => document.getElementById(id);
 const say = (text) => { byId("news").textContent = text; };
 
-const formats = await call("GET", "/api/formats").catch(() => []);
+const told = byId("trouble");
+const tell = (text) => {
+  told.textContent = text;
+  told.hidden = !text;
+};
+
+const formats = await call("GET", "/api/formats").catch((error) => {
+  tell(`${error.message} Then load this page again.`);
+  return [];
+});
 let list = null;
 
 function showWelcome() {
@@ -30,26 +39,31 @@ async function showDesk(account) {
   byId("welcome").hidden = true;
   byId("desk").hidden = byId("account").hidden = false;
   for (const form of [byId("log-in"), byId("sign-up")]) form.reset();
-  list = new TaskList(formats, say);
+  list = new TaskList(formats, say, (error) => list && tell(`Your conversions can't be shown. ${error.message}`));
   await list.start();
 }
 
-onSubmit(byId("log-in"), async ({ username, password }) => showDesk(await logIn(username, password)));
+/** Where they logged in by a form that is gone now, the keyboard goes on at the first field. */
+async function enterDesk(account) {
+  if (formats.length) tell("");
+  await showDesk(account);
+  byId("files").focus();
+}
+
+onSubmit(byId("log-in"), async ({ username, password }) => enterDesk(await logIn(username, password)));
 onSubmit(byId("sign-up"), async (given) => {
   await call("POST", "/api/auth/signup", given);
-  await showDesk(await logIn(given.username, given.password1));
+  await enterDesk(await logIn(given.username, given.password1));
 });
 for (const button of document.querySelectorAll("[data-show]")) {
   button.addEventListener("click", () => showForm(button.dataset.show));
 }
 byId("log-out").addEventListener("click", async () => {
-  const told = byId("log-out-error");
-  told.hidden = true;
+  tell("");
   try {
     await logOut();
   } catch (error) {
-    told.textContent = `You are still logged in. ${error.message}`;
-    told.hidden = false;
+    tell(`You are still logged in. ${error.message}`);
     return;
   }
   stopUploads();
@@ -57,7 +71,11 @@ byId("log-out").addEventListener("click", async () => {
 });
 showFormats(byId("formats"), formats, (chosen) => showOptions(byId("options"), chosen));
 const stopUploads = wireUploads(byId("convert"), (tasks) => list?.put(...tasks), say);
-whenLoggedOut(showWelcome);
+whenLoggedOut(() => {
+  const lost = stopUploads() ? " Choose the files again that were still on their way." : "";
+  showWelcome(); // and show the next one nothing of it
+  tell(`Your session has ended: log in again.${lost}`);
+});
 
 const account = await session().catch(() => null);
 if (account) await showDesk(account);

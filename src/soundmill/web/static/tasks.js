@@ -13,11 +13,13 @@ export class TaskList {
   #formats;
   #timer;
   #say;
+  #complain;
   #ended = false;
 
-  constructor(formats, say) {
+  constructor(formats, say, complain) {
     this.#formats = formats;
     this.#say = say;
+    this.#complain = complain;
     this.list = document.getElementById("tasks");
     this.more = document.getElementById("more");
     this.more.onclick = () => this.#load(Math.min(...this.#tasks.keys()));
@@ -69,9 +71,17 @@ export class TaskList {
   }
 
   async #load(after) {
-    const tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${after ? `&after=${after}` : ""}`);
+    let tasks;
+    try {
+      tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${after ? `&after=${after}` : ""}`);
+    } catch (error) {
+      this.#complain(error);
+      return;
+    }
+    const hadFocus = document.activeElement === this.more;
     tasks.forEach((task) => this.#show(task));
     this.more.hidden = tasks.length < PAGE;
+    if (hadFocus && this.more.hidden) this.list.lastElementChild.querySelector(".delete").focus();
     this.#settle();
   }
 
@@ -91,10 +101,19 @@ export class TaskList {
     row.dataset.id = task.id;
     const select = row.querySelector("select");
     select.append(new Option("Convert to …", ""), ...this.#formats.map((format) => new Option(format.name.toUpperCase(), format.name)));
-    select.addEventListener("change", () => {
+    // Not by the choice alone: each arrow key is one, and the result that was there is deleted.
+    const redo = row.querySelector(".redo");
+    const chosen = () => {
+      redo.hidden = !select.value;
+      redo.setAttribute("aria-label", `Convert ${this.#tasks.get(task.id).fileName} to ${select.value}`);
+    };
+    select.addEventListener("change", chosen);
+    redo.onclick = () => {
       this.#act(row, "PUT", "", { newFormat: select.value });
       select.value = "";
-    });
+      select.focus();
+      chosen();
+    };
     row.querySelector(".cancel").onclick = () => this.#act(row, "POST", "/cancel");
     row.querySelector(".retry").onclick = () => this.#act(row, "POST", "/retry");
     row.querySelector(".delete").onclick = () => this.#act(row, "DELETE", "");
@@ -137,6 +156,7 @@ export class TaskList {
 }
 
 function fill(row, task) {
+  const focused = row.contains(document.activeElement) ? document.activeElement : null;
   const part = (name) => row.querySelector(`.${name}`);
   const underWay = UNDER_WAY.has(task.status);
   row.dataset.status = task.status;
@@ -165,6 +185,8 @@ function fill(row, task) {
   part("cancel").hidden = !underWay;
   part("retry").hidden = !["failed", "cancelled"].includes(task.status);
   for (const name of ["cancel", "retry", "delete"]) part(name).setAttribute("aria-label", `${part(name).textContent}: ${task.fileName}`);
+  // Who works by keyboard goes on where they were.
+  if (focused?.hidden) ["download", "cancel", "retry"].map(part).find((each) => !each.hidden).focus();
 }
 
 /** What the result looks like, in the page's own colour. Tasks from before there were waveforms have none. */

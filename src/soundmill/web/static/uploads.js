@@ -5,7 +5,7 @@ import { clear, complain } from "./forms.js";
 import { Joining } from "./joining.js";
 import { size, together } from "./tasks.js";
 
-/** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted upload, `say` tells what can't be seen. Gives what stops all uploads. */
+/** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted upload, `say` tells what can't be seen. Gives what stops all uploads, and tells how many. */
 export function wireUploads(form, onAccepted, say) {
   const input = form.querySelector("#files");
   const drop = form.querySelector("#drop");
@@ -37,15 +37,19 @@ export function wireUploads(form, onAccepted, say) {
       queue = queue.then(() => send(form, row, files, fields, asking, onAccepted));
     }
     input.value = "";
+    const hadFocus = document.activeElement === start;
     choose([]);
+    if (hadFocus) input.focus(); // the button is disabled now
   });
   window.addEventListener("beforeunload", (event) => {
     if (document.querySelector("#uploads progress:not([hidden])")) event.preventDefault(); // it would be lost with the page
   });
   return () => {
-    document.querySelectorAll("#uploads > *").forEach(stop);
+    const rows = document.querySelectorAll("#uploads > *");
+    rows.forEach(stop);
     input.value = "";
     choose([]);
+    return rows.length;
   };
 }
 
@@ -57,6 +61,17 @@ function wireDrop(drop, choose) {
   drop.addEventListener("drop", (event) => {
     if (event.dataTransfer.files.length) choose(event.dataTransfer.files);
   });
+}
+
+/** Throws where the browser can't read one of them, which an upload that breaks off doesn't tell. */
+async function refuseUnreadable(files) {
+  for (const file of files) {
+    try {
+      await file.slice(0, 1).arrayBuffer();
+    } catch {
+      throw new Error(`“${file.name}” can't be read: it is a folder, or was moved, deleted or changed since it was chosen.`);
+    }
+  }
 }
 
 function addRow(name) {
@@ -71,7 +86,14 @@ function addRow(name) {
 
 function stop(row) {
   row.stopping.abort();
+  remove(row);
+}
+
+function remove(row) {
+  const hadFocus = row.contains(document.activeElement);
+  const neighbour = row.nextElementSibling ?? row.previousElementSibling;
   row.remove();
+  if (hadFocus) (neighbour?.querySelector(".stop") ?? document.getElementById("files")).focus();
 }
 
 async function send(form, row, files, fields, asking, onAccepted) {
@@ -81,24 +103,63 @@ async function send(form, row, files, fields, asking, onAccepted) {
   fields.forEach(([name, value]) => body.append(name, value));
   for (const file of files) body.append("fileName", file, file.name);
   const state = row.querySelector(".state");
+  const key = unique(); // sent again after a lost answer it takes effect once
   const progress = (fraction) => {
     row.querySelector("progress").value = fraction;
     state.textContent = fraction < 1 ? `uploading ${Math.floor(fraction * 100)} %` : "storing";
   };
   try {
-    const answer = await upload(body, progress, signal, asking);
-    row.remove();
+    const answer = await sent(row, files, () => upload(body, progress, signal, asking, key));
+    remove(row);
     if (asking === currentSession()) onAccepted(answer.tasks ?? [answer]);
   } catch (error) {
     if (signal.aborted) return;
     state.textContent = "refused";
     row.querySelector("progress").hidden = true;
     row.querySelector(".stop").textContent = "Dismiss";
-    const told = row.querySelector(".error");
-    told.textContent = [error.message, ...(error.fields ?? []).map((each) => each.message)].join(" ");
-    told.hidden = false;
+    showError(row, [error.message, ...(error.fields ?? []).map((each) => each.message)].join(" "));
     if (error.fields?.length) complain(form, error);
   }
+}
+
+/** The answer of `attempt`. Where it breaks off, what stands behind waits too, until the user or the network says to try again. */
+async function sent(row, files, attempt) {
+  const resume = row.querySelector(".resume");
+  for (;;) {
+    await refuseUnreadable(files);
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error.status !== 0) throw error;
+      await refuseUnreadable(files);
+      row.querySelector(".state").textContent = "broken off";
+      row.querySelector("progress").value = 0;
+      showError(row, error.message);
+      resume.hidden = false;
+    }
+    await asked(resume, row.stopping.signal);
+    showError(row);
+    if (document.activeElement === resume) row.querySelector(".stop").focus();
+    resume.hidden = true;
+  }
+}
+
+function asked(resume, signal) {
+  return new Promise((resolve, reject) => {
+    resume.onclick = resolve;
+    window.addEventListener("online", resolve, { once: true, signal });
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+}
+
+function showError(row, message) {
+  const told = row.querySelector(".error");
+  told.textContent = message ?? "";
+  told.hidden = !message;
+}
+
+function unique() {
+  return [...crypto.getRandomValues(new Uint32Array(4))].join("-");
 }
 
 function told(files) {
