@@ -15,6 +15,7 @@ from soundmill.engine import cores
 
 # Above it there is hardly a moment in which a core waits for something to do.
 _BUSY_SHARE = 0.85
+_LOAD = "ab"
 
 
 @dataclass(slots=True)
@@ -31,7 +32,9 @@ class Costs:
         return sum(self.spent.values()) / (self.seconds * cores())
 
     def sentence(self, what: str, count: int) -> str:
-        """What one of ``count`` cost, and what the limit was."""
+        """What one of ``count`` cost, and what the limit was, as far as that can be known here."""
+        if set(self.spent) == {_LOAD}:
+            return f"What one {what} cost the service, and what held it back, can't be known from here."
         dear_first = sorted(self.spent.items(), key=lambda item: -item[1])
         each = ", ".join(f"{part} {1000 * spent / count:.1f}" for part, spent in dear_first if spent)
         is_full = self.machine > _BUSY_SHARE * self.seconds * cores()
@@ -61,7 +64,7 @@ def watching_costs(parts: Callable[[], Processes]) -> Iterator[Costs]:
     costs.seconds, costs.machine = time.monotonic() - began, _of_machine() - machine
     after = processor_seconds(parts())
     costs.spent = {part: max(0.0, spent - before.get(part, 0.0)) for part, spent in after.items()}
-    costs.spent["ab"] = processor_seconds_of_children() - ours
+    costs.spent[_LOAD] = processor_seconds_of_children() - ours
 
 
 def _of_machine() -> float:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from loadtest.__main__ import main
+from loadtest.costs import Costs
 from loadtest.report import write_report
 from loadtest.sections import Section
 from loadtest.spike import convert_one
@@ -65,6 +66,11 @@ def test_a_report_compares_itself_with_the_one_before(tmp_path: Path) -> None:
     assert "**Not all was measured**: it was interrupted." in page
     assert json.loads((tmp_path / "loadtest.json").read_text())["target"] == "another"
     assert "<table>" in (tmp_path / "loadtest.html").read_text()
+
+
+def test_of_a_service_elsewhere_no_costs_are_told_and_no_limit() -> None:
+    said = Costs(spent={"ab": 0.5}, seconds=2, machine=4).sentence("file", 10)
+    assert said == "What one file cost the service, and what held it back, can't be known from here."
 
 
 def test_an_unknown_scenario_is_refused_before_anything_is_started() -> None:
