@@ -60,6 +60,12 @@ def test_accepted_bytes_and_refusals_count(client: FlaskClient, ann: User) -> No
     assert 0 < found[sample("storage_free_bytes")] < found[sample("storage_size_bytes")]
 
 
+def test_what_is_sent_twice_under_one_key_is_accepted_once(client: FlaskClient, ann: User) -> None:
+    for _ in range(2):
+        assert ann.upload(b"R" * 5000, headers={"Idempotency-Key": "one"}).status_code == 202
+    assert scraped(client)[sample("upload_bytes_total")] == 5000
+
+
 def test_who_listens_is_counted_until_it_leaves(client: FlaskClient, ann: User, app: App) -> None:
     stream = client.get("/api/events", headers=ann.headers)
     next(iter(stream.iter_encoded()))

@@ -21,6 +21,7 @@ from soundmill.model.options import parse_options
 from soundmill.model.tasks import TaskStatus, TaskView
 from soundmill.service.delivery import MOST_SOURCES
 from soundmill.service.ports import Account, Order, PageRequest, Token
+from soundmill.service.tasks import is_of
 
 tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="Tasks")
 
@@ -90,7 +91,8 @@ def _submitted(account: Account, key: str | None, size_limit: int) -> Response:
         _refuse_repeated(fields)
         orders = _orders(targets, fields.to_dict())
         accepted = needed.tasks.submit(account.id, delivery, orders, key)
-    needed.traffic.uploaded(sum(each.size for each in accepted[0].source_files))
+    if is_of(accepted, delivery):
+        needed.traffic.uploaded(sum(each.size for each in accepted[0].source_files))
     return _accepted(accepted, several=len(orders) > 1)
 
 

@@ -32,6 +32,8 @@ class Delivery:
         self._safe_since = 0.0
         self._name = ""
         self._incoming: Incoming | None = None
+        self.handed_over: tuple[NamedFile, ...] = ()
+        """What :meth:`commit` gave."""
 
     @property
     def count(self) -> int:
@@ -66,8 +68,8 @@ class Delivery:
         self._refuse_if_late()
         if self._incoming is not None:
             self._make_safe(self._incoming)
-        handed, self._safe = tuple(self._safe), []
-        return handed
+        self.handed_over, self._safe = tuple(self._safe), []
+        return self.handed_over
 
     def abort(self) -> None:
         """Forget what wasn't handed over; may be called twice."""

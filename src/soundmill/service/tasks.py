@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import BinaryIO
 
@@ -73,7 +73,7 @@ class Tasks:
             if not isinstance(error, Unreachable) or isinstance(error, DatabaseFull):
                 self._drop(each.stored.key for each in sources)
             raise
-        if accepted[0].source.key != sources[0].stored.key:  # it was accepted before
+        if not is_of(accepted, delivery):
             self._drop(each.stored.key for each in sources)
             return accepted
         # A crash here leaves due rows without a ring: workers look for due rows by themselves, or the janitor rings.
@@ -119,6 +119,11 @@ class Tasks:
     def _drop(self, keys: Iterable[str]) -> None:
         # The rows are gone: the owner's request has succeeded.
         drop_all(self._storage.delete, keys)
+
+
+def is_of(accepted: Sequence[TaskView], delivery: Delivery) -> bool:
+    """They were made of this one; else its like was accepted before, under the same key."""
+    return accepted[0].source.key == delivery.handed_over[0].stored.key
 
 
 def _check_joining(count: int, orders: tuple[Order, ...]) -> None:
