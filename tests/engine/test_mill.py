@@ -90,6 +90,7 @@ def test_a_killed_conversion_may_be_tried_again(long_job: Job, tmp_path: Path) -
             mill.convert(long_job, killing(signal.SIGKILL))
         assert failed.value.failure.code is FailureCode.CRASHED
         assert failed.value.failure.retryable
+        assert "too little memory" in failed.value.failure.message  # and it isn't the file's fault
         assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()
 
 

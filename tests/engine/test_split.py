@@ -143,6 +143,7 @@ def test_a_killed_encoder_fails_the_conversion_and_leaves_nothing(own_mill: Mill
         own_mill.convert(long_job, tick)
     assert failed.value.failure.code is FailureCode.CRASHED
     assert failed.value.failure.retryable
+    assert "too little memory" in failed.value.failure.message
     assert below(own_mill) == []
 
 

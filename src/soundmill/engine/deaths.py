@@ -18,6 +18,10 @@ _BY_SIGNAL: dict[int, tuple[FailureCode, str]] = {
 
 def by_signal(number: int, detail: str) -> ConversionError:
     """Of a process that this signal ended, or none (0)."""
+    if number == signal.SIGKILL:
+        # Nothing that a file can bring about: the kernel ends so whom it picks where the machine's memory is used up.
+        sentence = "The conversion was killed from outside, which happens where the machine has too little memory."
+        return ConversionError(FailureCode.CRASHED, sentence, retryable=True, detail_for_log=detail)
     known = _BY_SIGNAL.get(number)
     return crash(detail) if known is None else ConversionError(*known, detail_for_log=detail)
 

@@ -33,6 +33,7 @@ _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUF
 # its processor time. glibc takes them where the kernel leaves it to programs ("madvise"), from 2.35 on; others ignore this.
 _HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 _SERVER_MODULE = "soundmill.engine.server"
+_BY_ITSELF = "by itself"  # as the server says it
 # What comes of reading what a hijacked conversion may say in place of a report or a failure.
 _NONSENSE = (KeyError, TypeError, ValueError, AttributeError)
 
@@ -285,4 +286,6 @@ def _told_failure(given: Mapping[str, Any]) -> ConversionError:
 
 
 def _death(outcome: _Outcome) -> ConversionError:
-    return by_signal(outcome.signal, f"ended {outcome.ended}, signal {outcome.signal}")
+    detail = f"ended {outcome.ended}, signal {outcome.signal}"
+    # Else it was its server that killed it, for what it said.
+    return by_signal(outcome.signal, detail) if outcome.ended == _BY_ITSELF else crash(detail)
