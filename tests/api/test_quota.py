@@ -90,6 +90,20 @@ def test_an_upload_that_was_accepted_is_answered_again_when_the_quota_is_used_up
     assert first.get_json()["id"] == again.get_json()["id"]
 
 
+def test_an_upload_with_a_new_key_is_refused_before_its_body_is_read(eve: User) -> None:
+    eve.upload(b"x" * (LIMIT - 10))
+    sent = io.BytesIO(b"")  # a client that waits for the answer
+    answer = eve.call(
+        "POST",
+        "/api/tasks",
+        input_stream=sent,
+        content_type="multipart/form-data; boundary=x",
+        headers={"Idempotency-Key": "new"},
+        environ_overrides={"CONTENT_LENGTH": str(50 * LIMIT)},
+    )
+    assert (answer.status_code, answer.get_json()["code"]) == (429, "over_quota")
+
+
 def test_a_task_tells_when_it_goes_once_it_has_ended(eve: User) -> None:
     task = eve.upload().get_json()
     assert task["expiresAt"] is None

@@ -224,9 +224,12 @@ def test_a_task_reads_the_same_wherever_it_is_read(tasks: DatabaseTasks, owner: 
 
 def test_a_key_is_forgotten_after_a_while(tasks: DatabaseTasks, owner: int) -> None:
     once = Once("key", "f" * 64)
+    assert not tasks.knows(owner, "key")
     first = tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once)
     assert tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once) == first
     tasks.forget_keys(timedelta(hours=1))
+    assert tasks.knows(owner, "key")
+    assert not tasks.knows(owner + 1, "key")
     assert tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once) == first
     tasks.forget_keys(timedelta(hours=-1))
     assert tasks.submit(owner, [NamedFile("a.wav", stored_file())], (order("mp3"),), once) != first

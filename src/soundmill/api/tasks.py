@@ -70,11 +70,13 @@ def submit(account: Account) -> Response:
     """Accepted means: the bytes and the tasks are safe."""
     needed = services()
     key = idempotency_key()
-    if key is None:  # with a key it may have been accepted before
+    # What was accepted before is answered again; only where there is a limit does it matter.
+    is_repeated = key is not None and needed.quota.limit_bytes is not None and needed.keys.knows(account.id, key)
+    if not is_repeated:
         # Before the body is sent, too: nobody likes to hear it after two gigabytes. The form around the file has some bytes itself.
         needed.quota.refuse_overflow(account.used_bytes, max(0, (request.content_length or 0) - FIELDS_LIMIT_BYTES))
     most = needed.settings.upload_limit
-    size_limit = needed.quota.largest_upload(account.used_bytes, most, may_be_repeated=key is not None)
+    size_limit = needed.quota.largest_upload(account.used_bytes, most, is_repeated=is_repeated)
     try:
         return _submitted(account, key, size_limit)
     except TooLarge:

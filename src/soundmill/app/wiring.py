@@ -65,6 +65,7 @@ from soundmill.service.ports import (
     Board,
     Converter,
     Doorbell,
+    OnceMemory,
     QueueGauge,
     Seats,
     Storage,
@@ -367,6 +368,11 @@ class App:
     def quota(self) -> Quota:
         """How many they may take."""
         return Quota(self.settings.quota or None)
+
+    @property
+    def keys(self) -> OnceMemory:
+        """Idempotency keys that came."""
+        return self._task_rows
 
     @cached_property
     def csrf_secret(self) -> bytes:

@@ -23,11 +23,11 @@ class Quota:
         """How many more bytes may be uploaded; ``None`` for any."""
         return None if self.limit_bytes is None else max(0, self.limit_bytes - used_bytes)
 
-    def largest_upload(self, used_bytes: int, most_bytes: int, *, may_be_repeated: bool) -> int:
+    def largest_upload(self, used_bytes: int, most_bytes: int, *, is_repeated: bool) -> int:
         """How many bytes to read of an upload of unknown size, where the service takes ``most_bytes``: what is refused at last shall not fill
-        the disk before. One that may have been accepted before is read as if nothing were used.
+        the disk before. One that was accepted before is read as if nothing were used.
         """
-        left = self.limit_bytes if may_be_repeated else self.left(used_bytes)
+        left = self.limit_bytes if is_repeated else self.left(used_bytes)
         return most_bytes if left is None else min(most_bytes, left)
 
     def refuse_overflow(self, used_bytes: int, more_bytes: int) -> None:

@@ -183,6 +183,12 @@ class DatabaseTasks:
                 known.update(connection.execute(select(files.c.key).where(files.c.key.in_(batch))).scalars())
         return [key for key in keys if key not in known]
 
+    def knows(self, account_id: int, key: str) -> bool:
+        """See the port."""
+        mine = (idempotency_keys.c.account_id == account_id) & (idempotency_keys.c.key == key)
+        with self._database.reading() as connection:
+            return connection.execute(select(idempotency_keys.c.key).where(mine)).first() is not None
+
     def forget_keys(self, older_than: timedelta) -> None:
         """See the port."""
         with self._database.writing() as connection:

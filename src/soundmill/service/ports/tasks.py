@@ -125,6 +125,10 @@ class WaveformIndex(Protocol):
 class OnceMemory(Protocol):
     """Remembers idempotency keys."""
 
+    def knows(self, account_id: int, key: str) -> bool:
+        """A request of the account's came with it, and was carried out."""
+        ...
+
     def forget_keys(self, older_than: timedelta) -> None:
         """Drop those that came so long ago."""
         ...
