@@ -107,6 +107,7 @@ def test_a_file_that_changed_is_not_sent_and_no_part_of_it(ann: User, app: App, 
     answer = ann.call("GET", "/api/files/song.mp3", headers={"If-Match": '"other"', **wanted})
     assert answer.status_code == 412
     assert answer.content_type == "application/problem+json"
+    assert answer.get_json()["detail"] == "The file has changed."
 
 
 @pytest.mark.parametrize(

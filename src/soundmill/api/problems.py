@@ -40,6 +40,16 @@ _STATUSES: dict[type[errors.SoundmillError], HTTPStatus] = {
     errors.DatabaseFull: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 
+# What Python says of these is for programmers, and of 400 the wrong thing (“bad request syntax or unsupported method”).
+_SENTENCES = {
+    HTTPStatus.BAD_REQUEST: "The body can't be read as what its Content-Type says.",
+    HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address doesn't take this method.",
+    HTTPStatus.PRECONDITION_FAILED: "The file has changed.",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "The file has no such range.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "This address doesn't take this Content-Type.",
+}
+
 
 def install(app: APIFlask) -> None:
     """Answer every error of ``app`` with a problem."""
@@ -97,7 +107,9 @@ def _of_http(error: HTTPError) -> Response:
         for by_field in (error.detail or {}).values()
         for field, messages in by_field.items()
     )
-    detail = "Some fields are missing or wrong." if fields else status.description or status.phrase
+    detail = (
+        "Some fields are missing or wrong." if fields else _SENTENCES.get(status, status.description or status.phrase)
+    )
     code = "invalid_request" if fields else status.name.lower()
     headers = {name: value for name, value in Headers(error.headers).items() if name.lower() in _KEPT_HEADERS}
     return problem(status, code, detail, fields, **headers)
