@@ -52,7 +52,11 @@ def test_accepted_bytes_and_refusals_count(client: FlaskClient, ann: User) -> No
     assert ann.upload(b"R" * 5000).status_code == 202
     assert ann.upload(b"R" * 5000, newFormat="nonsense").status_code == 400
     client.get("/api/tasks")
+    ann.call("GET", "/api/tasks?max=-1")  # by its schema
+    ann.call("PATCH", "/api/tasks")
     found = scraped(client)
+    assert found[sample("refusals_total", code="invalid_request")] == 1
+    assert found[sample("refusals_total", code="method_not_allowed")] == 1
     assert found[sample("upload_bytes_total")] == 5000
     assert found[sample("refusals_total", code="unknown_format")] == 1
     assert found[sample("refusals_total", code="not_authenticated")] == 1

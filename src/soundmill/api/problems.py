@@ -111,6 +111,7 @@ def _of_http(error: HTTPError) -> Response:
         "Some fields are missing or wrong." if fields else _SENTENCES.get(status, status.description or status.phrase)
     )
     code = "invalid_request" if fields else status.name.lower()
+    services().traffic.refused(code)
     headers = {name: value for name, value in Headers(error.headers).items() if name.lower() in _KEPT_HEADERS}
     return problem(status, code, detail, fields, **headers)
 
