@@ -11,7 +11,7 @@ import pytest
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.flac import Picture as FlacPicture
-from mutagen.id3 import APIC, ID3, TCON, TIT2, TPE1, TSOP, TSRC, TXXX
+from mutagen.id3 import APIC, ID3, TCON, TIT2, TMOO, TPE1, TSOP, TSRC, TXXX
 from mutagen.mp4 import MP4, MP4FreeForm
 
 from tests.engine.conftest import Convert
@@ -42,7 +42,7 @@ def tag_mp3(path: Path) -> None:
     tags.add(TCON(encoding=1, text=GENRES))
     tags.add(TSRC(encoding=0, text=["USRC17607839"]))
     tags.add(TSOP(encoding=3, text=["Ann"]))
-    tags.add(TXXX(encoding=3, desc="mood", text=MOODS))
+    tags.add(TMOO(encoding=3, text=MOODS))
     tags.add(TXXX(encoding=3, desc="REPLAYGAIN_TRACK_GAIN", text=[GAIN]))
     tags.add(TXXX(encoding=3, desc="MusicBrainz Album Id", text=[ALBUM_ID]))
     for kind, size in ((BACK, 32), (FRONT, 16)):
@@ -65,13 +65,14 @@ TAGGERS = {"flac": tag_flac, "mp3": tag_mp3, "m4a": tag_m4a}
 COMMENTS = {"artist": "artist", "genre": "genre", "mood": "mood", "isrc": "isrc", "sort": "artistsort",
             "gain": "replaygain_track_gain", "album": "musicbrainz_albumid"}  # fmt: skip
 NAMES = {
-    ".mp3": {"artist": "TPE1", "genre": "TCON", "mood": "TXXX:mood", "isrc": "TSRC", "sort": "TSOP",
+    ".mp3": {"artist": "TPE1", "genre": "TCON", "mood": "TMOO", "isrc": "TSRC", "sort": "TSOP",
              "gain": "TXXX:replaygain_track_gain", "album": "TXXX:MusicBrainz Album Id"},
     ".m4a": {"artist": "\xa9ART", "genre": "\xa9gen", "mood": "----:com.apple.iTunes:mood",
              "isrc": "----:com.apple.iTunes:isrc", "sort": "soar",
              "gain": "----:com.apple.iTunes:replaygain_track_gain",
              "album": "----:com.apple.iTunes:MusicBrainz Album Id"},
-    ".wma": COMMENTS | {"artist": "Author", "genre": "WM/Genre"},
+    ".wma": {"artist": "Author", "genre": "WM/Genre", "mood": "WM/Mood", "isrc": "WM/ISRC", "sort": "WM/ArtistSortOrder",
+             "gain": "replaygain_track_gain", "album": "MusicBrainz/Album Id"},
 }  # fmt: skip
 WANTED = {"artist": ARTISTS, "genre": GENRES, "mood": MOODS, "isrc": ["USRC17607839"], "sort": ["Ann"],
           "gain": [GAIN], "album": [ALBUM_ID]}  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 
-from soundmill.engine.names import ATOMS, ATOMS_OF_FFMPEG, FREE_ATOM, free_name
+from soundmill.engine.names import ATOMS, ATOMS_OF_FFMPEG, ATOMS_OF_NUMBERS, FREE_ATOM, free_name
 from soundmill.engine.tags import About
 
 _COVERS = {"mjpeg": MP4Cover.FORMAT_JPEG, "png": MP4Cover.FORMAT_PNG}
@@ -37,8 +37,12 @@ def _atom(name: str, about: About) -> dict[str, list[object]]:
         return {}
     if name in ATOMS:
         return {ATOMS[name]: list(values)}
-    if name == "bpm" and _is_number(text.strip()):
-        return {"tmpo": [int(text)]}
+    if name in ATOMS_OF_NUMBERS and len(values) == 1:
+        atom, most = ATOMS_OF_NUMBERS[name]
+        if _is_number(text.strip(), most):
+            return {atom: [int(text)]}
+    if name == "podcast" and text.strip() == "1":
+        return {"pcst": True}  # type: ignore[dict-item]  # the only atom without a list
     return {FREE_ATOM + _as_latin(free_name(name)): [MP4FreeForm(each.encode()) for each in values]}
 
 
@@ -47,5 +51,5 @@ def _as_latin(name: str) -> str:
     return name.encode().decode("latin-1")
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) <= _MOST
+def _is_number(text: str, most: int = _MOST) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) <= most

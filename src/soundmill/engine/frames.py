@@ -15,6 +15,7 @@ from mutagen.id3 import (
     ID3,
     TIT2,
     TXXX,
+    UFID,
     USLT,
     CTOCFlags,
     Encoding,
@@ -26,7 +27,7 @@ from mutagen.id3 import (
 from mutagen.wave import WAVE
 
 from soundmill.engine.covers import FRONT_COVER
-from soundmill.engine.names import FRAMES, FRAMES_THAT_FFMPEG_LACKS, free_name
+from soundmill.engine.names import DATES, FRAMES, FRAMES_THAT_FFMPEG_LACKS, MUSICBRAINZ, free_name
 from soundmill.engine.picture import Picture
 from soundmill.engine.tags import About, chapter_title
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
 
 _UNKNOWN_LANGUAGE = "XXX"  # ID3v2.4, section 4
-_TOTALS = (("track", "tracktotal", "TRCK"), ("disc", "disctotal", "TPOS"))
+_TOTALS = (("track", "tracktotal", "TRCK"), ("disc", "disctotal", "TPOS"), ("movement", "movementtotal", "MVIN"))
 _NUMBERS = {"track": "TRCK", "disc": "TPOS"}
 # Those of FFmpeg's muxer.
 _IN_INFO = frozenset({"artist", "comment", "copyright", "date", "genre", "title", "album", "track"})
@@ -43,11 +44,22 @@ _LARGEST_RIFF_BYTES = (1 << 32) - (128 << 20)
 _UNUSED = 0xFFFF_FFFF
 _LAST_MILLISECOND = _UNUSED - 1  # of what a chapter's 32 bits can say
 _MOST_IN_A_TABLE = 255  # of contents, whose entries are counted in a byte
-_REWRITTEN = FRAMES_THAT_FFMPEG_LACKS | {"comment", "lyrics", "tracktotal", "disctotal"}
+_AFTER_ROLE = ": "  # as they are read
+_PEOPLE = {"tipl": "TIPL", "tmcl": "TMCL"}
+_RECORDING = "musicbrainz_trackid"
+_REWRITTEN = FRAMES_THAT_FFMPEG_LACKS | {*("comment", "lyrics", "performer", "tracktotal", "disctotal", "tipl", "tmcl")}
 
 
 class TDRC(TextFrame):  # type: ignore[misc]  # mutagen has no types
     """A date as it was written: mutagen's own frame of this name keeps what it takes for a time stamp, and drops or reorders the rest."""
+
+
+class TDOR(TextFrame):  # type: ignore[misc]
+    """When the original appeared, likewise."""
+
+
+class TDRL(TextFrame):  # type: ignore[misc]
+    """When this was released, likewise."""
 
 
 class CHAP(mutagen.id3.CHAP):  # type: ignore[misc]
@@ -59,6 +71,9 @@ class CHAP(mutagen.id3.CHAP):  # type: ignore[misc]
     def HashKey(self) -> str:  # noqa: N802
         """As that of any other chapter."""
         return f"CHAP:{self.element_id}"
+
+
+_DATE_FRAMES = {each.__name__: each for each in (TDRC, TDOR, TDRL)}
 
 
 def write_frames(path: Path, about: About) -> None:
@@ -123,9 +138,13 @@ def _is_well_written(about: About) -> bool:
 
 
 def _add_texts(frames: ID3, about: About) -> None:
+    if "performer" in about.tags:
+        # FFmpeg takes the conductor's place for it.
+        frames.delall("TPE3")
+        frames.add(_plain_frame("performer", list(about.values("performer"))))
     for name in about.tags:
         frame = _frame(name, list(about.values(name)))
-        is_free = frames.pop(f"TXXX:{name}", None) is not None
+        is_free = name != "performer" and frames.pop(f"TXXX:{name}", None) is not None
         if frame is None and is_free:
             frame = TXXX(encoding=Encoding.UTF8, desc=free_name(name), text=list(about.values(name)))
         if frame is not None:
@@ -177,8 +196,12 @@ def _plain_frame(name: str, values: list[str]) -> Frame:
 
 
 def _frame(name: str, values: list[str]) -> Frame | None:
-    if name == "date":
-        return TDRC(encoding=Encoding.UTF8, text=values)
+    if name in DATES:
+        return _DATE_FRAMES[DATES[name]](encoding=Encoding.UTF8, text=values)
+    if name in _PEOPLE and all(_AFTER_ROLE in each for each in values):
+        return Frames[_PEOPLE[name]](encoding=Encoding.UTF8, people=[each.split(_AFTER_ROLE, 1) for each in values])
+    if name == _RECORDING and len(values) == 1:
+        return UFID(owner=MUSICBRAINZ, data=values[0].encode())
     if name == "comment":
         return COMM(encoding=Encoding.UTF8, lang=_UNKNOWN_LANGUAGE, desc="", text=values)
     if name == "lyrics":

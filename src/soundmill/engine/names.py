@@ -14,8 +14,23 @@ FRAMES = {
     "bpm": "TBPM",
     "isrc": "TSRC",
     "copyright": "TCOP",
-    "performer": "TPE3",
+    "conductor": "TPE3",
+    "remixer": "TPE4",
     "grouping": "TIT1",
+    "subtitle": "TIT3",
+    "discsubtitle": "TSST",
+    "initialkey": "TKEY",
+    "language": "TLAN",
+    "media": "TMED",
+    "mood": "TMOO",
+    "originalalbum": "TOAL",
+    "originalartist": "TOPE",
+    "podcastid": "TGID",
+    "podcastdesc": "TDES",
+    "podcastcategory": "TCAT",
+    "podcastkeywords": "TKWD",
+    "movementname": "MVNM",
+    "movement": "MVIN",
     "compilation": "TCMP",
     "titlesort": "TSOT",
     "artistsort": "TSOP",
@@ -23,11 +38,15 @@ FRAMES = {
     "albumartistsort": "TSO2",
     "composersort": "TSOC",
 }
-"""ID3v2.4 (id3.org, native frames), and Apple's own of compilations and sorting."""
+"""ID3v2.4 (id3.org, native frames), and Apple's own of compilations, sorting, podcasts and movements."""
 
-FRAMES_THAT_FFMPEG_LACKS = frozenset(
-    {"lyricist", "bpm", "isrc", "compilation"} | {name for name in FRAMES if name.endswith("sort")}
-)
+DATES = {"date": "TDRC", "originaldate": "TDOR", "releasedate": "TDRL"}
+"""Frames of ID3v2.4 that are time stamps."""
+
+_FRAMES_OF_FFMPEG = """
+title artist album_artist album genre composer publisher copyright grouping language
+"""
+FRAMES_THAT_FFMPEG_LACKS = (frozenset(FRAMES) | {"originaldate", "releasedate"}) - frozenset(_FRAMES_OF_FFMPEG.split())
 """It writes them as free text."""
 
 ATOMS = {
@@ -46,8 +65,24 @@ ATOMS = {
     "composersort": "soco",
     "work": "\xa9wrk",
     "movementname": "\xa9mvn",
+    "narrator": "\xa9nrt",
+    "publisher": "\xa9pub",
+    "podcastid": "egid",
+    "podcasturl": "purl",
 }
 """Of texts, as iTunes has them."""
+
+ATOMS_OF_NUMBERS = {
+    "bpm": ("tmpo", 0xFFFF),
+    "movement": ("\xa9mvi", 0xFFFF),
+    "movementtotal": ("\xa9mvc", 0xFFFF),
+    "showmovement": ("shwm", 0xFF),
+    "itunesadvisory": ("rtng", 0xFF),
+}
+"""Each with the largest that it can be."""
+
+MISTAKEN = {"conductor": "performer", "itunesadvisory": "rating", "podcastid": "episode_uid"}
+"""What FFmpeg takes the first ones for: in ID3, and in MP4."""
 
 ATOMS_OF_FFMPEG = frozenset(
     [
@@ -73,23 +108,16 @@ ATOMS_OF_FFMPEG = frozenset(
         "disc",
         "tracktotal",
         "disctotal",
+        "media_type",
+        "hd_video",
+        "season_number",
+        "episode_sort",
     ]
 )
 """Its muxer writes these, and forgets all others."""
 
 FREE_ATOM = "----:com.apple.iTunes:"
 """Before the name of any other text."""
-
-WM_NAMES = {
-    "title": "Title",
-    "comment": "Description",
-    "artist": "Author",
-    "album_artist": "WM/AlbumArtist",
-    "album": "WM/AlbumTitle",
-    "genre": "WM/Genre",
-    "composer": "WM/Composer",
-    "publisher": "WM/Publisher",
-}
 
 COMMENTS = {"track": "TRACKNUMBER", "disc": "DISCNUMBER", "album_artist": "ALBUMARTIST"}
 """Vorbis comments; all others are called there as they are here."""
@@ -106,8 +134,54 @@ _FREE = {
     "musicbrainz_releasetrackid": "MusicBrainz Release Track Id",
     "musicbrainz_trackid": "MusicBrainz Track Id",
     "musicbrainz_workid": "MusicBrainz Work Id",
+    "musicbrainz_discid": "MusicBrainz Disc Id",
+    "musicbrainz_originalalbumid": "MusicBrainz Original Album Id",
+    "musicbrainz_originalartistid": "MusicBrainz Original Artist Id",
+    "releasestatus": "MusicBrainz Album Status",
+    "releasetype": "MusicBrainz Album Type",
+    "releasecountry": "MusicBrainz Album Release Country",
     "acoustid_id": "Acoustid Id",
+    "acoustid_fingerprint": "Acoustid Fingerprint",
 }
+
+WM_NAMES = {
+    "title": "Title",
+    "comment": "Description",
+    "artist": "Author",
+    "copyright": "Copyright",
+    "album_artist": "WM/AlbumArtist",
+    "album": "WM/AlbumTitle",
+    "genre": "WM/Genre",
+    "composer": "WM/Composer",
+    "publisher": "WM/Publisher",
+    "conductor": "WM/Conductor",
+    "lyricist": "WM/Writer",
+    "remixer": "WM/ModifiedBy",
+    "producer": "WM/Producer",
+    "mixer": "WM/Mixer",
+    "bpm": "WM/BeatsPerMinute",
+    "initialkey": "WM/InitialKey",
+    "isrc": "WM/ISRC",
+    "barcode": "WM/Barcode",
+    "catalognumber": "WM/CatalogNo",
+    "compilation": "WM/IsCompilation",
+    "mood": "WM/Mood",
+    "media": "WM/Media",
+    "work": "WM/Work",
+    "grouping": "WM/ContentGroupDescription",
+    "subtitle": "WM/SubTitle",
+    "discsubtitle": "WM/SetSubTitle",
+    "originaldate": "WM/OriginalReleaseTime",
+    "originalartist": "WM/OriginalArtist",
+    "originalalbum": "WM/OriginalAlbumTitle",
+    "titlesort": "WM/TitleSortOrder",
+    "artistsort": "WM/ArtistSortOrder",
+    "albumsort": "WM/AlbumSortOrder",
+    "albumartistsort": "WM/AlbumArtistSortOrder",
+    "composersort": "WM/ComposerSortOrder",
+    **{name: free.replace(" ", "/", 1) for name, free in _FREE.items()},
+}
+"""Microsoft's (Windows Media Format SDK, attribute list), and what MusicBrainz calls those that Microsoft hasn't."""
 
 _SAME = {
     "year": "date",
@@ -118,12 +192,11 @@ _SAME = {
     "totaldiscs": "disctotal",
     "wm/year": "date",
     "wm/lyrics": "lyrics",
-    "tbpm": "bpm",
     "tmpo": "bpm",
-    "tsrc": "isrc",
-    "text": "lyricist",
-    "tso2": "albumartistsort",
-    "tsoc": "composersort",
+    "disc_subtitle": "discsubtitle",
+    "key": "initialkey",
+    "initial_key": "initialkey",
+    "tory": "originaldate",
     "title-sort": "titlesort",
     "artist-sort": "artistsort",
     "album-sort": "albumsort",
@@ -133,6 +206,9 @@ _SAME = {
     "sort_album_artist": "albumartistsort",
     "sort_composer": "composersort",
     **{free.lower(): name for name, free in _FREE.items()},
+    # As FFmpeg calls those that it has no name for.
+    **{frame.lower(): name for name, frame in (FRAMES | DATES).items()},
+    **{wm.lower(): name for name, wm in WM_NAMES.items() if "/" in wm},
 }
 
 

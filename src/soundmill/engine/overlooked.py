@@ -20,7 +20,7 @@ _APE_COVER = "cover art (front)"
 _OF_THESE_FRAMES = "mp3gain_"
 # Read elsewhere, or about the file and not the music (id3.org, ID3v2.4 native frames).
 _READ_OR_TECHNICAL_NAMES = """
-APIC USLT CHAP CTOC PRIV MCDI MLLT ASPI SEEK POSS RBUF ENCR GRID SIGN LINK SYTC ETCO
+APIC USLT MVNM MVIN CHAP CTOC PRIV MCDI MLLT ASPI SEEK POSS RBUF ENCR GRID SIGN LINK SYTC ETCO
 """
 _MOST_NAMED = 100
 _LONGEST_NAME = 100
@@ -28,13 +28,7 @@ _READ_OR_TECHNICAL = frozenset(_READ_OR_TECHNICAL_NAMES.split())
 
 
 # What people wrote into them; the other ones that FFmpeg overlooks are numbers of a shop.
-_UNREAD_ATOMS = {
-    "\xa9mvi": "movement number",
-    "\xa9mvc": "movement count",
-    "sdes": "series description",
-    "purl": "podcast address",
-    "egid": "episode identifier",
-}
+_UNREAD_ATOMS = {"sdes": "series description"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +92,7 @@ def _unread(frames: Mapping[str, Frame]) -> Iterator[str]:
         is_read = (isinstance(frame, UFID) and frame.owner == MUSICBRAINZ) or (
             isinstance(frame, RVA2) and frame.desc.lower() in REPLAY_GAINS
         )
+        if name == "GRP1":
+            is_read = not any(each.startswith("TIT1") for each in frames)
         if not is_read and name not in _READ_OR_TECHNICAL and not name.startswith("T"):
             yield f"tag: {name}"

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from av.container import InputContainer
-from av.stream import AttachmentStream, Stream
+from av.stream import AttachmentStream
 
 from soundmill.engine.chapter_frames import with_overlooked
 from soundmill.engine.covers import FRONT_COVER_NAME, read_asf_cover, read_comment_cover
 from soundmill.engine.cue_block import at_first_indexes
-from soundmill.engine.names import tag_name
+from soundmill.engine.names import MISTAKEN, tag_name
 from soundmill.engine.overlooked import ApeTags, read_ape, unread_atoms, unread_frames
 from soundmill.engine.picture import Picture, read_picture
 from soundmill.engine.sniff import MOV
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Written by muxers about themselves or the file, not by people about the music.
 _TECHNICAL_NAMES = """
 encoder encoded_by encoding_tool encodersettings major_brand minor_version compatible_brands creation_time
-duration handler_name vendor_id language bps number_of_frames number_of_bytes source_id tlen tsse itunsmpb
+duration handler_name vendor_id bps number_of_frames number_of_bytes source_id tlen tsse itunsmpb
 itunpgap wm/encodingtime isvbr devicecconformancetemplate wmfsdkversion wmfsdkneeded deviceconformancetemplate
 metadata_block_picture coverart coverartmime encoder_options software waveformatextensible_channel_mask
 """
@@ -37,6 +37,7 @@ _MOST_TAGS = 500
 _LONGEST_TAG = 100_000
 _LONGEST_NAME, _SHOWN_NAME = 1000, 40
 _MOST_NAMED = 20
+_UNSYNCED = "unsyncedlyrics"  # Mp3tag's and foobar2000's name, which many players don't look for
 _NAMELESS = "(one without a name)"  # free text of ID3 may have none
 
 
@@ -64,13 +65,15 @@ def read_about(path: Path, source: Source) -> About:
     """Read all of it; a broken cover is no cover, and is named as unread, as pictures besides the cover are."""
     container = source.container
     ape = read_ape(path, source.kind)
-    tags, unread = _tags(container, source.stream, ape)
+    tags, unread = _tags(container, source, ape)
     frames = read_frames(path, source.kind)
     atoms = read_atoms(path, source.kind)
     unread += unread_frames(frames) + unread_atoms(atoms)
     # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
     may_have_some = tags or source.kind == MOV or frames
     values = read_values(path, source.kind, source.stream.codec_context.name, frames, atoms) if may_have_some else {}
+    for name in [wrong for right, wrong in MISTAKEN.items() if right in values and wrong not in values]:
+        tags.pop(name, None)
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or len(texts) == 1}
     values |= {name: texts for name, texts in ape.values.items() if tags.get(name) == BETWEEN.join(texts)}
     data, others = _cover_data(path, source)
@@ -116,12 +119,15 @@ def _chapters(container: InputContainer) -> Iterator[Chapter]:
         yield {**each, "metadata": {name: readable(text) for name, text in each["metadata"].items()}}
 
 
-def _tags(container: InputContainer, sound: Stream, ape: ApeTags) -> tuple[dict[str, str], tuple[str, ...]]:
+def _tags(container: InputContainer, source: Source, ape: ApeTags) -> tuple[dict[str, str], tuple[str, ...]]:
     """Tags by their names, and what had to be left out. A track of a film may be called "Stereo": the film's name is above it."""
     tags: dict[str, str] = {}
     left_out: list[str] = []
     behind = {name: BETWEEN.join(texts) for name, texts in ape.values.items()}
-    said = [*sound.metadata.items(), *container.metadata.items()]
+    of_sound = list(source.stream.metadata.items())
+    if source.kind != "ogg":  # Matroska and MP4 say "und" of each of their sounds
+        of_sound = [each for each in of_sound if each[0].lower() != "language"]
+    said = [*of_sound, *container.metadata.items()]
     for name, text in [*said, *behind.items()] if ape.is_above else [*behind.items(), *said]:
         key, value = tag_name(readable(name)), readable(text)
         if key in _TECHNICAL or key.startswith(_TECHNICAL_PREFIXES) or not value.strip():
@@ -134,6 +140,8 @@ def _tags(container: InputContainer, sound: Stream, ape: ApeTags) -> tuple[dict[
             tags[key] = value
         else:
             left_out.append(f"tag: {key}")
+    if "lyrics" not in tags and _UNSYNCED in tags:
+        tags["lyrics"] = tags.pop(_UNSYNCED)
     if len(left_out) > _MOST_NAMED:
         left_out = [f"{len(left_out)} tags, too many or too long"]
     return tags, tuple(left_out)

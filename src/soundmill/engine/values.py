@@ -18,7 +18,7 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
-from soundmill.engine.names import ATOMS, FRAMES, FREE_ATOM, MUSICBRAINZ, WM_NAMES, tag_name
+from soundmill.engine.names import ATOMS, ATOMS_OF_NUMBERS, FRAMES, FREE_ATOM, MUSICBRAINZ, WM_NAMES, tag_name
 from soundmill.engine.sniff import MOV
 
 BETWEEN = ";"
@@ -44,18 +44,40 @@ type Values = Iterator[tuple[str, Iterable[object]]]
 _ID3_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
 _OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
 _NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
-_NAMES_OF_ATOMS = {atom: name for name, atom in ATOMS.items()}
+_NAMES_OF_ATOMS = {
+    **{atom: name for name, atom in ATOMS.items()},
+    **{atom: name for name, (atom, _) in ATOMS_OF_NUMBERS.items()},
+    "\xa9con": "conductor",  # Mp3tag's; others have a free text
+}
 _PAIRS = {"trkn": "track", "disk": "disc"}
 _NAMES_IN_WM = {each: name for name, each in WM_NAMES.items()}
 # Of a comment and a description in Vorbis comments FFmpeg reads one; of the numbers of iTunes it reads some. A genre of ID3 that begins
 # with a number ("80s", "2-Step") it takes for the one with that number in a list of old; of people with their roles it reads the first
-# role, and of identifiers and loudness nothing.
-_OVERLOOKED_IN_FRAMES = ("genre", "tipl", "tmcl", "musicbrainz_trackid", *REPLAY_GAINS.values())
+# role, and of identifiers and loudness nothing. Conductors it takes for performers, and the date of a release for that of the recording.
+_OVERLOOKED_IN_FRAMES = (
+    *(
+        "genre",
+        "date",
+        "releasedate",
+        "conductor",
+        "performer",
+        "grouping",
+        "movementname",
+        "movement",
+        "movementtotal",
+    ),
+    *("tipl", "tmcl", "musicbrainz_trackid"),
+    *REPLAY_GAINS.values(),
+)
 _OVERLOOKED = {
     "flac": ("comment", "description"),
     "ogg": ("comment", "description"),
     # It takes numbers of 16 bits for signed ones.
-    MOV: ("bpm", "track", "disc", "work", "movementname"),
+    MOV: (
+        *("track", "disc", "work", "movementname", "narrator", "publisher", "conductor", "podcastid", "podcasturl"),
+        *ATOMS_OF_NUMBERS,
+        "rating",
+    ),
     **dict.fromkeys(("mp3", "aiff"), _OVERLOOKED_IN_FRAMES),
     # A description is a comment there, as that of Broadcast Wave is, and takes its place.
     "wav": (*_OVERLOOKED_IN_FRAMES, "comment", "description"),
@@ -145,8 +167,6 @@ def _of_atoms(atoms: Mapping[str, list[object]] | None) -> Values:
     for name, values in (atoms or {}).items():
         if name in _NAMES_OF_ATOMS:
             yield _NAMES_OF_ATOMS[name], values
-        elif name == "tmpo":
-            yield "bpm", values
         elif name in _PAIRS:
             yield _PAIRS[name], [_of_total(each) for each in values[:1]]
         elif name.startswith("----:"):
@@ -167,6 +187,14 @@ def _of_frames(frames: ID3 | None) -> Values:
             yield tag_name(frame.desc), frame.text
         elif isinstance(frame, COMM) and not frame.desc:
             yield "comment", frame.text
+        elif frame.FrameID == "TDRC" and frames is not None and frames.getall("TDRL"):
+            yield "date", frame.text
+        elif frame.FrameID == "TDRL" and frames is not None and frames.getall("TDRC"):
+            yield "releasedate", frame.text
+        elif frame.FrameID == "MVIN":
+            yield from zip(("movement", "movementtotal"), ([each] for each in str(frame).split("/")), strict=False)
+        elif frame.FrameID == "GRP1" and frames is not None and not frames.getall("TIT1"):
+            yield "grouping", frame.text
         elif isinstance(frame, TextFrame) and frame.FrameID in _NAMES_OF_FRAMES:
             texts = frame.genres if frame.FrameID == "TCON" else frame.text
             yield _NAMES_OF_FRAMES[frame.FrameID], texts

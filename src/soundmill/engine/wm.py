@@ -13,19 +13,17 @@ from soundmill.engine.names import WM_NAMES
 from soundmill.engine.picture import Picture
 from soundmill.engine.tags import About
 
-_WRITTEN_TWICE = ("artist", "title", "comment")
-
 
 def write_wm(path: Path, about: About) -> None:
     """Put them into the finished Windows Media file at ``path``."""
-    names = [name for name in about.tags if name in about.several or name in _WRITTEN_TWICE]
+    names = [name for name in about.tags if name in about.several or name in WM_NAMES]
     if not names and about.cover is None:
         return
     song = ASF(path)
     if "comment" in about.tags:
         song.pop("description", None)  # readers take it for the comment, whose place is called so too
     for name in names:
-        song.pop(name, None)  # FFmpeg's second one
+        song.pop(name, None)  # FFmpeg's own name, or its second one
         song[WM_NAMES.get(name, name)] = list(about.values(name))
     if about.cover is not None:
         song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(about.cover))]
