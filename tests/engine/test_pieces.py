@@ -114,6 +114,14 @@ def test_pieces_of_a_rip_without_tags_have_those_of_the_sheet(tmp_path: Path, co
     assert not {"album", "artist", "album_artist", "title"} & set(told(bare[0]))
 
 
+def test_codes_and_writers_of_a_sheet_are_those_of_its_pieces(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", "-metadata", "composer=All", samples=music(3.0))
+    sheet = SHEET.replace('TITLE "Two é"', "ISRC GBAYE9700367\nSONGWRITER Somebody Else")
+    shown = [told(each) for each in pieces(convert(source, "flac", split="cue", cue_sheet=sheet))]
+    assert [each.get("isrc") for each in shown] == [None, "GBAYE9700367", None]
+    assert [each["composer"] for each in shown] == ["All", "Somebody Else", "All"]
+
+
 def test_a_source_knows_its_album_better_than_a_sheet(tmp_path: Path, convert: Convert) -> None:
     source = encoded(tmp_path, "a.flac", "-metadata", "album=Own", "-metadata", "artist=Ann", samples=music(3.0))
     shown = told(pieces(convert(source, "flac", split="cue", cue_sheet=ALBUM + SHEET))[0])

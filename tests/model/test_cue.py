@@ -35,6 +35,34 @@ def test_tracks_begin_at_their_first_index() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ('"The "Priest" They Called Him"', 'The "Priest" They Called Him'),
+        ('"12"" Mix"', '12" Mix'),
+        ("Without any marks", "Without any marks"),
+        ('"One end is missing', "One end is missing"),
+        ('"Spaces behind"  ', "Spaces behind"),
+    ],
+)
+def test_a_title_is_the_rest_of_its_line(written: str, title: str) -> None:
+    assert parse_cue(f"TRACK 01 AUDIO\n  TITLE {written}\n  INDEX 01 00:00:00")[0].title == title
+    assert album_of(f"TITLE {written}\n") == {"album": title}
+
+
+def test_codes_writers_and_discs_are_told() -> None:
+    sheet = (
+        "REM DISCNUMBER 2\nREM TOTALDISCS 3\nTRACK 01 AUDIO\nISRC GBAYE9700367\nSONGWRITER A. Body\nINDEX 01 00:00:00"
+    )
+    assert parse_cue(sheet) == (CueTrack(Fraction(0), songwriter="A. Body", isrc="GBAYE9700367"),)
+    assert album_of(sheet) == {"disc": "2", "disctotal": "3"}
+
+
+def test_tracks_of_data_are_no_sound() -> None:
+    sheet = "TRACK 01 AUDIO\nINDEX 01 00:00:00\nTRACK 02 MODE1/2352\nTITLE Data\nINDEX 01 70:00:00"
+    assert parse_cue(sheet) == (CueTrack(Fraction(0)),)
+
+
 def test_what_stands_before_the_first_track_is_about_the_album() -> None:
     assert album_of(SHEET) == {"genre": "Jazz", "album_artist": "The Band", "album": "The Album"}
     assert album_of('REM\nREM DATE\nTITLE ""\nREM DATE 1999\n') == {"date": "1999"}

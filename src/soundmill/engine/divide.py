@@ -27,6 +27,7 @@ MOST_PARTS = 999
 """In one ZIP."""
 
 _CUE_UNITS = 75
+_OF_TRACK = ("title", "artist", "composer", "isrc")
 # What no file system of today's takes in a name, and what would begin a directory.
 _SPECIAL = str.maketrans(dict.fromkeys('/\\:*?"<>|', "-"))
 
@@ -95,7 +96,7 @@ def check_all_written(planned: tuple[Part, ...], written: int) -> None:
 
 def _tags_of(chapter: Chapter, number: int, count: int) -> dict[str, str]:
     given = chapter["metadata"]
-    named = {key: given[key].strip() for key in ("title", "artist") if given.get(key, "").strip()}
+    named = {key: given[key].strip() for key in _OF_TRACK if given.get(key, "").strip()}
     return {"title": f"Part {number}", **named, "track": f"{number}/{count}"}
 
 
@@ -103,7 +104,7 @@ def _album(track: Chapter, options: ConversionOptions) -> dict[str, str]:
     """What the sheet says of the whole; of those that the client sets or removes, nothing."""
     if options.split != "cue" or options.strip_tags:
         return {}
-    said = {name: text for name, text in track["metadata"].items() if name not in ("title", "artist")}
+    said = {name: text for name, text in track["metadata"].items() if name not in _OF_TRACK}
     if "album_artist" in said:
         said["artist"] = said["album_artist"]
     asked = {tag_name(each) for each in options.tags or {}}
@@ -133,7 +134,8 @@ def _from_cue(options: ConversionOptions, about: About) -> list[Chapter]:
 
 
 def _metadata(track: CueTrack) -> dict[str, str]:
-    return {key: text for key, text in (("title", track.title), ("artist", track.performer)) if text}
+    said = (track.title, track.performer, track.songwriter, track.isrc)
+    return {key: text for key, text in zip(_OF_TRACK, said, strict=True) if text}
 
 
 def _unsuitable(sentence: str) -> ConversionError:
