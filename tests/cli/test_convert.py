@@ -137,6 +137,16 @@ def test_one_bad_file_does_not_stop_the_others(song: Path, tmp_path: Path) -> No
     assert names(tmp_path) == {"song.wav", "song.flac", "text.mp3"}
 
 
+def test_what_is_no_file_is_told_as_what_it_is(song: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    told = converted(tmp_path / "pipe.wav", Path("/dev/null"), "--to", "flac").stderr.splitlines()
+    assert (
+        sorted(each.partition(": ")[2] for each in told)
+        == ["This is a pipe or a device. Save what comes from it as a file."] * 2
+    )
+    assert converted(song, "--to", "flac", "--output", song).stderr == f"{song}: File exists ({song}).\n"
+
+
 def test_nothing_is_replaced_unless_asked(song: Path, tmp_path: Path) -> None:
     old = tmp_path / "song.mp3"
     old.write_bytes(b"mine")

@@ -14,7 +14,7 @@ from mutagen.aiff import AIFF
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.flac import Picture as FlacPicture
-from mutagen.id3 import APIC, COMM, ID3, TALB, TCOM, TCON, TDRC, TIT2, TPE1, TRCK, USLT
+from mutagen.id3 import APIC, CHAP, COMM, CTOC, ID3, TALB, TCOM, TCON, TDRC, TIT2, TPE1, TRCK, USLT, WXXX, CTOCFlags
 from mutagen.mp4 import MP4, MP4Cover
 from mutagen.wave import WAVE
 
@@ -305,6 +305,27 @@ def test_chapters_with_long_names_are_carried_there_and_back(tmp_path: Path, con
     back = convert(there.path, "flac")
     assert (there.report.not_carried, back.report.not_carried) == ((), ())
     assert [FLAC(back.path)[f"CHAPTER{number:03}NAME"] for number in (1, 2, 3)] == [[each.strip()] for each in names]
+
+
+@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("to", ["mp3", "m4a", "flac"])
+def test_chapters_of_podcasts_with_pictures_and_links_are_carried(
+    tmp_path: Path, convert: Convert, to: str, version: int
+) -> None:
+    source = encoded(tmp_path, "a.mp3", "-id3v2_version", "0", samples=music(1.0))
+    tags = ID3()
+    for number, name in enumerate(("News", "Weather")):
+        inside = [
+            TIT2(encoding=3, text=[name]),
+            APIC(encoding=0, mime="image/jpeg", type=0, desc="", data=jpeg(32)),
+            WXXX(encoding=0, desc="chapter url", url="https://example.org"),
+        ]
+        tags.add(CHAP(f"chp{number}", number * 400, number * 400 + 400, 0xFFFFFFFF, 0xFFFFFFFF, inside))
+    tags.add(CTOC("toc", CTOCFlags.TOP_LEVEL | CTOCFlags.ORDERED, ["chp0", "chp1"], []))
+    tags.save(source, v2_version=version)
+    made = convert(source, to)
+    assert {*made.report.not_carried} == {"pictures of chapters", "links of chapters"}
+    assert shown_chapters(made.path) == [(0.0, "News"), (0.4, "Weather")]
 
 
 @pytest.mark.parametrize("to", ["m4a", "mp3", "ogg", "wma"])

@@ -121,7 +121,7 @@ class Batch:
         except SoundmillError as error:
             return Done(source, trouble=error.message)
         except OSError as error:
-            return Done(source, trouble=f"{error.strerror or error}.")
+            return Done(source, trouble=sentence_of(error))
 
     def _converted(self, source: Path) -> Done:
         result = self._order.result_of(source)
@@ -150,7 +150,19 @@ def trouble_with(source: Path) -> str:
     """Why it is no file to convert; empty when it is one."""
     if source.is_dir():
         return "This is a directory. Name the files in it."
-    return "" if source.is_file() else "There is no such file."
+    if source.is_file():
+        return ""
+    return (
+        "This is a pipe or a device. Save what comes from it as a file."
+        if source.exists()
+        else "There is no such file."
+    )
+
+
+def sentence_of(error: OSError) -> str:
+    """What was wrong, and with which file or directory if that is known."""
+    about = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    return f"{error.strerror or error}{about}."
 
 
 def camel_cased(facts: Mapping[str, Any]) -> dict[str, Any]:

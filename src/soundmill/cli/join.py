@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from soundmill.cli.batch import Done, Order, publish, trouble_with, work_directory
+from soundmill.cli.batch import Done, Order, publish, sentence_of, trouble_with, work_directory
 from soundmill.engine import Job, Mill
 from soundmill.model.errors import SoundmillError
 from soundmill.model.names import joined
@@ -46,5 +46,5 @@ def join_files(
     except SoundmillError as error:
         return Done(first, trouble=error.message)
     except OSError as error:
-        return Done(first, trouble=f"{error.strerror or error}.")
+        return Done(first, trouble=sentence_of(error))
     return Done(first, result, made.report)

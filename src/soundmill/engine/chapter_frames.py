@@ -1,4 +1,4 @@
-"""The chapters of ID3: FFmpeg (5.1 to 9.0) overlooks those of ID3v2.4 whose names are longer than 125 bytes, for it misreads their length."""
+"""The chapters of ID3: FFmpeg (5.1 to 9.0) overlooks those of ID3v2.4 whose names or pictures are longer than 125 bytes, for it misreads their length."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def with_overlooked(chapters: Sequence[Chapter], frames: ID3 | None) -> Sequence[Chapter]:
-    """All that ``frames`` tell, of which FFmpeg found ``chapters``. Where it found none, nobody looks again."""
-    if not chapters or frames is None:
+    """All that ``frames`` tell, of which FFmpeg found ``chapters``."""
+    if frames is None:
         return chapters
     try:
         # FFmpeg takes no chapter that ends before it begins.

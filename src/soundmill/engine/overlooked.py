@@ -31,6 +31,10 @@ _READ_OR_TECHNICAL = frozenset(_READ_OR_TECHNICAL_NAMES.split())
 _UNREAD_ATOMS = {"sdes": "series description"}
 
 
+# What podcasts have there.
+_OF_CHAPTERS = {"APIC": "pictures of chapters", "WXXX": "links of chapters"}
+
+
 @dataclass(frozen=True, slots=True)
 class ApeTags:
     """``values`` by our names; ``cover`` as it stands there; ``other_pictures`` is how many there are besides."""
@@ -69,7 +73,7 @@ def read_ape(path: Path, kind: str) -> ApeTags:
 
 def unread_frames(frames: ID3 | None) -> tuple[str, ...]:
     """Those of them that are carried nowhere, named for people, each once."""
-    names = [*dict.fromkeys(_unread(frames or {}))]
+    names = [*dict.fromkeys([*_unread(frames or {}), *_unread_of_chapters(frames)])]
     more = len(names) - _MOST_NAMED
     return (*names[:_MOST_NAMED], f"tags: {more} more") if more > 0 else tuple(names)
 
@@ -77,6 +81,13 @@ def unread_frames(frames: ID3 | None) -> tuple[str, ...]:
 def unread_atoms(atoms: MP4Tags | None) -> tuple[str, ...]:
     """Those of iTunes' atoms that are carried nowhere, named for people."""
     return tuple(f"tag: {name} ({atom})" for atom, name in _UNREAD_ATOMS.items() if atoms and atom in atoms)
+
+
+def _unread_of_chapters(frames: ID3 | None) -> Iterator[str]:
+    for chapter in frames.getall("CHAP") if frames else ():
+        for frame in getattr(chapter, "sub_frames", {}).values():
+            if frame.FrameID != "TIT2":
+                yield _OF_CHAPTERS.get(frame.FrameID, f"tag: {frame.FrameID} of chapters")
 
 
 def _unread(frames: Mapping[str, Frame]) -> Iterator[str]:
