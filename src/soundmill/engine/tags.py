@@ -176,7 +176,8 @@ def _beginnings(about: About) -> list[tuple[int, str]]:
 
 
 def _is_kept(name: str, wanted: About, found: About) -> bool:
-    value, kept = wanted.tags[name].strip(), found.tags.get(name)
+    # Matroska's muxer has no spaces in names.
+    value, kept = wanted.tags[name].strip(), found.tags.get(name, found.tags.get(name.replace(" ", "_")))
     if kept is None and name == "description" and "comment" not in wanted.tags:
         kept = found.tags.get("comment")  # as FFmpeg reads one of Vorbis comments, RIFF and Windows Media
     if kept is None:
