@@ -8,7 +8,26 @@ import mutagen
 import pytest
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
-from mutagen.id3 import GRP1, ID3, MVIN, MVNM, TDOR, TDRC, TDRL, TIPL, TKEY, TMED, TMOO, TPE3, TXXX, UFID, Frame
+from mutagen.id3 import (
+    GRP1,
+    ID3,
+    MVIN,
+    MVNM,
+    TDOR,
+    TDRC,
+    TDRL,
+    TIPL,
+    TIT2,
+    TKEY,
+    TMED,
+    TMOO,
+    TPE3,
+    TPOS,
+    TRCK,
+    TXXX,
+    UFID,
+    Frame,
+)
 from mutagen.mp4 import MP4, MP4FreeForm
 
 from tests.engine.conftest import Convert
@@ -161,3 +180,41 @@ def test_the_language_of_a_song_is_carried(tmp_path: Path, convert: Convert, to:
     made = convert(commented(tmp_path, language="deu"), to)
     assert made.report.not_carried == ()
     assert comments_of(convert(made.path, "flac").path) == {"language": "deu"}
+
+
+SHORT_FRAMES = {
+    "TT2": "title", "TP1": "artist", "TP2": "albumartist", "TP3": "conductor", "TP4": "remixer", "TCM": "composer",
+    "TXT": "lyricist", "TPB": "publisher", "TCR": "copyright", "TT1": "grouping", "TT3": "subtitle", "TKE": "initialkey",
+    "TBP": "bpm", "TRC": "isrc", "TLA": "language", "TMT": "media", "TOA": "originalartist", "TOT": "originalalbum",
+    "TS2": "albumartistsort", "TSA": "albumsort", "TSC": "composersort", "TSP": "artistsort", "TST": "titlesort",
+}  # fmt: skip
+
+
+def test_frames_of_id3v2_2_are_read(tmp_path: Path, convert: Convert) -> None:
+    """iTunes wrote them; mutagen doesn't."""
+    source = encoded(tmp_path, "a.mp3", "-id3v2_version", "0", samples=music(0.3))
+    texts = [(frame, f"a {name}") for frame, name in SHORT_FRAMES.items()]
+    texts += [("TPA", "1/2"), ("TOR", "1999"), ("TSS", "iTunes 7"), ("TLE", "300")]
+    frames = b"".join(
+        frame.encode() + (len(text) + 1).to_bytes(3, "big") + b"\0" + text.encode() for frame, text in texts
+    )
+    size = bytes([0, len(frames) >> 14, len(frames) >> 7 & 127, len(frames) & 127])
+    source.write_bytes(b"ID3\2\0\0" + size + frames + source.read_bytes())
+    made = convert(source, "flac")
+    assert made.report.not_carried == ()
+    said = {name: f"a {name}" for name in SHORT_FRAMES.values()}
+    assert comments_of(made.path) == said | {"discnumber": "1", "disctotal": "2", "originaldate": "1999"}
+
+
+@pytest.mark.parametrize("to", ["flac", "ogg", "opus"])
+def test_a_number_in_comments_is_a_number(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = framed(
+        tmp_path, TRCK(encoding=3, text="03/12"), TPOS(encoding=3, text="1/2"), TIT2(encoding=3, text="A/B")
+    )
+    made = convert(source, to)
+    assert made.report.not_carried == ()
+    tags = mutagen.File(made.path).tags
+    found = [tags[name] for name in ("tracknumber", "tracktotal", "discnumber", "disctotal", "title")]
+    assert found == [["03"], ["12"], ["1"], ["2"], ["A/B"]]
+    again = ID3(convert(made.path, "mp3").path)
+    assert (str(again["TRCK"]), str(again["TPOS"])) == ("03/12", "1/2")

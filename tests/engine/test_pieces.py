@@ -82,7 +82,7 @@ def test_a_cue_sheet_divides_to_the_frame_and_names_and_tags_its_pieces(tmp_path
     assert np.array_equal(joined(made), decoded(source))
     assert [told(each)["title"] for each in files] == ["One: a/b", "Two é", "Part 3"]
     assert [told(each)["artist"] for each in files] == ["Band", "Else", "Band"]
-    assert [told(each)["track"] for each in files] == ["1/3", "2/3", "3/3"]
+    assert [(told(each)["track"], told(each)["tracktotal"]) for each in files] == [("1", "3"), ("2", "3"), ("3", "3")]
     assert {told(each)["album"] for each in files} == {"The Album"}
     for each in files:
         subprocess.run(["flac", "-t", "--silent", each], check=True)
@@ -120,6 +120,14 @@ def test_codes_and_writers_of_a_sheet_are_those_of_its_pieces(tmp_path: Path, co
     shown = [told(each) for each in pieces(convert(source, "flac", split="cue", cue_sheet=sheet))]
     assert [each.get("isrc") for each in shown] == [None, "GBAYE9700367", None]
     assert [each["composer"] for each in shown] == ["All", "Somebody Else", "All"]
+
+
+def test_how_many_pieces_there_are_is_not_what_the_whole_says(tmp_path: Path, convert: Convert) -> None:
+    said = ("-metadata", "track=1", "-metadata", "tracktotal=1")
+    source = encoded(tmp_path, "a.flac", *said, samples=music(3.0))
+    for to, number in (("flac", ("2", "3")), ("mp3", ("2/3", None))):
+        shown = told(pieces(convert(source, to, split="cue", cue_sheet=SHEET))[1])
+        assert (shown["track"], shown.get("tracktotal")) == number
 
 
 def test_a_source_knows_its_album_better_than_a_sheet(tmp_path: Path, convert: Convert) -> None:

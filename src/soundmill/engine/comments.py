@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from soundmill.engine.tags import About, chapter_title
 
 _KINDS = {b"fLaC": FLAC, b"OpusHead": OggOpus, b"\x01vorbis": OggVorbis, b"\x7fFLAC": OggFLAC}
 _HEAD_BYTES = 64
+_TOTALS = {"track": "TRACKTOTAL", "disc": "DISCTOTAL"}
+_PAIR = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*", re.ASCII)
 # Their numbers have three digits. With ten thousand a file of a second would cost minutes, and no reader would find them.
 _MOST_CHAPTERS = 999
 
@@ -35,16 +38,17 @@ def write_comments(path: Path, about: About) -> None:
 
 def mend_comments(path: Path, about: About) -> None:
     """What FFmpeg wrote as another comment, or as one value, in the finished file of FLAC or Ogg."""
-    if not about.several and "comment" not in about.tags:
+    pairs = {tag for tag in _TOTALS if "/" in about.tags.get(tag, "")}
+    mended = {*about.several, *pairs, "comment"} & about.tags.keys()
+    if not mended:
         return
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     song = next(kind(path) for magic, kind in _KINDS.items() if magic in head)
     song.pop("DESCRIPTION", None)  # FFmpeg's name for a comment
-    for name in about.tags:
-        is_otherwise = name in about.several or name in ("comment", "description")
-        if is_otherwise and (key := COMMENTS.get(name, _safe_name(name))):
-            song[key] = list(about.values(name))
+    for tag in mended | ({"description"} & about.tags.keys()):
+        for name, values in _comments_of(tag, about):
+            song[name] = values
     song.save()
 
 
@@ -71,12 +75,22 @@ def chapter_comments(about: About) -> dict[str, str]:
 
 def _comments(about: About) -> Iterator[tuple[str, list[str]]]:
     for tag in about.tags:
-        if name := COMMENTS.get(tag, _safe_name(tag)):
-            yield name, list(about.values(tag))
+        yield from _comments_of(tag, about)
     for name, text in chapter_comments(about).items():
         yield name, [text]
     if about.cover is not None:
         yield "METADATA_BLOCK_PICTURE", [picture_block(about.cover)]
+
+
+def _comments_of(tag: str, about: About) -> Iterator[tuple[str, list[str]]]:
+    values = list(about.values(tag))
+    if tag in _TOTALS and (pair := _PAIR.fullmatch(values[0])):
+        # A number there, and nothing else; how many there are has a comment of its own (wiki.xiph.org, Field names).
+        yield COMMENTS[tag], [pair[1]]
+        if _TOTALS[tag].lower() not in about.tags:
+            yield _TOTALS[tag], [pair[2]]
+    elif name := COMMENTS.get(tag, _safe_name(tag)):
+        yield name, values
 
 
 def _safe_name(name: str) -> str:

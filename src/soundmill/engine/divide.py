@@ -27,6 +27,7 @@ MOST_PARTS = 999
 """In one ZIP."""
 
 _CUE_UNITS = 75
+_OF_WHOLE = frozenset({"title", "track", "tracktotal", "cuesheet"})
 _OF_TRACK = ("title", "artist", "composer", "isrc")
 # What no file system of today's takes in a name, and what would begin a directory.
 _SPECIAL = str.maketrans(dict.fromkeys('/\\:*?"<>|', "-"))
@@ -81,7 +82,7 @@ def parts(
         )
         end = begins[number] if number < count else None
         whole = _album(by_begin[begin], options) | ({"album": about.tags["title"]} if "title" in about.tags else {})
-        kept = {key: text for key, text in about.tags.items() if key not in ("title", "track", "cuesheet")}
+        kept = {key: text for key, text in about.tags.items() if key not in _OF_WHOLE}
         made.append(Part(begin if index else 0, end, replace(about, tags=whole | kept | tags, chapters=()), name))
     if not made:
         raise _unsuitable("With this cut no piece is left.")

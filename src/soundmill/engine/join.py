@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
 
 # Of one source, and not of all: its title names a chapter instead.
-_OF_ONE = frozenset({"title", "track", "cuesheet"})
+_OF_ONE = frozenset({"title", "track", "tracktotal", "cuesheet"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,10 +215,36 @@ _SAME = {
 }
 
 
+# Those of ID3v2.2, which iTunes wrote for years, that FFmpeg has no names for either (id3.org, ID3v2.2, section 4).
+_OF_SHORT_FRAMES = {
+    "tcm": "composer",
+    "tpa": "disc",
+    "tcr": "copyright",
+    "tpb": "publisher",
+    "tbp": "bpm",
+    "txt": "lyricist",
+    "tp4": "remixer",
+    "tt1": "grouping",
+    "tt3": "subtitle",
+    "tke": "initialkey",
+    "tla": "language",
+    "tmt": "media",
+    "toa": "originalartist",
+    "tot": "originalalbum",
+    "tor": "originaldate",
+    "trc": "isrc",
+    "ts2": "albumartistsort",
+    "tsa": "albumsort",
+    "tsc": "composersort",
+    "tsp": "artistsort",
+    "tst": "titlesort",
+}
+
+
 def tag_name(name: str) -> str:
     """The name by which a tag is known here, whatever its format calls it."""
     key = name.lower()
-    return "lyrics" if key.startswith("lyrics-") else _SAME.get(key, key)
+    return "lyrics" if key.startswith("lyrics-") else _SAME.get(key) or _OF_SHORT_FRAMES.get(key, key)
 
 
 def free_name(name: str) -> str:

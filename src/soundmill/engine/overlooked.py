@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mutagen.apev2 import BINARY, TEXT, APEv2
-from mutagen.id3 import COMM, ID3, RVA2, UFID, Frame
+from mutagen.id3 import COMM, ID3, PRIV, RVA2, UFID, Frame
 from mutagen.mp4 import MP4Tags
 
 from soundmill.engine.names import MUSICBRAINZ, tag_name
@@ -22,6 +22,7 @@ _OF_THESE_FRAMES = "mp3gain_"
 _READ_OR_TECHNICAL_NAMES = """
 APIC USLT MVNM MVIN CHAP CTOC PRIV MCDI MLLT ASPI SEEK POSS RBUF ENCR GRID SIGN LINK SYTC ETCO
 """
+_OF_A_DJ = "TRAKTOR4"  # cue points, the grid of beats, and ratings; other programs' private frames are about the file
 _MOST_NAMED = 100
 _LONGEST_NAME = 100
 _READ_OR_TECHNICAL = frozenset(_READ_OR_TECHNICAL_NAMES.split())
@@ -103,6 +104,8 @@ def _unread(frames: Mapping[str, Frame]) -> Iterator[str]:
         is_read = (isinstance(frame, UFID) and frame.owner == MUSICBRAINZ) or (
             isinstance(frame, RVA2) and frame.desc.lower() in REPLAY_GAINS
         )
+        if isinstance(frame, PRIV) and frame.owner == _OF_A_DJ:
+            yield f"tag: PRIV ({frame.owner})"
         if name == "GRP1":
             is_read = not any(each.startswith("TIT1") for each in frames)
         if not is_read and name not in _READ_OR_TECHNICAL and not name.startswith("T"):

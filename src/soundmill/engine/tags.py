@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Written by muxers about themselves or the file, not by people about the music.
 _TECHNICAL_NAMES = """
 encoder encoded_by encoding_tool encodersettings major_brand minor_version compatible_brands creation_time
-duration handler_name vendor_id bps number_of_frames number_of_bytes source_id tlen tsse itunsmpb
+duration handler_name vendor_id bps number_of_frames number_of_bytes source_id tlen tle tsse tss itunsmpb
 itunpgap wm/encodingtime isvbr devicecconformancetemplate wmfsdkversion wmfsdkneeded deviceconformancetemplate
 metadata_block_picture coverart coverartmime encoder_options software waveformatextensible_channel_mask
 """
