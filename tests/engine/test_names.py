@@ -6,6 +6,7 @@ from pathlib import Path
 
 import mutagen
 import pytest
+from mutagen.apev2 import APEv2
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.id3 import (
@@ -218,3 +219,36 @@ def test_a_number_in_comments_is_a_number(tmp_path: Path, convert: Convert, to: 
     assert found == [["03"], ["12"], ["1"], ["2"], ["A/B"]]
     again = ID3(convert(made.path, "mp3").path)
     assert (str(again["TRCK"]), str(again["TPOS"])) == ("03/12", "1/2")
+
+
+@pytest.mark.parametrize("name", ["a.wv", "a.tta", "a.mp3"])
+def test_each_value_in_apev2_is_carried_by_its_own_name(tmp_path: Path, convert: Convert, name: str) -> None:
+    source = encoded(tmp_path, name, "-map_metadata", "-1", samples=music(0.3))
+    tags = APEv2()
+    tags["Title"], tags["Artist"], tags["Genre"], tags["Album Artist"] = "One", ["Ann", "Bob"], ["Rock", "Pop"], "All"
+    tags["MixArtist"], tags["Original Artist"] = "Remy", "Olga"
+    tags.save(source)
+    made = convert(source, "flac")
+    assert made.report.not_carried == ()
+    assert comments_of(made.path) == {
+        "title": "One", "artist": "Ann;Bob", "genre": "Rock;Pop", "albumartist": "All", "remixer": "Remy",
+        "originalartist": "Olga",
+    }  # fmt: skip
+
+
+def test_matroskas_own_names_are_understood(tmp_path: Path, convert: Convert) -> None:
+    said = {
+        "TITLE": "One",
+        "ALBUM/TITLE": "All",
+        "ALBUM/ARTIST": "They",
+        "DATE_RELEASED": "2004-05-06",
+        "PART_NUMBER": "3",
+    }
+    said["TOTAL_PARTS"] = "12"
+    metadata = [each for name, text in said.items() for each in ("-metadata", f"{name}={text}")]
+    made = convert(encoded(tmp_path, "a.mka", *metadata, samples=music(0.3)), "flac")
+    assert made.report.not_carried == ()
+    assert comments_of(made.path) == {
+        "title": "One", "album": "All", "albumartist": "They", "date": "2004-05-06", "tracknumber": "3",
+        "tracktotal": "12",
+    }  # fmt: skip

@@ -197,6 +197,17 @@ _SAME = {
     "wm/lyrics": "lyrics",
     "tmpo": "bpm",
     "disc_subtitle": "discsubtitle",
+    # As APEv2 has them (wiki.hydrogenaud.io, Tag Mapping).
+    "album artist": "album_artist",
+    "original artist": "originalartist",
+    "mixartist": "remixer",
+    # As Matroska has them (matroska.org, tagging); of an album FFmpeg says the level.
+    "date_released": "date",
+    "total_parts": "tracktotal",
+    "album/title": "album",
+    "album/artist": "album_artist",
+    "album/date_released": "date",
+    "album/total_parts": "tracktotal",
     "key": "initialkey",
     "initial_key": "initialkey",
     "tory": "originaldate",

@@ -14,7 +14,6 @@ from soundmill.engine.names import MUSICBRAINZ, tag_name
 from soundmill.engine.values import REPLAY_GAINS, UNREADABLE
 
 _APE_KINDS = frozenset({"mp3", "aac"})  # of the others that have it FFmpeg reads it
-_APE_NAMES = {"album artist": "album_artist"}
 _APE_COVER = "cover art (front)"
 # About the bytes of these very frames: to undo it in others would spoil them.
 _OF_THESE_FRAMES = "mp3gain_"
@@ -58,7 +57,7 @@ def read_ape(path: Path, kind: str) -> ApeTags:
     except UNREADABLE:
         return ApeTags()
     values = {
-        _APE_NAMES.get(name.lower(), tag_name(name)): tuple(map(str, item))
+        tag_name(name): tuple(map(str, item))
         for name, item in items.items()
         if item.kind == TEXT and not name.lower().startswith(_OF_THESE_FRAMES)
     }

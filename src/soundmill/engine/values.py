@@ -9,6 +9,7 @@ from typing import Any
 
 from mutagen import MutagenError
 from mutagen.aiff import AIFF
+from mutagen.apev2 import TEXT, APEv2
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.id3 import COMM, ID3, RVA2, TXXX, UFID, PairedTextFrame, TextFrame
@@ -41,6 +42,7 @@ REPLAY_GAINS = {"track": "replaygain_track_gain", "album": "replaygain_album_gai
 
 type Values = Iterator[tuple[str, Iterable[object]]]
 
+_APE_KINDS = frozenset({"wv", "ape", "mpc", "mpc8", "tta"})
 _ID3_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
 _OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
 _NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
@@ -113,6 +115,9 @@ def _all_values(path: Path, kind: str, codec: str, frames: ID3 | None, atoms: MP
         yield from _of_comments(read_comments(path, kind, codec))
     elif kind == MOV:
         yield from _of_atoms(atoms)
+    elif kind in _APE_KINDS:
+        # FFmpeg reads the first one of each.
+        yield from ((tag_name(name), list(item)) for name, item in APEv2(path).items() if item.kind == TEXT)
     elif kind == "asf":
         yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(ASF(path).tags))
     else:
