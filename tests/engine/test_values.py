@@ -136,6 +136,18 @@ def test_of_several_pictures_the_front_is_the_cover(
         assert [bytes(each) for each in MP4(made.path)["covr"]] == [jpeg()]
 
 
+def test_of_several_attachments_the_one_that_is_called_so_is_the_cover(tmp_path: Path, convert: Convert) -> None:
+    arguments: list[str | Path] = []
+    for number, (name, size) in enumerate((("back.jpg", 32), ("Cover.jpg", 16))):
+        picture = tmp_path / name
+        picture.write_bytes(jpeg(size))
+        arguments += ["-attach", picture, f"-metadata:s:t:{number}", "mimetype=image/jpeg"]
+        arguments += [f"-metadata:s:t:{number}", f"filename={name}"]
+    made = convert(encoded(tmp_path, "a.mka", *arguments, samples=music(0.3)), "flac")
+    assert [each.data for each in FLAC(made.path).pictures] == [jpeg()]
+    assert made.report.not_carried == ("pictures besides the cover (1)",)
+
+
 def test_numbers_and_comments_stand_where_players_look(tagged: Callable[[str], Path], convert: Convert) -> None:
     frames = ID3(convert(tagged("flac"), "mp3").path)
     assert (str(frames["TRCK"]), str(frames["TBPM"]), str(frames["TCMP"])) == ("3/12", "120", "1")

@@ -159,12 +159,17 @@ def _cover_data(path: Path, source: Source) -> tuple[bytes | None, int]:
         return attached[0].data, len(attached) - 1
     # A cover's packet comes before any sound; FFmpeg hands it out again after a seek to the start.
     pictures = [each for each in container.streams.video if each.disposition & each.disposition.attached_pic]
-    pictures.sort(key=lambda each: each.metadata.get("comment") != FRONT_COVER_NAME)
+    pictures.sort(key=lambda each: not _is_front(each.metadata))
     for packet in container.demux(pictures[:1]) if pictures else ():
         return bytes(packet), len(pictures) - 1
     if kind == "asf":
         return read_asf_cover(path), 0
     return read_comment_cover(path, kind, source.stream.codec_context.name) if kind in ("ogg", "flac") else None, 0
+
+
+def _is_front(metadata: Mapping[str, str]) -> bool:
+    """True where a picture is said to be the front; of attachments only their file's name tells it (matroska.org, Cover Art)."""
+    return metadata.get("comment") == FRONT_COVER_NAME or metadata.get("filename", "").lower().startswith("cover.")
 
 
 def _beginnings(about: About) -> list[tuple[int, str]]:
