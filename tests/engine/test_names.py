@@ -147,8 +147,8 @@ def test_an_audiobook_keeps_its_atoms_and_has_none_twice(
     source = encoded(tmp_path, "a.m4a", samples=music(0.3))
     song = MP4(source)
     atoms = {
-        "\xa9nam": ["One"], "\xa9nrt": ["Ann Reader"], "\xa9pub": ["A House"], "stik": [2], "rtng": [4], "shwm": [1],
-        "egid": ["guid"], "purl": ["http://example.org"], "pcst": True, "tvsh": ["A Show"], "tvsn": [3], "tves": [7],
+        "\xa9nam": ["One"], "\xa9nrt": ["Ann Reader", "Bob"], "\xa9pub": ["A House"], "stik": [2], "rtng": [4], "shwm": [1],
+        "egid": ["guid"], "\xa9wrk": ["Work", "Whole"], "purl": ["http://example.org"], "pcst": True, "tvsh": ["A Show"], "tvsn": [3], "tves": [7],
     }  # fmt: skip
     song.update(atoms)
     song["----:com.apple.iTunes:DISCSUBTITLE"] = [MP4FreeForm(b"Part one")]

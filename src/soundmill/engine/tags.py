@@ -19,7 +19,7 @@ from soundmill.engine.picture import Picture, read_picture
 from soundmill.engine.sniff import MOV
 from soundmill.engine.source import Source
 from soundmill.engine.text import readable
-from soundmill.engine.values import BETWEEN, read_atoms, read_frames, read_values
+from soundmill.engine.values import BETWEEN, OVERLOOKED, read_atoms, read_frames, read_values
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
@@ -74,7 +74,8 @@ def read_about(path: Path, source: Source) -> About:
     values = read_values(path, source.kind, source.stream.codec_context.name, frames, atoms) if may_have_some else {}
     for name in [wrong for right, wrong in MISTAKEN.items() if right in values and wrong not in values]:
         tags.pop(name, None)
-    tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or len(texts) == 1}
+    overlooked = OVERLOOKED.get(source.kind, ())
+    tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or name in overlooked}
     values |= {name: texts for name, texts in ape.values.items() if tags.get(name) == BETWEEN.join(texts)}
     data, others = _cover_data(path, source)
     if data is None:

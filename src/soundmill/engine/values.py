@@ -71,7 +71,7 @@ _OVERLOOKED_IN_FRAMES = (
     *("tipl", "tmcl", "musicbrainz_trackid"),
     *REPLAY_GAINS.values(),
 )
-_OVERLOOKED = {
+OVERLOOKED = {
     "flac": ("comment", "description"),
     "ogg": ("comment", "description"),
     # It takes numbers of 16 bits for signed ones.
@@ -86,6 +86,7 @@ _OVERLOOKED = {
     # Of ADTS it believes ID3v1 at the end, whose texts have 30 letters, more than ID3v2 at the begin.
     "aac": ("title", "artist", "album", *_OVERLOOKED_IN_FRAMES),
 }
+"""By kind of file, what FFmpeg doesn't read, or reads wrongly."""
 
 
 def read_values(
@@ -101,7 +102,7 @@ def read_values(
         for name, values in _all_values(path, kind, codec, frames, atoms):
             # FFmpeg's muxer of Windows Media writes some twice.
             texts = tuple(dict.fromkeys(text for each in values if (text := str(each)).strip()))
-            if len(texts) > 1 or (texts and name in _OVERLOOKED.get(kind, ())):
+            if len(texts) > 1 or (texts and name in OVERLOOKED.get(kind, ())):
                 found.setdefault(name, texts)
     except UNREADABLE:
         return {}
