@@ -312,6 +312,27 @@ def test_quicktime_may_have_wide_words_too(tmp_path: Path, convert: Convert, sou
     assert ffmpeg("-i", made.path, "-f", "s32le", "-") == samples.tobytes()
 
 
+@pytest.mark.parametrize("codec", ["pcm_s32le", "pcm_s16le", "pcm_f32le"])
+def test_of_two_quicktime_sounds_one_may_have_wide_words_and_the_other_none(
+    tmp_path: Path, convert: Convert, codec: str
+) -> None:
+    rate = 96_000
+    samples = (music(0.3, rate) * (1 << 31)).astype("<i4") | 0x55
+    (tmp_path / "raw").write_bytes(samples.tobytes())
+    given = ("-f", "s32le", "-ar", str(rate), "-ac", "2", "-i", tmp_path / "raw", *("-map", "0:a") * 2)
+    source = tmp_path / "a.mov"
+    ffmpeg(*given, "-c:a:0", "pcm_s32le", "-c:a:1", codec, source)
+    data = source.read_bytes()
+    of_32_bits = bytes.fromhex("7f00000000000020")
+    source.write_bytes(data.replace(of_32_bits, bytes.fromhex("7f00000000000018"), 1))
+    wide = convert(source, "wav", audio_stream=0, bit_depth=32)
+    plain = convert(source, "wav", audio_stream=1, bit_depth=32)
+    heard = [np.frombuffer(ffmpeg("-i", each.path, "-f", "s32le", "-"), "<i4") for each in (wide, plain)]
+    assert np.array_equal(heard[0], samples.ravel() >> 8 << 8)
+    stored = np.frombuffer(ffmpeg("-i", source, "-map", "0:1", "-f", "s32le", "-"), "<i4")
+    assert np.array_equal(heard[1], stored)
+
+
 @pytest.mark.parametrize("to", ["flac", "m4a", *map(slow, ["mp3", "wav"])])
 @pytest.mark.parametrize("how", ["pipe", "rf64", "w64", "caf", "au", "aiff", "aifc", "w64 24 bit"])
 def test_relatives_of_wave_convert_exactly(tmp_path: Path, convert: Convert, how: str, to: str) -> None:

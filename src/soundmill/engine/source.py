@@ -138,8 +138,8 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
     try:
         sound = _sound_of(container, audio_stream)
         declared = declared_sample_count(path, kind, container, sound)
-        if not sound.codec_context.name.startswith("pcm_"):
-            words = None  # another sound's, in the same file
+        if words is not None and not words.are_of(sound):
+            words = None
         return Source(path, kind, container, sound, declared, damage, audio_stream, links, examined.seconds, words)
     except BaseException as error:
         container.close()

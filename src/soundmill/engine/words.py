@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 
 from soundmill.engine.boxes import contents
 from soundmill.engine.planes import planes
@@ -43,11 +44,20 @@ _TYPES: Mapping[str, type[np.int16 | np.int32]] = {"s16": np.int16, "s32": np.in
 
 @dataclass(frozen=True, slots=True)
 class WideWords:
-    """Words of which the upper ``valid_bits`` are a sample; headers say so at the bytes in ``places``, where ``whole`` would mean all of a word."""
+    """Words of which the upper ``valid_bits`` are a sample; headers say so at the bytes in ``places``, where ``whole`` would mean all of a word.
+
+    Of several tracks those with the numbers ``tracks`` have them; where that is empty, it is the only one.
+    """
 
     places: tuple[int, ...]
     whole: bytes
     valid_bits: int
+    tracks: tuple[int, ...] = ()
+
+    def are_of(self, stream: AudioStream) -> bool:
+        """True where they are that stream's, and not those of another sound, or of one that has plain words."""
+        is_its_track = not self.tracks or stream.index in self.tracks
+        return is_its_track and stream.codec_context.name.startswith("pcm_s")
 
     def blank(self, frame: AudioFrame) -> None:
         """Put zeros below the samples: whatever stands there is none of their bits, and no other format has a place for it."""
@@ -101,10 +111,15 @@ def _words_of_apple(
 def _of_sample_descriptions(file: BinaryIO) -> WideWords | None:
     """Of all sounds with such words, where these are alike: which of them will be heard isn't known yet."""
     tables = contents(file, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
-    found = [each for begin, _ in tables if (each := _of_sample_description(file, begin)) is not None]
+    by_track = {
+        number: each
+        for number, (begin, _) in enumerate(tables)
+        if (each := _of_sample_description(file, begin)) is not None
+    }
+    found = list(by_track.values())
     if len({(each.whole, each.valid_bits) for each in found}) != 1:
         return None
-    return replace(found[0], places=tuple(place for each in found for place in each.places))
+    return replace(found[0], places=tuple(place for each in found for place in each.places), tracks=tuple(by_track))
 
 
 def _of_sample_description(file: BinaryIO, begin: int) -> WideWords | None:
