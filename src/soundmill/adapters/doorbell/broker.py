@@ -61,6 +61,8 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
         "unacked_restore_throttle": 1,
         "unacked_restore_interval": 5,
         "socket_connect_timeout": 3,
+        # A Redis whose packets are dropped would be waited for until the kernel gives up, a quarter of an hour: by workers that are told to stop, too.
+        "socket_timeout": 5,
         "socket_keepalive": True,
         "health_check_interval": 10,
     }
