@@ -143,32 +143,34 @@ def test_a_server_that_was_killed_while_idle_costs_no_conversion(tmp_path: Path)
         assert mill.convert(short_job(tmp_path), lambda fraction: True).path.exists()
 
 
-@pytest.mark.parametrize(
-    "lie",
-    [
-        '{"ended": "by itself", "signal": 0}\n',
-        '{"progress": 0.5}\n{"report": {}, "ended": "by itself"}\n',
-        '{"report": {"source": ',
-        '{"report": 7}\n',
-        '{"report": {"source": []}}\n',
-        '{"progress": "half"}\n{"progress": null}\n{"report": {}}\n',
-        '{"failure": {"code": "unheard of"}}\n',
-        '{"failure": ["crashed"]}\n',
-        '{"help": {"open": 1}, "seat": "first", "file": 7}\n',
-        "[1]\n",
-        "nonsense\n",
-        "[" * 100_000 + "\n",
-        "x" * (9 << 20),
-    ],
-)
+LIES = [
+    '{"ended": "by itself", "signal": 0}\n',
+    '{"progress": 0.5}\n{"report": {}, "ended": "by itself"}\n',
+    '{"report": {"source": ',
+    '{"report": 7}\n',
+    '{"report": {"source": []}}\n',
+    '{"progress": "half"}\n{"progress": null}\n{"report": {}}\n',
+    '{"failure": {"code": "unheard of"}}\n',
+    '{"failure": ["crashed"]}\n',
+    '{"help": {"open": 1}, "seat": "first", "file": 7}\n',
+    "[1]\n",
+    "nonsense\n",
+    "[" * 100_000 + "\n",
+    "x" * (9 << 20),
+]
+
+
 def test_whatever_a_hijacked_conversion_says_the_next_one_is_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("soundmill.engine.mill._SERVER_MODULE", "tests.engine.lying_server")
-    (tmp_path / "work").mkdir()
-    (tmp_path / "hijacked").write_text(lie)
+    work, hijacked = tmp_path / "work", tmp_path / "hijacked"
+    work.mkdir()
+    honest = short_job(tmp_path)
     with Mill() as mill:
-        with pytest.raises(ConversionError) as failed:
-            mill.convert(Job(tmp_path / "hijacked", tmp_path / "work", FORMATS["wav"]), lambda fraction: True)
-        assert failed.value.failure.code is FailureCode.CRASHED
-        assert mill.convert(short_job(tmp_path), lambda fraction: True).report.result.sample_count == 8820
+        for lie in LIES:
+            hijacked.write_text(lie)
+            with pytest.raises(ConversionError) as failed:
+                mill.convert(Job(hijacked, work, FORMATS["wav"]), lambda fraction: True)
+            assert failed.value.failure.code is FailureCode.CRASHED, lie[:80]
+            assert mill.convert(honest, lambda fraction: True).report.result.sample_count == 8820, lie[:80]
