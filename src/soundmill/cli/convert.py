@@ -201,8 +201,7 @@ def _json(told: dict[str, Any]) -> str:
     text = json.dumps(told, ensure_ascii=False)
     try:
         text.encode()
-    except (
-        UnicodeEncodeError
-    ):  # a name that isn't UTF-8: its bytes as lone surrogates (PEP 383), which only ASCII can show
+    except UnicodeEncodeError:
+        # A name that isn't UTF-8: its bytes stand there as lone surrogates (PEP 383), which only ASCII can show.
         return json.dumps(told)
     return text
