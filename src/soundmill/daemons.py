@@ -13,8 +13,7 @@ import structlog
 
 from soundmill.app import App, Settings
 from soundmill.logs import configure_logs
-from soundmill.model.errors import SoundmillError, Unreachable
-from soundmill.service.work import Worker
+from soundmill.model.errors import SoundmillError
 
 _IDLE_LOOK = timedelta(seconds=1)
 
@@ -36,16 +35,8 @@ def run_worker(settings: Settings) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
         _log.info("worker ready")
         while not worker.draining:
-            if not _worked(worker):
+            if not worker.work():
                 app.local_doorbell.wait(_IDLE_LOOK, woken)
-
-
-def _worked(worker: Worker) -> bool:
-    try:
-        return worker.work()
-    except Unreachable as error:
-        _log.warning("no task taken", error=error.message, detail=error.detail_for_log)
-        return False
 
 
 def run_janitor(settings: Settings) -> None:

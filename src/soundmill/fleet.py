@@ -30,7 +30,7 @@ from soundmill.app import BATCH_QUEUE, START_CONVERSION, App, load_settings, ope
 from soundmill.engine import cores
 from soundmill.lifeline import CANNOT_START
 from soundmill.logs import configure_logs
-from soundmill.model.errors import ConfigurationError, Unreachable
+from soundmill.model.errors import ConfigurationError
 from soundmill.service.work import Worker
 
 _settings = load_settings()
@@ -60,8 +60,6 @@ class _Child:
             worker = self._ready_worker()
             with self._app.tracing.received(BATCH_QUEUE, headers):
                 worker.work()
-        except Unreachable as error:
-            _log.warning("no task taken", error=error.message, detail=error.detail_for_log)
         except ConfigurationError as error:
             _log.error("no task taken", error=error.message, detail=error.detail_for_log)
         finally:

@@ -18,6 +18,7 @@ from soundmill.api import create_application
 from soundmill.app import App, load_settings
 
 PASSWORD = "correct horse"
+SECRET = {"Authorization": "Bearer a secret of workers that is long enough"}
 
 
 class User:
@@ -50,6 +51,15 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_sqlite_file: P
     made.prepare()
     yield made
     made.database.dispose()
+
+
+@pytest.fixture
+def fleet(app: App) -> App:
+    """The same application, with workers of a fleet who know its :data:`SECRET`."""
+    vars(app)["settings"] = app.settings.model_copy(
+        update={"worker_secret": type(app.settings.worker_secret)(SECRET["Authorization"][7:])}
+    )
+    return app
 
 
 @pytest.fixture

@@ -7,17 +7,14 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from pydantic import SecretStr
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
 from soundmill.api import create_application
 from soundmill.app import App
-from tests.api.conftest import User
+from tests.api.conftest import SECRET, User
 from tests.builders import REPORT, stored_file
 
-WORKER_SECRET = "a secret of workers, long enough for one"
-WORKERS = {"Authorization": f"Bearer {WORKER_SECRET}"}
 INNER = ("/api/board", "/claim", "/progress", "/processed", "/failed", "/released", "/seats")
 
 load_all_checks()
@@ -26,13 +23,12 @@ KNOWS_MORE: Any = CHECKS.get_by_names(["positive_data_acceptance"])
 
 
 @pytest.fixture
-def described(app: App) -> Any:
-    with_workers = App(app.settings.model_copy(update={"worker_secret": SecretStr(WORKER_SECRET)}))
-    return schemathesis.openapi.from_wsgi("/api/openapi.json", create_application(with_workers))
+def described(fleet: App) -> Any:
+    return schemathesis.openapi.from_wsgi("/api/openapi.json", create_application(fleet))
 
 
 def headers_for(path: str, user: User) -> dict[str, str]:
-    return WORKERS if any(each in path for each in INNER) else user.headers
+    return SECRET if any(each in path for each in INNER) else user.headers
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))

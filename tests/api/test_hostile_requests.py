@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from soundmill.adapters.database import DatabaseAccounts
 from soundmill.app import App
-from tests.api.conftest import User
+from tests.api.conftest import SECRET, User
 from tests.api.test_tasks import process
 from tests.builders import REPORT
 
@@ -140,17 +140,6 @@ def test_a_change_with_the_same_field_twice_is_refused(ann: User, field: str) ->
 def test_a_change_between_formats_of_one_extension_keeps_the_name(ann: User) -> None:
     task = ann.upload(newFormat="m4a").get_json()["id"]
     assert ann.call("PUT", f"/api/tasks/{task}", json={"newFormat": "alac"}).get_json()["resultName"] == "song.m4a"
-
-
-SECRET = {"Authorization": "Bearer a secret of workers that is long enough"}
-
-
-@pytest.fixture
-def fleet(app: App) -> App:
-    vars(app)["settings"] = app.settings.model_copy(
-        update={"worker_secret": type(app.settings.worker_secret)(SECRET["Authorization"][7:])}
-    )
-    return app
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"}])

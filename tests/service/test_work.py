@@ -19,7 +19,7 @@ from soundmill.engine import Limits, Mill
 from soundmill.model.conversion import Failure
 from soundmill.model.errors import NoRoom, Unreachable
 from soundmill.model.sound import ConversionReport
-from soundmill.model.tasks import Attempt, RetryRule, TaskStatus, TaskView
+from soundmill.model.tasks import Assignment, Attempt, RetryRule, TaskStatus, TaskView
 from soundmill.service.ports import NamedFile, StoredFile
 from soundmill.service.work import Worker
 from tests.builders import account, order
@@ -253,6 +253,21 @@ def test_a_storage_that_is_away_is_not_taken_for_one_whose_files_are_missing(min
     assert mine.another_worker().work()
     assert mine.another_worker().work()
     assert {mine.see(each).status for each in tasks} == {TaskStatus.PROCESSED}
+
+
+class SilentBoard(DatabaseBoard):
+    """Gives nothing."""
+
+    def claim(self, owner: str, task_id: int | None = None) -> Assignment | None:
+        raise Unreachable("The database doesn't answer.")
+
+
+def test_a_worker_that_reaches_nobody_says_so_and_has_done_nothing(
+    mine: Mine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine.board = SilentBoard(mine.database, lease=timedelta(minutes=1), retries=RetryRule())
+    assert not mine.another_worker().work()
+    assert "no task taken" in capsys.readouterr().out
 
 
 class UnheardBoard(DatabaseBoard):

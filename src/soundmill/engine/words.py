@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +16,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
 from soundmill.engine.boxes import contents
-from soundmill.engine.planes import planes
+from soundmill.engine.planes import SAMPLE_TYPES, planes
 from soundmill.engine.sniff import MOV
 from soundmill.engine.wave import format_chunk
 
@@ -39,7 +38,6 @@ _MOV_VERSION = 2
 _FLOAT = 1  # a flag of both
 _MOST_CHUNKS = 100
 _LARGEST_W64_CHUNK = 1 << 40  # no file can be read behind some
-_TYPES: Mapping[str, type[np.int16 | np.int32]] = {"s16": np.int16, "s32": np.int32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +59,10 @@ class WideWords:
 
     def blank(self, frame: AudioFrame) -> None:
         """Put zeros below the samples: whatever stands there is none of their bits, and no other format has a place for it."""
-        kind = _TYPES[frame.format.name]
-        below = np.iinfo(kind).bits - self.valid_bits
+        below = 8 * frame.format.bytes - self.valid_bits
         for plane in planes(frame):
-            words = np.frombuffer(plane, kind)
-            np.bitwise_and(words, kind(-1 << below), out=words)
+            words = np.frombuffer(plane, SAMPLE_TYPES[frame.format.name])
+            np.bitwise_and(words, -1 << below, out=words)
 
 
 def wide_words(file: BinaryIO, kind: str) -> WideWords | None:

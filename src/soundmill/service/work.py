@@ -74,9 +74,13 @@ class Worker:
         """Take the next due task, if any, and see it to its end; else help others. Gives whether there was anything to do."""
         if self.draining or time.monotonic() < self._rests_until:
             return False
-        assignment = self._board.claim(self._owner)
-        if assignment is None:
-            return self._helping is not None and self._helping.help(lambda: self.draining)
+        try:
+            assignment = self._board.claim(self._owner)
+            if assignment is None:
+                return self._helping is not None and self._helping.help(lambda: self.draining)
+        except Unreachable as error:
+            _log.warning("no task taken", error=error.message, detail=error.detail_for_log)
+            return False
         failpoint("after_claim")
         attempt = assignment.attempt
         log = _log.bind(task=attempt.task_id, attempt=attempt.number)
