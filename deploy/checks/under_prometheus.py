@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.chaos.cluster import Cluster, running_cluster
 from tests.chaos.invariants import settle
 from tests.chaos.load import Load
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.waiting import until
 
 _MONITORING = Path(__file__).parents[1] / "monitoring"

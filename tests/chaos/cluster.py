@@ -217,6 +217,8 @@ class Cluster:
 
     def kill_everything(self) -> None:
         """At the end of a test that failed."""
+        for part in self.parts.values():
+            part.kill()
         for each in self.strays():
             with suppress(psutil.Error):
                 each.kill()

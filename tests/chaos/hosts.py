@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from tests.servers import free_port
+from tests.ports import free_port
 
 
 class Hosts(Protocol):

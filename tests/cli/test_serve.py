@@ -11,6 +11,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -19,9 +20,11 @@ import psutil
 import pytest
 
 from soundmill import __version__
+from soundmill.cli.listening import checked_endpoint, held_endpoint
 from soundmill.cli.serve import child_specs
 from soundmill.cli.welcome import address, answers_ready, how_to_try
 from soundmill.engine import cores
+from soundmill.model.errors import ConfigurationError
 from tests.waiting import is_alive, until
 
 SOUNDMILL = (sys.executable, "-m", "soundmill")
@@ -50,17 +53,39 @@ def test_every_command_has_help(command: str, tmp_path: Path) -> None:
     assert "--data-dir" in told.stdout
 
 
-def test_a_taken_port_is_one_clear_line_and_nothing_is_started(tmp_path: Path) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
+@pytest.mark.parametrize("command", ["serve", "api"])
+def test_a_taken_port_is_one_clear_line_and_nothing_is_started(command: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        told = run("serve", "--port", str(port), directory=tmp_path)
+        told = run(command, "--port", str(port), directory=tmp_path)
     assert told.returncode == 2
     assert told.stderr == (
         f"soundmill: Can't listen on 127.0.0.1 port {port}: Address already in use. Choose another with --host and --port.\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_is_kept_while_nothing_listens_and_shared_with_the_api_alone() -> None:
+    with held_endpoint("localhost", 0) as (digits, port):
+        assert ip_address(digits).is_loopback
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((digits, port), timeout=60)
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server((digits, port), family=_family(digits))
+        with pytest.raises(ConfigurationError, match="in use"), held_endpoint("localhost", port):
+            pass
+        assert checked_endpoint("localhost", port) == (digits, port)
+        with (
+            socket.create_server((digits, port), family=_family(digits), reuse_port=True) as api,
+            socket.create_connection((digits, port), timeout=60) as client,
+        ):
+            accepted, where = api.accept()
+            accepted.close()
+            assert where == client.getsockname()
+
+
+def _family(digits: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ip_address(digits).version == 6 else socket.AF_INET
 
 
 def test_a_directory_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
@@ -118,7 +143,7 @@ class Service:
         self.output = directory / "output"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*SOUNDMILL, "serve", "--port", "0", "--workers", "1", "--data-dir", "data"],
+                [*SOUNDMILL, "serve", "--host", "localhost", "--port", "0", "--workers", "1", "--data-dir", "data"],
                 cwd=directory,
                 env={**os.environ, **environment},
                 stdout=output,

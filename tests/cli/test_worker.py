@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import free_port
+from tests.ports import free_port
 from tests.waiting import until
 
 SECRET = "a secret of workers, long enough for one"

@@ -28,7 +28,8 @@ from soundmill.model.errors import ConfigurationError, NoRoom, NotFound, Storage
 from soundmill.model.tasks import Attempt
 from tests.chaos.proxy import Proxy
 from tests.contracts.storage import ATTEMPT, LONG_AGO, NOW, Bed, FillUp, StorageContract, WorkbenchContract
-from tests.servers import S3Server, free_port
+from tests.ports import free_port
+from tests.servers import S3Server
 
 PIECE_BYTES = 400
 PART = os.urandom(3 * PIECE_BYTES)

@@ -9,7 +9,8 @@ import pytest
 
 from soundmill.adapters.doorbell.broker import CeleryDoorbell, celery_application
 from soundmill.model.errors import Unreachable
-from tests.servers import RedisServer, free_port, redis_server
+from tests.ports import free_port
+from tests.servers import RedisServer, redis_server
 from tests.waiting import until
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from soundmill.cli.complaints import told_in_one_line
+from soundmill.cli.listening import checked_endpoint
 from soundmill.lifeline import die_with_supervisor
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 unless set.", metavar="ADDRESS")]
@@ -40,9 +41,10 @@ def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
         if data_dir is not None:
             os.environ["SOUNDMILL_DATA_DIR"] = str(data_dir)  # the server's worker process reads the settings again
         settings = load_settings(host=host, port=port, data_dir=data_dir)
+        endpoint = checked_endpoint(settings.host, settings.port)
         app = App(settings)
         app.before_forks(App.prepare)  # the server forks its worker process
-        serve_site(app, settings.host, settings.port)
+        serve_site(app, *endpoint)
 
 
 def worker(data_dir: DataDir = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 
 from soundmill.cli.child import ChildSpec
 from soundmill.cli.complaints import told_in_one_line
+from soundmill.cli.listening import held_endpoint
 from soundmill.cli.processes import DataDir, Host, Port, keep_private
 from soundmill.cli.supervisor import Supervisor
 from soundmill.cli.welcome import answers_ready, how_to_try
@@ -41,18 +41,18 @@ def serve(
                 f"`soundmill serve` is the whole service on one machine, without {named}. Unset it, or start "
                 "`soundmill api`, `soundmill worker` and `soundmill janitor`, each where it belongs."
             )
-        free_port = checked_port(settings.host, settings.port)
-        App(settings).prepare()
-        configure_logs(settings.log_level, settings.log_format)
-        supervisor = Supervisor(
-            child_specs(settings.host, free_port, settings.workers or cores(), settings.data_dir),
-            drain=timedelta(seconds=settings.drain_seconds),
-            say=_say if settings.log_format == "logfmt" else structlog.get_logger("soundmill.supervisor").info,
-            is_ready=lambda: answers_ready(settings.host, free_port),
-            on_ready=lambda: print(how_to_try(settings.host, free_port), flush=True),
-        )
-        with shared_figures():
-            status = supervisor.run()
+        with held_endpoint(settings.host, settings.port) as endpoint:
+            App(settings).prepare()
+            configure_logs(settings.log_level, settings.log_format)
+            supervisor = Supervisor(
+                child_specs(*endpoint, settings.workers or cores(), settings.data_dir),
+                drain=timedelta(seconds=settings.drain_seconds),
+                say=_say if settings.log_format == "logfmt" else structlog.get_logger("soundmill.supervisor").info,
+                is_ready=lambda: answers_ready(*endpoint),
+                on_ready=lambda: print(how_to_try(settings.host, endpoint.port), flush=True),
+            )
+            with shared_figures():
+                status = supervisor.run()
     raise typer.Exit(status)
 
 
@@ -73,17 +73,3 @@ def child_specs(host: str, port: int, workers: int, data_dir: Path) -> list[Chil
         *(spec(f"worker {number}", "worker") for number in range(1, workers + 1)),
         spec("janitor", "janitor"),
     ]
-
-
-def checked_port(host: str, port: int) -> int:
-    """``port``, or a free one for 0. Raises ``ConfigurationError`` when it can't be listened on."""
-    try:
-        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(where)
-            return int(probe.getsockname()[1])
-    except OSError as error:
-        raise ConfigurationError(
-            f"Can't listen on {host} port {port}: {error.strerror}. Choose another with --host and --port."
-        ) from error

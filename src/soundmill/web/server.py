@@ -15,12 +15,12 @@ from soundmill.lifeline import PARENT_VARIABLE
 _SITE = "soundmill.web.serving:create_site_of_server"
 
 
-def serve_site(app: App, host: str, port: int) -> None:
-    """Serve until SIGTERM; requests under way are answered first."""
+def serve_site(app: App, address: str, port: int) -> None:
+    """Serve on an IP address in digits until SIGTERM; requests under way are answered first."""
     os.environ[PARENT_VARIABLE] = str(os.getpid())  # a killed server must not leave its worker on the port
     server = Granian(
         _SITE,
-        host,
+        address,
         port,
         interface=Interfaces.WSGI,
         factory=True,
