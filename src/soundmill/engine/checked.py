@@ -6,11 +6,11 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from zlib import crc32
 
 from av.audio.frame import AudioFrame
 from av.packet import Packet
 from av.stream import Stream
+from zlib_ng.zlib_ng import crc32
 
 from soundmill.engine import opus
 from soundmill.engine.counting import Counting

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from zlib_ng.zlib_ng import crc32
 
 from soundmill.engine.damage import Damage
 from soundmill.engine.vorbis_ends import Mark, Marks
@@ -104,7 +105,7 @@ def _has_page(head: bytes, file: BinaryIO) -> bool:
 
 def _checksum(head: bytes, table: bytes, body: bytes) -> int:
     mirrored = (head[:22] + bytes(4) + head[26:] + table + body).translate(_MIRRORED)
-    return int(f"{zlib.crc32(mirrored, 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)
+    return int(f"{crc32(mirrored, 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)
 
 
 def _follows(walk: _Walk, at: int, head: bytes, table: bytes, body: bytes) -> bool:

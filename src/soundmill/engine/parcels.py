@@ -6,7 +6,8 @@ import io
 import os
 from collections.abc import Buffer, Iterable
 from typing import Any, BinaryIO, cast
-from zlib import crc32
+
+from zlib_ng.zlib_ng import crc32
 
 from soundmill.engine.messages import Message, receive, send
 from soundmill.engine.pieces import PieceEncoder

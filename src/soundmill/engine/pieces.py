@@ -6,13 +6,13 @@ from collections.abc import Buffer, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import chain
-from zlib import crc32
 
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 from av.codec.context import CodecContext
+from zlib_ng.zlib_ng import crc32
 
 from soundmill.engine.aac import DrainedEncoder
 from soundmill.engine.checked import Checked, check

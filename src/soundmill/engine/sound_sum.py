@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from zlib import crc32
 
 from av.audio.frame import AudioFrame
+from zlib_ng.zlib_ng import crc32
 
 from soundmill.engine.planes import buffers, planes
 

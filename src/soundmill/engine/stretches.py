@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from zlib import crc32
 
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from zlib_ng.zlib_ng import crc32
 
 from soundmill.engine.decoders import BROKEN_PACKET, DecoderSetup
 from soundmill.engine.messages import Message

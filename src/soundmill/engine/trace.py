@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Buffer
 from dataclasses import dataclass
-from zlib import crc32
+
+from zlib_ng.zlib_ng import crc32
 
 
 @dataclass(slots=True)
