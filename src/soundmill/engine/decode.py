@@ -94,7 +94,7 @@ class Decoding:
     def frames(
         self,
         on_position: Callable[[float], None] = lambda seconds: None,
-        on_packet: Callable[[Packet[AudioStream], int], None] = lambda packet, samples: None,
+        on_packet: Callable[[Packet[AudioStream], int], None] | None = None,
     ) -> Iterator[AudioFrame]:
         """Every decoded frame; ``on_position`` gets the seconds decoded so far, once a packet.
 
@@ -108,7 +108,7 @@ class Decoding:
             self.loudness = self._meter.result()
 
     def _decoded(
-        self, on_position: Callable[[float], None], on_packet: Callable[[Packet[AudioStream], int], None]
+        self, on_position: Callable[[float], None], on_packet: Callable[[Packet[AudioStream], int], None] | None
     ) -> Iterator[AudioFrame]:
         """Each packet of each file comes by here, some hundred thousand in an hour: one loop, and few calls in it."""
         judge, heard = self._judge, self._heard
@@ -126,7 +126,9 @@ class Decoding:
                     if packet.is_corrupt and not is_counted_block(self._source.kind):
                         judge.broken(packet)
                     on_position(heard.seconds)
-                    if packet.size:  # the last one only tells the decoder that no more will come
+                    if (
+                        on_packet is not None and packet.size
+                    ):  # the last one only tells the decoder that no more will come
                         on_packet(packet, sum([each.samples for each in decoded]))
                     for frame in decoded:
                         if begins_at and frame.pts is not None:

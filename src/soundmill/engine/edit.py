@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
-import av
 from av.audio.frame import AudioFrame
-from av.filter import Graph
 
+from soundmill.engine.filtering import Filter, FilterChain
 from soundmill.engine.plan import Plan
 from soundmill.engine.reshape import Reshaper
+from soundmill.engine.silence import form_of
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.options import ConversionOptions
 
-_FRAMES_A_PULL = 32
 # True peaks lie between samples: four times the rate shows them (ITU-R BS.1770-5, annex 2).
 _OVERSAMPLING = 4
 # The way back to the sound's own rate rounds corners up by less than this.
@@ -86,16 +84,18 @@ class Editor:
 
         Raises ``ConversionError`` with ``UNSUITABLE_OPTIONS`` where nothing is left.
         """
-        graph: _Graph | None = None
+        chain: FilterChain | None = None
         for frame in self._in_one_form(frames):
             begin, self._position = self._position, self._position + frame.samples
             if self._position <= self._edits.start or (self._edits.end is not None and begin >= self._edits.end):
                 continue
-            if graph is None:
-                graph = _Graph(frame, self._edits, begin)
-            yield from self._counted(graph.feed(frame))
-        if graph is not None:
-            yield from self._counted(graph.flush())
+            if chain is None:
+                chain = FilterChain(form_of(frame), filters(self._edits, begin))
+            if chain.push(frame):
+                yield from self._counted(chain.pull())
+        if chain is not None:
+            chain.end()
+            yield from self._counted(chain.pull())
         if not self.sample_count:
             raise ConversionError(
                 FailureCode.UNSUITABLE_OPTIONS,
@@ -125,47 +125,7 @@ class Editor:
             yield frame
 
 
-class _Graph:
-    """A filter graph for a sound of which the first sample that it gets is the one with the number ``begin``."""
-
-    def __init__(self, first: AudioFrame, edits: Edits, begin: int) -> None:
-        graph = Graph()
-        graph.threads = 1
-        rate = edits.rate
-        self._entry = graph.add_abuffer(
-            sample_rate=rate, format=first.format.name, layout=first.layout.name, time_base=Fraction(1, rate)
-        )
-        self._exit = graph.add("abuffersink")
-        steps = [graph.add(name, arguments) for name, arguments in filters(edits, begin)]
-        graph.link_nodes(self._entry, *steps, self._exit)
-        graph.configure()
-        self._graph = graph
-        self._pushed = 0
-
-    def feed(self, frame: AudioFrame) -> Iterator[AudioFrame]:
-        frame.pts = None
-        frame.time_base = Fraction(1, frame.sample_rate)
-        self._entry.push(frame)
-        self._pushed += 1
-        if self._pushed % _FRAMES_A_PULL == 0:
-            yield from self._pulled()
-
-    def flush(self) -> Iterator[AudioFrame]:
-        yield from self._pulled()
-        self._entry.push(None)
-        yield from self._pulled()
-
-    def _pulled(self) -> Iterator[AudioFrame]:
-        while True:
-            try:
-                frame = self._exit.pull()
-            except (av.BlockingIOError, av.EOFError):
-                return
-            if isinstance(frame, AudioFrame):
-                yield frame
-
-
-def filters(edits: Edits, begin: int = 0) -> list[tuple[str, str]]:
+def filters(edits: Edits, begin: int = 0) -> list[Filter]:
     """FFmpeg's filters and their arguments for a sound that begins with its sample ``begin``."""
     end = "" if edits.end is None else f":end_sample={edits.end - begin}"
     chain = [("atrim", f"start_sample={max(0, edits.start - begin)}{end}"), ("asetpts", "N")]
@@ -189,7 +149,7 @@ def filters(edits: Edits, begin: int = 0) -> list[tuple[str, str]]:
     return chain
 
 
-def _limiter(rate: int, limit: float) -> list[tuple[str, str]]:
+def _limiter(rate: int, limit: float) -> list[Filter]:
     highest = 10 ** ((limit - _LIMITER_MARGIN_DB) / 20)
     return [
         ("aresample", f"{rate * _OVERSAMPLING}"),
