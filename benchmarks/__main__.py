@@ -30,6 +30,7 @@ _ALONE = {
     "memory": memory_by_length,
 }
 _PARTS = ("service", *_ALONE, "workers")
+_UNLIKE = "benchmarks: one of both runs is --long, the other isn't: that can't be compared."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,9 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     baseline = _read(given.baseline) if given.compare else None
     if baseline and given.figures:
         return _compared(baseline, _read(given.figures))
+    if baseline and baseline.is_long != given.long:
+        raise SystemExit(_UNLIKE)
     load = os.getloadavg()
     parts = list(_measured(given.parts or _PARTS, Scope(given.rounds, given.long)))
-    record = describe(parts, load)
+    record = describe(parts, load, is_long=given.long)
     # Some parts alone don't replace the whole.
     directory = given.report or (None if given.parts or given.compare else _REPORTS)
     if directory:
@@ -97,6 +100,8 @@ def _measured(wanted: Sequence[str], scope: Scope) -> Iterator[Part]:
 
 
 def _compared(before: Record, now: Record) -> int:
+    if before.is_long != now.is_long:
+        raise SystemExit(_UNLIKE)
     changes = compare(before, now)
     sys.stdout.write(as_markdown(before, now, changes))
     return 1 if is_slower(changes) else 0

@@ -15,10 +15,11 @@ from loadtest.sections import Section, written
 NAME = "benchmarks"
 
 
-def describe(parts: Sequence[Part], load: tuple[float, ...]) -> Record:
+def describe(parts: Sequence[Part], load: tuple[float, ...], *, is_long: bool) -> Record:
     """The run's record; ``load`` is the machine's before it."""
     ratios = {ratio.name: ratio for part in parts for ratio in part.ratios}
-    return Record(f"{datetime.now(UTC):%Y-%m-%d}", f"{machine()}, ffmpeg {ffmpeg_version()}", load, ratios)
+    date, where = f"{datetime.now(UTC):%Y-%m-%d}", f"{machine()}, ffmpeg {ffmpeg_version()}"
+    return Record(date, where, load, ratios, is_long)
 
 
 def write_report(directory: Path, parts: Sequence[Part], record: Record, command: str) -> Path:

@@ -26,6 +26,7 @@ from tests.chaos.cluster import Cluster
 _REPORTS = Path(__file__).parents[1] / "docs" / "reports"
 _REPORT_OF_A_PART = Path("loadtest-report")
 _SCENARIOS = ("uploads", "conversions", "soak", "spike")
+_SIZES = ("uploads", "files", "minutes", "clips")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if ended_by:
         sys.stderr.write(f"loadtest: not all was measured: {ended_by}\n")
     if sections:
-        # What isn't the whole, or of another service, doesn't replace the whole of ours.
-        is_whole = not (given.scenarios or given.url or ended_by)
+        # What isn't the whole, or of another service or size, doesn't replace the whole of ours, which later runs are compared with.
+        is_whole = not (given.scenarios or given.url or ended_by or _has_other_sizes(given))
         directory = given.report or (_REPORTS if is_whole else _REPORT_OF_A_PART)
         command = " ".join(["python -m loadtest", *(sys.argv[1:] if arguments is None else arguments)])
         sys.stdout.write(write_report(directory, target, command, sections, ended_by).read_text())
@@ -72,9 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report",
         type=Path,
-        help=f"directory of the report (docs/reports; of some scenarios alone or elsewhere {_REPORT_OF_A_PART})",
+        help=f"directory of the report (docs/reports; of some scenarios alone, in other sizes or elsewhere {_REPORT_OF_A_PART})",
     )
     return parser
+
+
+def _has_other_sizes(given: argparse.Namespace) -> bool:
+    return any(getattr(given, name) != _parser().get_default(name) for name in _SIZES)
 
 
 def _measured(given: argparse.Namespace, directory: Path, url: str, cluster: Cluster | None) -> Iterator[Section]:

@@ -21,8 +21,7 @@ _TELLING = 1.2
 def write_report(directory: Path, target: str, command: str, sections: Sequence[Section], ended_by: str = "") -> Path:
     """Writes ``loadtest.md``, ``.html`` and ``.json`` with the plots into ``directory``; gives the Markdown.
 
-    An earlier run's ``loadtest.json`` there is compared with and replaced; figures that this run has not are kept. ``ended_by`` is why
-    more was to be measured than ``sections``.
+    An earlier run's ``loadtest.json`` there is compared with and replaced. ``ended_by`` is why more was to be measured than ``sections``.
     """
     directory.mkdir(parents=True, exist_ok=True)
     figures = directory / f"{_NAME}.json"
@@ -38,8 +37,8 @@ def write_report(directory: Path, target: str, command: str, sections: Sequence[
     page = directory / f"{_NAME}.md"
     page.write_text("\n".join(lines).rstrip() + "\n")
     (directory / f"{_NAME}.html").write_text(_as_html(page.read_text()))
-    kept = [asdict(each) for each in {**earlier.measures, **measures}.values()]
-    figures.write_text(json.dumps({"date": date, **asdict(where), "measures": kept}, indent=1) + "\n")
+    told = {"date": date, **asdict(where), "measures": [asdict(each) for each in measures.values()]}
+    figures.write_text(json.dumps(told, indent=1) + "\n")
     return page
 
 
@@ -80,8 +79,10 @@ def _comparison(measures: dict[str, Measure], earlier: _Run, where: Place) -> li
 
 def _verdict(before: Measure, now: Measure) -> str:
     """Single runs on shared machines differ by some percent: less than a fifth says nothing."""
+    if before.value == now.value:
+        return "as before"
     if not before.value or not now.value:
-        return "" if before.value == now.value else "changed"
+        return "better" if (now.value > before.value) == now.more_is_better else "**worse**"
     ratio = now.value / before.value
     gain = ratio if now.more_is_better else 1 / ratio
     word = "better" if gain > _TELLING else "**worse**" if gain < 1 / _TELLING else "as before"

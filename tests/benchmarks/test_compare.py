@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,15 @@ def test_figures_alone_are_refused_before_anything_is_measured(capsys: pytest.Ca
     with pytest.raises(SystemExit):
         main(["--figures", "now.json"])
     assert "--compare" in capsys.readouterr().err
+
+
+def test_a_long_run_is_not_compared_with_a_short_one(tmp_path: Path) -> None:
+    short, long = tmp_path / "short.json", tmp_path / "long.json"
+    ratio = Ratio("r", (1.0, 1.0, 1.0), more_is_better=True)
+    write_record(short, record(ratio))
+    write_record(long, replace(record(ratio), is_long=True))
+    assert read_record(long).is_long
+    with pytest.raises(SystemExit, match="--long"):
+        main(["--compare", "--baseline", str(short), "--figures", str(long)])
+    with pytest.raises(SystemExit, match="--long"):
+        main(["--compare", "--baseline", str(short), "--long"])

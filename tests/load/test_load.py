@@ -48,11 +48,36 @@ def test_a_service_that_breaks_down_is_told() -> None:
     assert convert_one(client(lambda request: httpx.Response(503)), b"RIFF") is None
 
 
-def section(value: float) -> Section:
+def section(value: float, *, more_is_better: bool = True) -> Section:
     made = Section("Scenario")
     made.say("Something.")
-    made.measure("files a minute", value, "1/min", more_is_better=True)
+    made.measure("files a minute", value, "1/min", more_is_better=more_is_better)
     return made
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "more_is_better", "verdict"),
+    [
+        (0, 0, False, "as before"),
+        (0, 500, False, "**worse**"),
+        (3, 0, False, "better"),
+        (0, 3, True, "better"),
+        (3, 0, True, "**worse**"),
+    ],
+)
+def test_nothing_at_all_is_compared_too(
+    before: float, now: float, more_is_better: bool, verdict: str, tmp_path: Path
+) -> None:
+    for value in (before, now):
+        made = section(value, more_is_better=more_is_better)
+        page = write_report(tmp_path, "one service", "python -m loadtest", [made]).read_text()
+    assert f"| 1/min | {verdict} |" in page
+
+
+def test_figures_that_a_run_has_not_are_not_dated_by_it(tmp_path: Path) -> None:
+    write_report(tmp_path, "one service", "python -m loadtest", [section(100)])
+    write_report(tmp_path, "one service", "python -m loadtest", [Section("Another")])
+    assert json.loads((tmp_path / "loadtest.json").read_text())["measures"] == []
 
 
 def test_a_report_compares_itself_with_the_one_before(tmp_path: Path) -> None:
