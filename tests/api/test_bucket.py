@@ -18,6 +18,7 @@ from tests.api.conftest import User
 from tests.api.test_joining import send
 from tests.chaos.proxy import Proxy
 from tests.servers import S3Server
+from tests.waiting import until
 
 SECRET = "known to all machines, and to nobody else"
 
@@ -93,12 +94,12 @@ def test_joined_sources_are_read_from_the_bucket_and_leave_with_their_task(ann: 
 
 
 def test_readiness_tells_of_a_bucket_that_is_away(client: FlaskClient, proxy: Proxy) -> None:
-    assert client.get("/health/ready").get_json() == {"status": "ok"}
+    until(lambda: client.get("/health/ready").get_json() == {"status": "ok"})
     proxy.cut()
     answer = client.get("/health/ready")
     assert (answer.status_code, list(answer.get_json()["troubles"])) == (503, ["storage"])
     proxy.mend()
-    assert client.get("/health/ready").status_code == 200
+    until(lambda: client.get("/health/ready").status_code == 200)
 
 
 def test_a_bucket_needs_a_secret_that_every_machine_knows(opened: Opened) -> None:

@@ -206,9 +206,11 @@ class Cluster:
     def queries(self) -> Iterator[Callable[[str], CursorResult[Any]]]:
         """Runs SQL in the fleet's database, committed at the end."""
         engine = create_engine(self.postgres.url)
-        with engine.begin() as connection:
-            yield lambda statement: connection.execute(text(statement))
-        engine.dispose()
+        try:
+            with engine.begin() as connection:
+                yield lambda statement: connection.execute(text(statement))
+        finally:
+            engine.dispose()
 
     def show_logs(self) -> None:
         """The ends of them, for whoever looks for the cause."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ from soundmill.failpoints import ACTIONS, NAMES
 from tests.chaos.cluster import LEASE_SECONDS, Cluster, Part
 from tests.chaos.hosts import run
 from tests.chaos.load import FINAL, signed_in
+from tests.processes import below, kill, runs
 from tests.waiting import until
 
 PAST_THE_LEASE_SECONDS = LEASE_SECONDS + 2
@@ -58,49 +60,45 @@ class Fault:
 
 def children_of(part: Part, *, engine: bool) -> list[psutil.Process]:
     """The warm engines of a worker, or Celery's children."""
-    return [each for each in part.tree()[1:] if (_ENGINE in each.cmdline()) is engine]
+    return [each for each in part.tree()[1:] if runs(each, _ENGINE) is engine]
 
 
 def kill_conversion(cluster: Cluster) -> None:
-    with suppress(psutil.NoSuchProcess):
-        until(lambda: [each for part in cluster.workers for each in conversions_of(part)])[0].kill()
+    until(lambda: any(kill([each]) for part in cluster.workers for each in conversions_of(part)))
 
 
 def engines(part: Part) -> list[psutil.Process]:
     """The warm servers, and not the conversions that they forked."""
     found = children_of(part, engine=True)
-    return [each for each in found if each.ppid() not in {other.pid for other in found}]
+    forked = {each for server in found for each in below(server)}
+    return [each for each in found if each not in forked]
 
 
 def conversions_of(part: Part) -> list[psutil.Process]:
     """What a worker's engines have forked."""
-    found = []
-    for server in engines(part):
-        with suppress(psutil.NoSuchProcess):
-            found += server.children()
-    return found
+    return [each for server in engines(part) for each in below(server)]
 
 
 def kill_engine(cluster: Cluster) -> None:
-    for part in cluster.workers:
-        for each in engines(part):
-            each.kill()
+    until(lambda: kill(each for part in cluster.workers for each in engines(part)))
 
 
 def kill_child(cluster: Cluster) -> None:
     for part in cluster.workers:
-        found = children_of(part, engine=False)
-        main = min(found, key=lambda each: each.create_time())
-        next(each for each in found if each != main and each.is_running()).kill()
+        until(partial(_kill_child_of, part))
+
+
+def _kill_child_of(part: Part) -> bool:
+    """One, and not the process that would start it anew."""
+    found = children_of(part, engine=False)
+    return any(kill([each]) for each in found if not set(found) & set(below(each)))
 
 
 def kill_worker(cluster: Cluster) -> None:
     part = cluster.workers[0]
     outermost = part.tree()
     part.kill()
-    for each in outermost[:2]:
-        with suppress(psutil.NoSuchProcess):
-            each.kill()
+    kill(outermost[:2])
     time.sleep(1)
     part.start()
 
@@ -121,13 +119,21 @@ def kill_janitor(cluster: Cluster) -> None:
 
 
 def stop_and_continue(cluster: Cluster) -> None:
-    until(lambda: conversions_of(cluster.workers[0]))
-    tree = cluster.workers[0].tree()
-    for number, pause_seconds in ((signal.SIGSTOP, PAST_THE_LEASE_SECONDS), (signal.SIGCONT, 0)):
-        for each in tree:
-            with suppress(psutil.NoSuchProcess):
-                each.send_signal(number)
-        time.sleep(pause_seconds)
+    worker = cluster.workers[0]
+    until(lambda: _is_stopped_in_a_conversion(worker))
+    time.sleep(PAST_THE_LEASE_SECONDS)
+    worker.signal_all(signal.SIGCONT)
+
+
+def _is_stopped_in_a_conversion(worker: Part) -> bool:
+    """Else it goes on as if nothing had been."""
+    if not conversions_of(worker):
+        return False
+    worker.signal_all(signal.SIGSTOP)
+    if conversions_of(worker):
+        return True
+    worker.signal_all(signal.SIGCONT)
+    return False
 
 
 def drain(cluster: Cluster) -> None:

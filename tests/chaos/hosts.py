@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from tests.ports import free_port
+from tests.ports import free_network, free_port
 
 
 class Hosts(Protocol):
@@ -63,9 +62,10 @@ class Namespaces:
 
     is_proxied = False
 
-    def __init__(self, tag: str) -> None:
-        self._tag = tag
-        self._network = f"10.213.{int(tag[-2:], 16)}"
+    def __init__(self) -> None:
+        number = free_network()
+        self._tag = f"{number:02x}"
+        self._network = f"10.213.{number}"
         self._numbers: dict[str, int] = {}
         run("ip", "link", "add", self._bridge, "type", "bridge")
         run("ip", "addr", "add", f"{self._network}.254/24", "dev", self._bridge)
@@ -120,7 +120,7 @@ class Namespaces:
 @contextmanager
 def namespaces() -> Iterator[Namespaces]:
     """Hosts in network namespaces, gone afterwards."""
-    made = Namespaces(secrets.token_hex(2))
+    made = Namespaces()
     try:
         yield made
     finally:

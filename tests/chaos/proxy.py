@@ -33,12 +33,14 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._listener.getsockname()
         self.lost_commits = 0
-        self._is_cut = False
+        self._cut = threading.Event()
         self._loses_every = 0
         self._commits = itertools.count(1)
         self._open: list[_Link] = []
         self._lock = threading.Lock()
-        threading.Thread(target=self._accept, name="proxy", daemon=True).start()
+        self._is_closed = False
+        self._acceptor = threading.Thread(target=self._accept, name="proxy", daemon=True)
+        self._acceptor.start()
 
     @property
     def database_url(self) -> str:
@@ -48,14 +50,14 @@ class Proxy:
 
     def cut(self) -> None:
         """Break everything."""
-        self._is_cut = True
         with self._lock:
+            self._cut.set()
             for each in self._open:
                 each.break_off()
 
     def mend(self) -> None:
         """Forward all again."""
-        self._is_cut = False
+        self._cut.clear()
         self._loses_every = 0
 
     def lose_commits(self, every: int) -> None:
@@ -64,7 +66,11 @@ class Proxy:
 
     def close(self) -> None:
         """For good."""
+        self._is_closed = True
         self.cut()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits there
+        self._acceptor.join()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -72,10 +78,10 @@ class Proxy:
             try:
                 client, _ = self._listener.accept()
             except OSError:
-                if self._listener.fileno() < 0:
+                if self._is_closed:
                     return
                 continue  # the client gave up while it waited (ECONNABORTED)
-            if self._is_cut:
+            if self._cut.is_set():
                 client.close()
                 continue
             try:
@@ -90,6 +96,8 @@ class Proxy:
             link = _Link(client, server)
             with self._lock:
                 self._open.append(link)
+                if self._cut.is_set():  # meanwhile
+                    link.break_off()
             for pump in (self._to_server, self._to_client):
                 threading.Thread(target=self._pump, args=(link, pump), daemon=True).start()
 

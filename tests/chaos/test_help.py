@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from tests.sounds import decoded, long_music, write
 from tests.waiting import until
 
 SECONDS, RATE = 1_800, 16_000
-# The machine's load says nothing of parts that share it.
-_SETTINGS = {"SOUNDMILL_HELP": "always", "SOUNDMILL_WORKERS": "1"}
+# The machine's load says nothing of parts that share it. And a slow machine loses no lease: each conversion takes one try.
+_SETTINGS = {"SOUNDMILL_HELP": "always", "SOUNDMILL_WORKERS": "1", "SOUNDMILL_LEASE": "30"}
 _HELPED = "helped another worker"
 
 
@@ -38,17 +39,16 @@ def test_a_free_worker_helps_and_another_goes_on_where_it_is_killed(
 ) -> None:
     client = Client.signed_up(cluster.api_urls[0])
     check(client, uploaded(client, sound), tmp_path)
-    assert sum(_HELPED in each.log() for each in cluster.workers) == 1
+    until(lambda: any(_HELPED in each.log() for each in cluster.workers))
 
     begun = {each.name: each.log().count("conversion begins") for each in cluster.workers}
     task = uploaded(client, sound)
     owner, helper = until(lambda: sides(cluster, begun))
     with cluster.queries() as query:
         until(lambda: query("SELECT count(*) FROM seats WHERE work IS NOT NULL").scalar())
-    for process in helper.tree():
-        process.kill()
+    helper.signal_all(signal.SIGKILL)
     check(client, task, tmp_path)
-    assert owner.log().count("event=processed") == begun[owner.name] + 1
+    until(lambda: owner.log().count("event=processed") == begun[owner.name] + 1)
 
 
 def uploaded(client: Client, sound: Path) -> int:

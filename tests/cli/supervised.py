@@ -34,7 +34,7 @@ def main() -> None:
         specs,
         drain=timedelta(seconds=float(os.environ.get("DRAIN", "20"))),
         say=lambda line: note(directory, f"said: {line}"),
-        is_ready=lambda: all((Path(directory) / f"{spec.name}.pids").exists() for spec in specs),
+        is_ready=lambda: all(has_told(Path(directory) / f"{spec.name}.pids") for spec in specs),
         on_ready=lambda: note(directory, "ready"),
     )
     sys.exit(supervisor.run())
@@ -57,6 +57,10 @@ def stop(directory: str, name: str, behaviour: str) -> None:
     note(directory, f"{name} stops")
     if behaviour != "stubborn":
         os._exit(0)
+
+
+def has_told(path: Path) -> bool:
+    return path.exists() and path.read_text().endswith("\n")
 
 
 def note(directory: str, line: str, to: str = "events") -> None:

@@ -227,19 +227,19 @@ def test_a_wrong_call_converts_nothing(song: Path, tmp_path: Path, wrong: list[s
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     sources = [write(tmp_path / f"{number}.flac", music(120, channels=1)) for number in range(2)]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command(*sources, "--to", "mp3", "--quality", "0"),
         stderr=subprocess.PIPE,
         text=True,
         # A shell's background jobs ignore it, and so would what the tests start there.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    try:
-        until(lambda: any(any(work.iterdir()) for work in tmp_path.glob(".soundmill-*")))
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            until(lambda: any(any(work.iterdir()) for work in tmp_path.glob(".soundmill-*")))
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode not in (0, None)
     assert "Traceback" not in told
     assert names(tmp_path) == {"0.flac", "1.flac"}

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Buffer, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +30,7 @@ from tests.chaos.proxy import Proxy
 from tests.contracts.storage import ATTEMPT, LONG_AGO, NOW, Bed, FillUp, StorageContract, WorkbenchContract
 from tests.ports import free_port
 from tests.servers import S3Server
+from tests.waiting import until
 
 PIECE_BYTES = 400
 PART = os.urandom(3 * PIECE_BYTES)
@@ -227,9 +228,12 @@ def test_an_answer_that_was_lost_is_no_refusal(bucket: Bucket) -> None:
 def test_a_bucket_that_cannot_be_reached_says_so_and_comes_back(
     s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects, "_PATIENT", objects._PROMPT)
-    proxy = Proxy(s3.address)
-    bucket = opened(s3, tmp_path.name, monkeypatch, proxy.address)
+    monkeypatch.setattr(objects, "_PATIENT", replace(objects._PATIENT, retries=1))
+    with closing(Proxy(s3.address)) as proxy:
+        _check_that_it_comes_back(proxy, opened(s3, tmp_path.name, monkeypatch, proxy.address))
+
+
+def _check_that_it_comes_back(proxy: Proxy, bucket: Bucket) -> None:
     storage = BucketStorage(bucket, piece_bytes=PIECE_BYTES)
     incoming = storage.create(1 << 20)
     incoming.write(PART)
@@ -240,9 +244,16 @@ def test_a_bucket_that_cannot_be_reached_says_so_and_comes_back(
     with pytest.raises(ConfigurationError):
         BucketMark(bucket).read()
     proxy.mend()
-    storage.check()
+    until(lambda: _works(storage))
     assert storage.sweep_incoming(NOW) == 1
-    proxy.close()
+
+
+def _works(storage: BucketStorage) -> bool:
+    try:
+        storage.check()
+    except StorageError:
+        return False
+    return True
 
 
 def test_a_bucket_that_is_silent_is_no_working_one(
@@ -379,7 +390,10 @@ def test_what_a_dead_worker_left_on_its_machine_is_removed_and_what_a_live_one_h
     workers = []
     for number in (1, 2):
         begun = context.Event()
-        workers.append(context.Process(target=_work, args=(tmp_path / "data", Attempt(number, 1), begun)))
+        told = (tmp_path / "data", Attempt(number, 1), begun)
+        workers.append(
+            context.Process(target=_work, args=told, daemon=True)
+        )  # it ends with the tests, whatever happens
         workers[-1].start()
         assert begun.wait(30)
     workers[0].kill()

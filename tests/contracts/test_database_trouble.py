@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -82,13 +83,12 @@ def test_why_the_database_does_not_answer_is_told(postgresql_url: str) -> None:
 def test_a_user_who_may_make_no_tables_is_told(postgresql_url: str) -> None:
     """As everybody but the database's owner, since PostgreSQL 15."""
     server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        for statement in ("CREATE USER tenant", "CREATE DATABASE leased"):
-            connection.execute(text(statement))
-        told = upgraded(
-            make_url(postgresql_url).set(username="tenant", database="leased").render_as_string(hide_password=False)
-        )
-        for statement in ("DROP DATABASE leased WITH (FORCE)", "DROP USER tenant"):
-            connection.execute(text(statement))
-    server.dispose()
+    url = make_url(postgresql_url).set(username="tenant", database="leased").render_as_string(hide_password=False)
+    with ExitStack() as afterwards:
+        afterwards.callback(server.dispose)
+        connection = afterwards.enter_context(server.connect())
+        for made in ("USER tenant", "DATABASE leased"):
+            connection.execute(text(f"CREATE {made}"))
+            afterwards.callback(connection.execute, text(f"DROP {made}"))
+        told = upgraded(url)
     assert (told.returncode, "owner of the database" in told.stderr, told.stderr.count("\n")) == (2, True, 1)

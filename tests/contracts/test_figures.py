@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -119,9 +120,14 @@ def counting_process(directory: Path) -> subprocess.Popen[str]:
     """Has counted, and holds a request open."""
     command = [sys.executable, "-c", COUNT]
     piped = subprocess.PIPE
-    child = subprocess.Popen(command, env=sharing(directory), stdin=piped, stdout=piped, text=True)
-    assert child.stdout is not None
-    assert child.stdout.readline() == "counted\n"
+    with ExitStack() as unless_it_counts:
+        child = unless_it_counts.enter_context(
+            subprocess.Popen(command, env=sharing(directory), stdin=piped, stdout=piped, text=True)
+        )
+        unless_it_counts.callback(child.kill)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "counted\n"
+        unless_it_counts.pop_all()
     return child
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import psutil
 
+from tests.processes import below, runs
+
 
 def servers() -> list[psutil.Process]:
     """The warm servers."""
@@ -12,12 +14,9 @@ def servers() -> list[psutil.Process]:
 
 def conversions() -> list[psutil.Process]:
     """What runs below them."""
-    return [each for server in servers() for each in server.children(recursive=True)]
+    return [each for server in servers() for each in below(server)]
 
 
 def is_server(process: psutil.Process) -> bool:
     """True for a warm one."""
-    try:
-        return "soundmill.engine.server" in process.cmdline()
-    except psutil.NoSuchProcess:
-        return False
+    return runs(process, "soundmill.engine.server")

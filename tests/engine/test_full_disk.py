@@ -37,7 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", *size, "tmpfs", directory], check=False).returncode:
         pytest.skip("a small disk can be mounted by root only")
     yield directory
-    subprocess.run(["umount", directory], check=True)
+    subprocess.run(["umount", "--lazy", directory], check=True)
 
 
 @pytest.mark.parametrize("name", list(FORMATS))

@@ -15,6 +15,7 @@ from soundmill.engine import Job, Limits, Mill
 from soundmill.model.conversion import ConversionError, ConversionStopped, FailureCode
 from soundmill.model.formats import FORMATS
 from tests.engine.mills import conversions, servers
+from tests.processes import kill
 from tests.sounds import music, write
 from tests.waiting import until
 
@@ -45,8 +46,7 @@ def killing(number: signal.Signals) -> Callable[[float], bool]:
     """A tick that kills the conversion at the first opportunity."""
 
     def tick(fraction: float) -> bool:
-        for each in conversions():
-            each.send_signal(number)
+        kill(conversions(), number)
         return True
 
     return tick
@@ -98,8 +98,8 @@ def test_a_killed_server_is_replaced(long_job: Job, tmp_path: Path) -> None:
     with Mill() as mill:
 
         def tick(fraction: float) -> bool:
-            for each in conversions():
-                psutil.Process(each.ppid()).kill()
+            if conversions():
+                kill(servers())
             return True
 
         with pytest.raises(ConversionError) as failed:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -9,17 +13,25 @@ import pytest
 
 from soundmill.engine.rehearsal import rehearse
 
+# In a process of its own, whose threads and open files are its own.
+REHEARSE = """
+from pathlib import Path
+from soundmill.engine.rehearsal import rehearse
 
-def count(kind: str) -> int:
-    """Of this process's threads or open files."""
-    return len(list(Path("/proc/self", kind).iterdir()))
+def count():
+    return [len(list(Path("/proc/self", kind).iterdir())) for kind in ("task", "fd")]
+
+before = count()
+rehearse()
+print(before, count())
+"""
 
 
-def test_a_rehearsal_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    before = count("task"), count("fd")
-    rehearse()
-    assert (count("task"), count("fd")) == before
+def test_a_rehearsal_leaves_nothing_behind(tmp_path: Path) -> None:
+    surroundings = {**os.environ, "TMPDIR": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", REHEARSE], env=surroundings, capture_output=True, text=True, check=True)
+    before, after = re.findall(r"\[.*?\]", ran.stdout)
+    assert after == before
     assert not list(tmp_path.iterdir())
 
 

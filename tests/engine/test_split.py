@@ -39,6 +39,7 @@ from soundmill.engine.split import can_be_split, is_worth_a_crew
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
+from tests.processes import below, kill
 from tests.seams.measure import ENCODERS, Coding, Pair, encode
 from tests.seams.sounds import SOUNDS
 from tests.sounds import encoded, ffmpeg, music, write
@@ -109,9 +110,14 @@ def long_job(tmp_path: Path, source: Callable[[str, int, int, str], Path]) -> Jo
     return Job(source("songs", 96_000, 2, "PCM_24"), tmp_path / "work", FORMATS["mp3"], encoders=ENCODERS)
 
 
-def below(mill: Mill) -> list[psutil.Process]:
+def crew(mill: Mill) -> list[psutil.Process]:
+    """A conversion and its encoders."""
+    return below(_server(mill))
+
+
+def _server(mill: Mill) -> psutil.Process:
     assert mill._server is not None
-    return psutil.Process(mill._server._process.pid).children(recursive=True)
+    return psutil.Process(mill._server._process.pid)
 
 
 @pytest.fixture
@@ -124,19 +130,18 @@ def test_a_crew_encodes_and_ends_with_its_conversion(own_mill: Mill, long_job: J
     seen: set[int] = set()
 
     def tick(fraction: float) -> bool:
-        seen.add(len(below(own_mill)))
+        seen.add(len(crew(own_mill)))
         return True
 
     own_mill.convert(long_job, tick)
     assert max(seen) == 1 + ENCODERS
-    assert below(own_mill) == []
+    assert crew(own_mill) == []
 
 
 def test_a_killed_encoder_fails_the_conversion_and_leaves_nothing(own_mill: Mill, long_job: Job) -> None:
     def tick(fraction: float) -> bool:
-        for each in below(own_mill):
-            if each.ppid() != own_mill._server._process.pid:  # type: ignore[union-attr]
-                each.kill()
+        conversion = _server(own_mill).children()
+        kill(each for each in crew(own_mill) if each not in conversion)
         return True
 
     with pytest.raises(ConversionError) as failed:
@@ -144,19 +149,17 @@ def test_a_killed_encoder_fails_the_conversion_and_leaves_nothing(own_mill: Mill
     assert failed.value.failure.code is FailureCode.CRASHED
     assert failed.value.failure.retryable
     assert "too little memory" in failed.value.failure.message
-    assert below(own_mill) == []
+    assert crew(own_mill) == []
 
 
 def test_a_killed_conversion_takes_its_encoders_along(own_mill: Mill, long_job: Job) -> None:
     def tick(fraction: float) -> bool:
-        for each in below(own_mill):
-            if each.ppid() == own_mill._server._process.pid:  # type: ignore[union-attr]
-                each.kill()
+        kill(_server(own_mill).children())
         return True
 
     with pytest.raises(ConversionError):
         own_mill.convert(long_job, tick)
-    assert below(own_mill) == []
+    assert crew(own_mill) == []
 
 
 def test_encoders_share_the_processor_time_of_their_conversion(own_mill: Mill, long_job: Job) -> None:
@@ -244,7 +247,7 @@ def test_memory_does_not_depend_on_the_length(own_mill: Mill, tmp_path: Path) ->
         peaks: dict[int, int] = {}
 
         def tick(fraction: float) -> bool:
-            for each in below(own_mill):
+            for each in crew(own_mill):
                 with suppress(OSError, IndexError):
                     status = Path(f"/proc/{each.pid}/status").read_text()
                     # What is shared has a fixed size; how much of it is used goes by the length of pieces, up to a minute.

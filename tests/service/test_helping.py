@@ -67,10 +67,12 @@ class Fleet:
         thread = threading.Thread(target=self.owner.work)
         thread.start()
         until(lambda: self.see().status is not TaskStatus.UPLOADED)
-        yield thread
-        thread.join(60)
-        assert not thread.is_alive()
-        self.mills[0].close()
+        try:
+            yield thread
+        finally:
+            thread.join(60)
+            assert not thread.is_alive()
+            self.mills[0].close()
 
     def see(self) -> TaskView:
         return self.tasks.get(self.account, self.task.id)

@@ -72,10 +72,12 @@ class Mine:
     def working(self) -> Iterator[threading.Thread]:
         thread = threading.Thread(target=self.worker.work)
         thread.start()
-        yield thread
-        thread.join(30)
-        assert not thread.is_alive()
-        self.mill.close()  # a server that the thread has started ends with it
+        try:
+            yield thread
+        finally:
+            thread.join(30)
+            assert not thread.is_alive()
+            self.mill.close()  # a server that the thread has started ends with it
 
 
 @pytest.fixture

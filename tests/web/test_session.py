@@ -15,7 +15,7 @@ PASSWORD = "correct horse"
 
 @pytest.fixture
 def client(site: Site) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site.address) as made:
+    with httpx.Client(base_url=site.address, timeout=60) as made:
         given = {"username": "ann", "email": "ann@example.org", "password1": PASSWORD, "password2": PASSWORD}
         assert made.post("/api/auth/signup", json=given).status_code == 201
         yield made

@@ -22,6 +22,9 @@ from soundmill.model.conversion import ConversionError, FailureCode
 _REPORT_SECONDS = 0.25
 # Encoding takes most of the time; verifying gets the rest of the progress bar.
 _ENCODING_SHARE = 0.95
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# A file system that was mounted anew, a disk that fails, a directory of NFS that was made anew.
+_UNWRITABLE = frozenset({errno.EROFS, errno.EIO, errno.ESTALE})
 _SNDFILE_SYSTEM_ERROR = 2  # SF_ERR_SYSTEM of sndfile.h
 
 
@@ -83,8 +86,11 @@ def _encoding_error(error: Exception) -> ConversionError:
     number = getattr(error, "errno", None)
     # libsndfile doesn't say which error of the system's it met; in a file that it writes none is about settings.
     is_systems = isinstance(error, soundfile.LibsndfileError) and error.code == _SNDFILE_SYSTEM_ERROR
-    if number in (errno.ENOSPC, errno.EDQUOT) or is_systems:
+    if number in _FULL or is_systems:
         return ConversionError(FailureCode.STORAGE, "The storage is full.", retryable=True, detail_for_log=str(error))
+    if number in _UNWRITABLE:
+        message = "The storage can't be written to."
+        return ConversionError(FailureCode.STORAGE, message, retryable=True, detail_for_log=str(error))
     return ConversionError(
         FailureCode.UNSUITABLE_OPTIONS,
         "This sound can't be encoded with these settings.",
