@@ -56,3 +56,14 @@ def test_a_disk_that_is_full_when_the_cover_is_written_is_the_storages_fault(
     with pytest.raises(ConversionError) as caught:
         mill.convert(job, lambda fraction: True)
     assert (caught.value.failure.code, caught.value.failure.retryable) == (FailureCode.STORAGE, True)
+
+
+@pytest.mark.parametrize("name", ["mp3", "ogg", "wav"])
+def test_a_storage_that_became_read_only_is_the_storages_fault(
+    mill: Mill, source: Path, small_disk: Path, name: str
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    job = Job(source, small_disk, FORMATS[name], ConversionOptions(), Limits())
+    with pytest.raises(ConversionError) as caught:
+        mill.convert(job, lambda fraction: True)
+    assert (caught.value.failure.code, caught.value.failure.retryable) == (FailureCode.STORAGE, True)
