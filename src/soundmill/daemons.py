@@ -12,10 +12,12 @@ from datetime import timedelta
 import structlog
 
 from soundmill.app import App, Settings
-from soundmill.logs import configure_logs
+from soundmill.logs import Seldom, configure_logs
 from soundmill.model.errors import SoundmillError
 
 _IDLE_LOOK = timedelta(seconds=1)
+
+_TROUBLE_SECONDS = 60.0
 
 _log = structlog.get_logger()
 
@@ -52,24 +54,27 @@ def run_janitor(settings: Settings) -> None:
     # By itself: walking over a million files takes minutes, and leases end meanwhile.
     rare = (app.usage.recount, app.retention.expire_tasks, app.retention.forget, janitor.sweep_files)
     threading.Thread(target=_sweep_rarely, args=(rare, settings.file_sweep_interval, stop), daemon=True).start()
+    troubles = Seldom(_TROUBLE_SECONDS)
     while not stop.is_set():
-        _tried(lambda: expiries.inc(janitor.sweep_leases()))
-        _tried(janitor.sweep_rings)
+        _tried(lambda: expiries.inc(janitor.sweep_leases()), troubles)
+        _tried(janitor.sweep_rings, troubles)
         stop.wait(settings.sweep_interval)
 
 
 def _sweep_rarely(sweeps: Iterable[Callable[[], object]], interval_seconds: float, stop: threading.Event) -> None:
+    troubles = Seldom(_TROUBLE_SECONDS)
     while not stop.is_set():
         for each in sweeps:
-            _tried(each)
+            _tried(each, troubles)
         stop.wait(interval_seconds)
 
 
-def _tried(sweep: Callable[[], object]) -> None:
+def _tried(sweep: Callable[[], object], troubles: Seldom) -> None:
     try:
         sweep()
     except SoundmillError as error:
-        _log.warning(error.message, detail=error.detail_for_log)
+        if troubles.may_tell(error.message):
+            _log.warning(error.message, detail=error.detail_for_log)
     except Exception:  # noqa: BLE001 - the janitor makes everything else good again: nothing may end it for long
         _log.exception("a sweep failed")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -29,6 +31,22 @@ def configure_logs(level: str, form: str = "logfmt") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
+
+
+class Seldom:
+    """What goes wrong again and again is told once in a while."""
+
+    def __init__(self, pause_seconds: float) -> None:
+        self._pause_seconds = pause_seconds
+        self._told_at: dict[str, float] = {}
+
+    def may_tell(self, what: str) -> bool:
+        """True where the same wasn't told for the pause."""
+        moment = time.monotonic()
+        is_due = moment - self._told_at.get(what, -math.inf) >= self._pause_seconds
+        if is_due:
+            self._told_at[what] = moment
+        return is_due
 
 
 def _without_controls(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

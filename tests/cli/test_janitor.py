@@ -15,7 +15,7 @@ from tests.waiting import until
 
 
 @pytest.mark.timeout(60)
-def test_a_storage_that_goes_away_is_told_in_a_line_each_time(tmp_path: Path) -> None:
+def test_a_storage_that_goes_away_is_told_in_a_line_and_swept_when_it_is_back(tmp_path: Path) -> None:
     data = tmp_path / "data"
     App(Settings(data_dir=data)).prepare()
     log, leftover = tmp_path / "log", data / "files" / "ab" / ("ab" * 16)
@@ -32,8 +32,13 @@ def test_a_storage_that_goes_away_is_told_in_a_line_each_time(tmp_path: Path) ->
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
     try:
         until(lambda: not leftover.exists())
-        (data / "storage-id").unlink()
-        until(lambda: log.read_text().count("isn't the storage of this database") > 1)
+        mark = data / "storage-id"
+        away = mark.rename(data / "away")
+        until(lambda: "isn't the storage of this database" in log.read_text())
+        leftover.touch()
+        away.rename(mark)
+        until(lambda: not leftover.exists())
+        assert log.read_text().count("isn't the storage of this database") == 1
         assert "Traceback" not in log.read_text()
     finally:
         process.kill()

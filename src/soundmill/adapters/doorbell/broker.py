@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from kombu.exceptions import ChannelError, OperationalError
 
 from soundmill.adapters.doorbell.lost_acks import LostAcks
 from soundmill.adapters.doorbell.names import QUEUE, START_CONVERSION
+from soundmill.logs import Seldom
 from soundmill.model.errors import Unreachable
 
 _MOST_UNSENT = 10_000
@@ -81,7 +81,7 @@ class CeleryDoorbell:
         self._unsent: queue.Queue[tuple[int, dict[str, str]]] = queue.Queue(_MOST_UNSENT)
         self._starting = threading.Lock()
         self._sender: threading.Thread | None = None
-        self._complained_at = -_LOG_PAUSE_SECONDS
+        self._complaints = Seldom(_LOG_PAUSE_SECONDS)
 
     def ring(self, task_ids: tuple[int, ...]) -> None:
         """See the port."""
@@ -145,7 +145,6 @@ class CeleryDoorbell:
                 self._unsent.task_done()
 
     def _complain(self, detail: str) -> None:
-        moment = time.monotonic()
-        if moment - self._complained_at >= _LOG_PAUSE_SECONDS:
-            self._complained_at = moment
-            _log.warning("a ring was lost; the janitor will repeat it", detail=detail)
+        event = "a ring was lost; the janitor will repeat it"
+        if self._complaints.may_tell(event):
+            _log.warning(event, detail=detail)
