@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import subprocess
 import time
@@ -380,16 +379,3 @@ FAULTS = (
         for action in ACTIONS
     ),
 )
-
-
-@contextmanager
-def small_disk(directory: Path, megabytes: int = 120) -> Iterator[Path]:
-    """A file system of its own, for faults that fill it. Needs root."""
-    if os.getuid() != 0:
-        raise RuntimeError("This fault mounts a file system: run it as root.")
-    directory.mkdir()
-    run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes=2000", "tmpfs", str(directory))
-    try:
-        yield directory
-    finally:
-        run("umount", "--lazy", str(directory))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.cluster import Cluster, running_cluster
-from tests.chaos.faults import Fault, small_disk
+from tests.chaos.faults import Fault
 from tests.chaos.hosts import Hosts
 from tests.chaos.invariants import check, settle
 from tests.chaos.load import Load
+from tests.disks import small_disk
 
 UPLOADS = 12
 _BEFORE_THE_STRIKE_SECONDS = 1.5
@@ -68,7 +69,7 @@ def _disk(fault: Fault) -> Iterator[Path | None]:
         return
     with (
         tempfile.TemporaryDirectory(prefix="soundmill-disk-", dir="/tmp") as name,
-        small_disk(Path(name) / "data") as data,
+        small_disk(Path(name) / "data", "size=120m,nr_inodes=2000") as data,
     ):
         yield data
 

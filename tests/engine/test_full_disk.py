@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from soundmill.engine import Job, Limits, Mill
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
+from tests.disks import NotMounted
+from tests.disks import small_disk as mounted_disk
 from tests.engine.test_hostile import with_cover
 from tests.sounds import encoded, jpeg, music, write
 
@@ -31,13 +33,12 @@ def covered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    directory = tmp_path / "small"
-    directory.mkdir()
-    size = ("-o", "size=64k")
-    if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", *size, "tmpfs", directory], check=False).returncode:
-        pytest.skip("a small disk can be mounted by root only")
-    yield directory
-    subprocess.run(["umount", "--lazy", directory], check=True)
+    with ExitStack() as mounted:
+        try:
+            directory = mounted.enter_context(mounted_disk(tmp_path / "small", "size=64k"))
+        except NotMounted as error:
+            pytest.skip(f"a small disk can be mounted by root only: {error}")
+        yield directory
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
