@@ -47,5 +47,6 @@ REDIS
 
 if [ "$folder" = "$here/secrets" ] && ! grep -qs '^SOUNDMILL_UID=' "$here/.env"; then
     printf 'SOUNDMILL_UID=%s\n' "$uid" >>"$here/.env"
+    chmod 0644 "$here/.env" # who may use Docker reads it, and there is no secret in it
 fi
 printf 'The secrets are in %s, for user %s.\n' "$folder" "$uid"

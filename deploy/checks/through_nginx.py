@@ -202,6 +202,7 @@ def _rendered(home: Path, public: int, internal: int, apis: list[int]) -> Path:
         "SOUNDMILL_API": "soundmill-api",
         "SOUNDMILL_RESOLVER": "127.0.0.1",
         "SOUNDMILL_FORWARDED_PROTO": "$scheme",
+        "SOUNDMILL_BODY_LIMIT": "11g",
     }
     site = re.sub(r"\$\{(SOUNDMILL_\w+)\}", lambda found: values[found[1]], _TEMPLATE.read_text())
     # Port 1 is dead: its share has to go to the others.

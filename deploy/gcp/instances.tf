@@ -2,7 +2,8 @@ locals {
   startup = {
     for role in ["api", "worker", "janitor"] : role => templatefile("${path.module}/startup/soundmill.sh.tftpl", {
       role           = role
-      release        = var.release
+      release        = role == "worker" && var.worker_release != "" ? var.worker_release : var.release
+      settings       = var.settings
       secrets        = local.readers[role]
       bucket_storage = var.bucket_storage
       bucket         = var.bucket_storage ? google_storage_bucket.files[0].name : ""
@@ -22,14 +23,14 @@ locals {
   ]
 }
 
+# Start-up scripts are metadata here and below, which change in place: as metadata_startup_script a new release would replace all instances at once.
 resource "google_compute_instance" "api" {
   count                     = var.api_count
   name                      = "soundmill-api-${count.index}"
   machine_type              = var.api_machine_type
   zone                      = var.zone
   allow_stopping_for_update = true
-  metadata_startup_script   = local.startup["api"]
-  metadata                  = { enable-oslogin = "TRUE" }
+  metadata                  = { enable-oslogin = "TRUE", startup-script = local.startup["api"] }
   depends_on                = [local.ready]
 
   boot_disk {
@@ -56,8 +57,7 @@ resource "google_compute_instance" "janitor" {
   machine_type              = "e2-small"
   zone                      = var.zone
   allow_stopping_for_update = true
-  metadata_startup_script   = local.startup["janitor"]
-  metadata                  = { enable-oslogin = "TRUE" }
+  metadata                  = { enable-oslogin = "TRUE", startup-script = local.startup["janitor"] }
   depends_on                = [local.ready]
 
   boot_disk {
@@ -84,8 +84,7 @@ resource "google_compute_instance" "broker" {
   machine_type              = "e2-small"
   zone                      = var.zone
   allow_stopping_for_update = true
-  metadata_startup_script   = file("${path.module}/startup/broker.sh")
-  metadata                  = { enable-oslogin = "TRUE" }
+  metadata                  = { enable-oslogin = "TRUE", startup-script = file("${path.module}/startup/broker.sh") }
   depends_on                = [local.ready]
 
   boot_disk {

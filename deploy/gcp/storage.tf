@@ -43,9 +43,11 @@ resource "google_compute_instance" "nfs" {
   zone                      = var.zone
   allow_stopping_for_update = true
   deletion_protection       = var.deletion_protection
-  metadata_startup_script   = templatefile("${path.module}/startup/nfs.sh.tftpl", { clients = var.subnet_range })
-  metadata                  = { enable-oslogin = "TRUE" }
-  depends_on                = [google_compute_router_nat.soundmill]
+  metadata = {
+    enable-oslogin = "TRUE"
+    startup-script = templatefile("${path.module}/startup/nfs.sh.tftpl", { clients = var.subnet_range })
+  }
+  depends_on = [google_compute_router_nat.soundmill]
 
   boot_disk {
     initialize_params {

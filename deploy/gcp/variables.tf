@@ -24,6 +24,18 @@ variable "release" {
   }
 }
 
+variable "worker_release" {
+  description = "The workers' release while an upgrade is under way, the one before. Empty: the same as `release`."
+  type        = string
+  default     = ""
+}
+
+variable "settings" {
+  description = "Further settings of all roles by their names, { SOUNDMILL_KEEP = \"86400\" } and so on. No secrets; what the start-up script gives itself wins."
+  type        = map(string)
+  default     = {}
+}
+
 variable "domain" {
   description = "The service's host name, whose A record is to point at the output `address`. Empty: plain HTTP, for a trial only."
   type        = string

@@ -49,7 +49,11 @@ capabilities: {drop: [ALL]}
     secretKeyRef: {name: {{ .root.Values.existingSecret }}, key: {{ .key }}}
 {{- end }}
 
+{{/* Of two with one name the later one wins, so these stand first. */}}
 {{- define "soundmill.commonSettings" -}}
+{{- range $name, $value := .Values.settings }}
+- {name: {{ $name }}, value: {{ $value | toString | quote }}}
+{{- end }}
 - {name: SOUNDMILL_DATA_DIR, value: /data}
 - {name: SOUNDMILL_DRAIN_SECONDS, value: {{ .Values.drainSeconds | quote }}}
 - {name: SOUNDMILL_LOG_LEVEL, value: {{ .Values.logLevel }}}
