@@ -55,6 +55,7 @@ export function currentSession() {
 
 /** Send a multipart form on behalf of a session, with its progress (0 to 1). Throws a Refusal; an AbortSignal stops it. */
 export function upload(form, onProgress, signal, asking, key) {
+  signal.throwIfAborted(); // it fires no event any more
   // fetch can't tell an upload's progress.
   const request = new XMLHttpRequest();
   request.open("POST", "/api/tasks");

@@ -63,14 +63,15 @@ function wireDrop(drop, choose) {
   });
 }
 
-/** Throws where the browser can't read one of them, which an upload that breaks off doesn't tell. */
-async function refuseUnreadable(files) {
+/** Throws where the browser can't read one of them, which an upload that breaks off doesn't tell, and where it was stopped meanwhile. */
+async function refuseUnreadable(files, signal) {
   for (const file of files) {
     try {
       await file.slice(0, 1).arrayBuffer();
     } catch {
       throw new Error(`“${file.name}” can't be read: it is a folder, or was moved, deleted or changed since it was chosen.`);
     }
+    signal.throwIfAborted();
   }
 }
 
@@ -109,7 +110,7 @@ async function send(form, row, files, fields, asking, onAccepted) {
     state.textContent = fraction < 1 ? `uploading ${Math.floor(fraction * 100)} %` : "storing";
   };
   try {
-    const answer = await sent(row, files, () => upload(body, progress, signal, asking, key));
+    const answer = await sent(row, files, signal, () => upload(body, progress, signal, asking, key));
     remove(row);
     if (asking === currentSession()) onAccepted(answer.tasks ?? [answer]);
   } catch (error) {
@@ -123,21 +124,21 @@ async function send(form, row, files, fields, asking, onAccepted) {
 }
 
 /** The answer of `attempt`. Where it breaks off, what stands behind waits too, until the user or the network says to try again. */
-async function sent(row, files, attempt) {
+async function sent(row, files, signal, attempt) {
   const resume = row.querySelector(".resume");
   for (;;) {
-    await refuseUnreadable(files);
+    await refuseUnreadable(files, signal);
     try {
       return await attempt();
     } catch (error) {
       if (error.status !== 0) throw error;
-      await refuseUnreadable(files);
+      await refuseUnreadable(files, signal);
       row.querySelector(".state").textContent = "broken off";
       row.querySelector("progress").value = 0;
       showError(row, error.message);
       resume.hidden = false;
     }
-    await asked(resume, row.stopping.signal);
+    await asked(resume, signal);
     showError(row);
     if (document.activeElement === resume) row.querySelector(".stop").focus();
     resume.hidden = true;
@@ -145,11 +146,13 @@ async function sent(row, files, attempt) {
 }
 
 function asked(resume, signal) {
+  signal.throwIfAborted();
+  const waiting = new AbortController(); // its end takes the listeners away
   return new Promise((resolve, reject) => {
     resume.onclick = resolve;
-    window.addEventListener("online", resolve, { once: true, signal });
-    signal.addEventListener("abort", () => reject(signal.reason));
-  });
+    window.addEventListener("online", resolve, { signal: waiting.signal });
+    signal.addEventListener("abort", () => reject(signal.reason), { signal: waiting.signal });
+  }).finally(() => waiting.abort());
 }
 
 function showError(row, message) {
