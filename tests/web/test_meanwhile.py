@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.web.site import Site
 from tests.web.visitor import Visitor
 
 SONG = ("song.wav", b"RIFF of a song")
@@ -53,11 +57,100 @@ def test_an_upload_that_goes_on_leaves_no_listener_behind(ann: Visitor) -> None:
     assert _listeners(ann.page, "window", "online") == 0
 
 
+def test_a_log_out_takes_the_listener_of_its_list_along(ann: Visitor) -> None:
+    ann.page.get_by_role("button", name="Log out").click()
+    ann.log_in("ann")
+    expect(ann.page.locator("#account-name")).to_be_visible()
+    assert _listeners(ann.page, "document", "visibilitychange") == 1
+
+
+@pytest.mark.parametrize("question", ["order=1", "order=0"], ids=["first", "again"])
+def test_an_answer_that_comes_after_the_log_out_is_not_shown_to_the_next_one(ann: Visitor, question: str) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    anns = _tasks(ann)
+    anns += [{**anns[0], "id": anns[0]["id"] + 100}]  # one from another tab
+    held = _hold_one(ann.page, f"**/api/tasks?{question}*")
+    with ann.page.expect_request(f"**/api/tasks?{question}*"):
+        ann.page.reload()
+    ann.page.get_by_role("button", name="Log out").click()
+    ann.sign_up("bob")
+    expect(ann.page.locator("#empty")).to_be_visible()
+    held[0].fulfill(json=anns)
+    ann.convert(("bobs.wav", b"RIFF"))
+    ann.sees("bobs.wav", "waiting")
+    expect(ann.page.locator("#tasks .name")).to_have_text(["bobs.wav"])
+
+
+@pytest.mark.parametrize("status", [204, 404])
+def test_a_deletion_answered_after_the_log_out_says_nothing_to_the_next_one(ann: Visitor, status: int) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    held = _hold_one(ann.page, "**/api/tasks/*")
+    with ann.page.expect_request("**/api/tasks/*"):
+        ann.row("song.wav").get_by_role("button", name="Delete").click()
+    ann.page.get_by_role("button", name="Log out").click()
+    ann.sign_up("bob")
+    expect(ann.page.locator("#empty")).to_be_visible()
+    held[0].fulfill(status=status)
+    ann.convert(("bobs.wav", b"RIFF"))
+    ann.sees("bobs.wav", "waiting")
+    expect(ann.page.locator("#news")).not_to_contain_text("song.wav")
+
+
+def test_an_answer_from_before_a_deletion_does_not_bring_the_task_back(ann: Visitor, site: Site) -> None:
+    held = _hold_the_question(ann)
+    site.process()
+    before = _tasks(ann)
+    ann.row("song.wav").get_by_role("button", name="Delete").click()
+    expect(ann.page.locator("#tasks > li")).to_have_count(0)
+    held[0].fulfill(json=before)
+    ann.convert(("other.wav", b"RIFF"))
+    ann.sees("other.wav", "waiting")
+    expect(ann.page.locator("#tasks .name")).to_have_text(["other.wav"])
+
+
+def test_an_answer_from_before_a_change_does_not_undo_it(ann: Visitor, site: Site) -> None:
+    held = _hold_the_question(ann)
+    site.process()
+    before = _tasks(ann)
+
+    def change_then_answer_late(route: Route) -> None:
+        route.fulfill(response=route.fetch())
+        held[0].fulfill(json=before)
+
+    ann.page.route("**/api/tasks/*", change_then_answer_late)
+    ann.row("song.wav").get_by_label("Convert into another format").select_option("flac")
+    ann.row("song.wav").get_by_role("button", name="Convert song.wav to flac").click()
+    ann.convert(("other.wav", b"RIFF"))
+    ann.sees("other.wav", "waiting")
+    ann.sees("song.wav", "waiting")
+    expect(ann.row("song.wav").locator(".format")).to_have_text("flac")
+    site.process()
+    ann.sees("song.wav", "ready")
+
+
+def _hold_the_question(ann: Visitor) -> list[Route]:
+    """How a song goes on is asked, and not answered yet."""
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    held = _hold_one(ann.page, "**/api/tasks?order=0*")
+    while not held:
+        ann.page.evaluate("null")  # lets what the browser tells arrive
+    return held
+
+
 def _hold_one(page: Page, address: str) -> list[Route]:
     """The first request there is not answered until the test does it."""
     held: list[Route] = []
     page.route(address, lambda route: route.continue_() if held else held.append(route))
     return held
+
+
+def _tasks(ann: Visitor) -> list[dict[str, Any]]:
+    """As the service has them now."""
+    given: list[dict[str, Any]] = ann.page.request.get(f"{ann.site.address}/api/tasks").json()
+    return given
 
 
 def _listeners(page: Page, target: str, event: str) -> int:

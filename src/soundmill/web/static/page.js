@@ -39,8 +39,8 @@ async function showDesk(account) {
   byId("welcome").hidden = true;
   byId("desk").hidden = byId("account").hidden = false;
   for (const form of [byId("log-in"), byId("sign-up")]) form.reset();
-  list = new TaskList(formats, say, (error) => list && tell(`Your conversions can't be shown. ${error.message}`));
-  await list.start();
+  list = new TaskList(formats, say, (error) => tell(`Your conversions can't be shown. ${error.message}`));
+  await list.load();
 }
 
 /** Where they logged in by a form that is gone now, the keyboard goes on at the first field. */

@@ -12,9 +12,10 @@ export class TaskList {
   #rows = new Map();
   #formats;
   #timer;
+  #turn = 0; // an answer to an earlier one is older than what is shown
+  #life = new AbortController();
   #say;
   #complain;
-  #ended = false;
 
   constructor(formats, say, complain) {
     this.#formats = formats;
@@ -22,20 +23,17 @@ export class TaskList {
     this.#complain = complain;
     this.list = document.getElementById("tasks");
     this.more = document.getElementById("more");
-    this.more.onclick = () => this.#load(Math.min(...this.#tasks.keys()));
-    document.addEventListener("visibilitychange", () => this.refresh());
+    const { signal } = this.#life;
+    this.more.addEventListener("click", () => this.load(Math.min(...this.#tasks.keys())), { signal });
+    document.addEventListener("visibilitychange", () => this.refresh(), { signal });
   }
 
-  async start() {
-    await this.#load();
-    this.refresh();
-  }
-
-  /** No more asking; the list is emptied. */
+  /** No more asking, and what is on its way is let go; the list is emptied. */
   stop() {
-    this.#ended = true;
-    clearTimeout(this.#timer);
+    this.#life.abort();
+    this.refresh();
     this.list.replaceChildren();
+    this.more.hidden = true;
   }
 
   /** Take in tasks that the service has just given. */
@@ -47,42 +45,53 @@ export class TaskList {
 
   refresh() {
     clearTimeout(this.#timer);
+    const turn = ++this.#turn;
     const underWay = [...this.#tasks.values()].filter((task) => UNDER_WAY.has(task.status));
-    if (this.#ended || document.hidden || !underWay.length) return;
-    this.#timer = setTimeout(() => this.#ask(underWay), PAUSE_MS);
+    if (this.#isOver || document.hidden || !underWay.length) return;
+    this.#timer = setTimeout(() => this.#ask(underWay, turn), PAUSE_MS);
+  }
+
+  get #isOver() {
+    return this.#life.signal.aborted;
   }
 
   /** Ask for the newest down to the oldest that is under way: what is final doesn't change by itself. */
-  async #ask(underWay) {
+  async #ask(underWay, turn) {
     const oldest = Math.min(...underWay.map((task) => task.id));
     const asked = [...this.#tasks.keys()].filter((id) => id >= oldest);
     const max = Math.min(asked.length + PAGE, 1000);
     try {
       const tasks = await call("GET", `/api/tasks?order=0&after=${oldest - 1}&max=${max}`);
+      if (turn !== this.#turn) return; // what ended it asks again where there is need
       const given = new Set(tasks.map((task) => task.id));
       const reached = tasks.length < max ? Infinity : Math.max(...given);
       for (const id of asked) if (id <= reached && !given.has(id)) this.#drop(id); // deleted elsewhere
       tasks.forEach((task) => this.#show(task));
       this.#settle();
     } catch (error) {
+      if (turn !== this.#turn) return;
       if (error.status !== 0) console.warn(error.message);
     }
     this.refresh();
   }
 
-  async #load(after) {
+  /** The newest, or those before the id `after`. */
+  async load(after) {
     let tasks;
     try {
       tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${after ? `&after=${after}` : ""}`);
     } catch (error) {
+      if (this.#isOver) return;
       this.#complain(error);
       return;
     }
+    if (this.#isOver) return;
     const hadFocus = document.activeElement === this.more;
     tasks.forEach((task) => this.#show(task));
     this.more.hidden = tasks.length < PAGE;
     if (hadFocus && this.more.hidden) this.list.lastElementChild.querySelector(".delete").focus();
     this.#settle();
+    this.refresh();
   }
 
   #show(task) {
@@ -125,14 +134,15 @@ export class TaskList {
 
   async #act(row, method, path, body) {
     const id = Number(row.dataset.id);
+    let task;
     try {
-      const task = await call(method, `/api/tasks/${id}${path}`, body);
-      if (task) this.put(task);
-      else this.#removeByHand(id);
+      task = await call(method, `/api/tasks/${id}${path}`, body);
     } catch (error) {
-      if (error.status === 404) this.#removeByHand(id);
-      else showError(row, error.message);
+      if (error.status !== 404) return showError(row, error.message);
     }
+    if (this.#isOver) return;
+    if (task) this.put(task);
+    else this.#removeByHand(id);
   }
 
   #removeByHand(id) {
@@ -141,6 +151,7 @@ export class TaskList {
     this.#say(`${this.#tasks.get(id)?.fileName ?? "It"}: deleted`);
     this.#drop(id);
     this.#settle();
+    this.refresh();
     (neighbour?.querySelector(".delete") ?? document.getElementById("files")).focus();
   }
 
