@@ -313,6 +313,20 @@ def test_older_tasks_are_shown_when_asked_for(ann: Visitor, site: Site) -> None:
     expect(ann.page.locator("#tasks > li")).to_have_count(54)
 
 
+def test_older_tasks_are_shown_when_all_newer_ones_are_deleted(ann: Visitor) -> None:
+    for number in range(6):
+        ann.convert((f"{number}.wav", b"RIFF"), to=("mp3", "wav", "ogg", "opus", "aac", "m4a", "wma", "flac", "aiff"))
+    expect(ann.page.locator("#tasks > li")).to_have_count(54)
+    ann.page.reload()
+    expect(ann.page.locator("#tasks > li")).to_have_count(50)
+    ann.page.evaluate("document.querySelectorAll('#tasks .delete').forEach((button) => button.click())")
+    expect(ann.page.locator("#tasks > li")).to_have_count(0)
+    expect(ann.page.get_by_text("Nothing here yet")).to_be_hidden()
+    ann.page.get_by_role("button", name="Show older ones").click()
+    expect(ann.page.locator("#tasks > li")).to_have_count(4)
+    expect(ann.page.locator("#trouble")).to_be_hidden()
+
+
 def test_a_session_that_ended_elsewhere_leads_to_the_log_in(ann: Visitor) -> None:
     ann.convert(SONG)
     ann.sees("song.wav", "waiting")

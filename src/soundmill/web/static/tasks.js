@@ -24,7 +24,7 @@ export class TaskList {
     this.list = document.getElementById("tasks");
     this.more = document.getElementById("more");
     const { signal } = this.#life;
-    this.more.addEventListener("click", () => this.load(Math.min(...this.#tasks.keys())), { signal });
+    this.more.addEventListener("click", () => this.load(), { signal });
     document.addEventListener("visibilitychange", () => this.refresh(), { signal });
   }
 
@@ -75,11 +75,12 @@ export class TaskList {
     this.refresh();
   }
 
-  /** The newest, or those before the id `after`. */
-  async load(after) {
+  /** The newest, or those older than all that are shown. */
+  async load() {
+    const after = this.#tasks.size ? `&after=${Math.min(...this.#tasks.keys())}` : "";
     let tasks;
     try {
-      tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${after ? `&after=${after}` : ""}`);
+      tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${after}`);
     } catch (error) {
       if (this.#isOver) return;
       this.#complain(error);
@@ -89,7 +90,7 @@ export class TaskList {
     const hadFocus = document.activeElement === this.more;
     tasks.forEach((task) => this.#show(task));
     this.more.hidden = tasks.length < PAGE;
-    if (hadFocus && this.more.hidden) this.list.lastElementChild.querySelector(".delete").focus();
+    if (hadFocus && this.more.hidden) focusOn(this.list.lastElementChild);
     this.#settle();
     this.refresh();
   }
@@ -152,7 +153,7 @@ export class TaskList {
     this.#drop(id);
     this.#settle();
     this.refresh();
-    (neighbour?.querySelector(".delete") ?? document.getElementById("files")).focus();
+    focusOn(neighbour);
   }
 
   #drop(id) {
@@ -162,8 +163,13 @@ export class TaskList {
   }
 
   #settle() {
-    document.getElementById("empty").hidden = this.#tasks.size > 0;
+    document.getElementById("empty").hidden = this.#tasks.size > 0 || !this.more.hidden;
   }
+}
+
+/** Who works by keyboard goes on at this row; without one where new ones are made. */
+function focusOn(row) {
+  (row?.querySelector(".delete") ?? document.getElementById("files")).focus();
 }
 
 function fill(row, task) {
