@@ -19,6 +19,12 @@ _HOLD_READING = """() => {
   window.readOn = () => { Blob.prototype.arrayBuffer = read; held.forEach((goOn) => goOn()); };
   Blob.prototype.arrayBuffer = function () { return new Promise((resolve) => held.push(resolve)).then(() => read.call(this)); };
 }"""
+# No pause lasts, but each is written down.
+_HURRY = """() => {
+  const wait = setTimeout;
+  window.pauses = [];
+  window.setTimeout = (action, pause) => { pauses.push(pause); return wait(action, 0); };
+}"""
 
 
 def test_a_file_stopped_while_it_is_read_is_not_sent(ann: Visitor) -> None:
@@ -128,6 +134,38 @@ def test_an_answer_from_before_a_change_does_not_undo_it(ann: Visitor, site: Sit
     expect(ann.row("song.wav").locator(".format")).to_have_text("flac")
     site.process()
     ann.sees("song.wav", "ready")
+
+
+def test_a_service_that_is_away_is_asked_less_often_and_the_page_tells_so(ann: Visitor, site: Site) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    ann.page.evaluate(_HURRY)
+    ann.page.route("**/api/tasks?*", lambda route: route.abort())
+    trouble = ann.page.locator("#trouble")
+    expect(trouble).to_have_text(
+        "How your conversions go on can't be shown. The service can't be reached. Is it running?"
+    )
+    ann.page.wait_for_function("pauses.filter((pause) => pause === 8000).length > 2")
+    pauses = ann.page.evaluate("pauses")
+    assert set(pauses) - {500} == {1000, 2000, 4000, 8000}
+    assert pauses == sorted(pauses)
+    ann.page.unroute_all()
+    site.process()
+    ann.sees("song.wav", "ready")
+    expect(trouble).to_be_hidden()
+
+
+def test_a_list_that_could_not_be_shown_can_be_asked_for_again(ann: Visitor) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    ann.page.route("**/api/tasks?*", lambda route: route.abort())
+    ann.page.reload()
+    expect(ann.page.locator("#trouble")).to_contain_text("Your conversions can't be shown.")
+    expect(ann.page.locator("#empty")).to_be_hidden()
+    ann.page.unroute_all()
+    ann.page.get_by_role("button", name="Show older ones").click()
+    ann.sees("song.wav", "waiting")
+    expect(ann.page.locator("#trouble")).to_be_hidden()
 
 
 def _hold_the_question(ann: Visitor) -> list[Route]:

@@ -403,7 +403,7 @@ def test_whose_session_ends_amid_uploads_is_told_and_the_next_one_sees_none_of_t
     expect(ann.page.locator("#trouble")).to_be_hidden()
 
 
-@pytest.mark.parametrize("path", ["/api/formats", "/api/tasks?*"])
+@pytest.mark.parametrize("path", ["/api/formats", "/api/tasks?*", "/web/session"])
 def test_what_can_not_be_shown_is_told(ann: Visitor, path: str) -> None:
     ann.page.route(f"**{path}", lambda route: route.fulfill(status=429, json={"detail": "Not now."}))
     ann.page.reload()

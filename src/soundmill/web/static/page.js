@@ -39,7 +39,7 @@ async function showDesk(account) {
   byId("welcome").hidden = true;
   byId("desk").hidden = byId("account").hidden = false;
   for (const form of [byId("log-in"), byId("sign-up")]) form.reset();
-  list = new TaskList(formats, say, (error) => tell(`Your conversions can't be shown. ${error.message}`));
+  list = new TaskList(formats, say, tell);
   await list.load();
 }
 
@@ -77,6 +77,9 @@ whenLoggedOut(() => {
   tell(`Your session has ended: log in again.${lost}`);
 });
 
-const account = await session().catch(() => null);
+const account = await session().catch((error) => {
+  tell(`${error.message} If you are logged in, load this page again.`);
+  return null;
+});
 if (account) await showDesk(account);
 else showWelcome();

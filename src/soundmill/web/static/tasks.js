@@ -4,6 +4,8 @@ import { call } from "./api.js";
 
 const PAGE = 50;
 const PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 8000;
+const FAILURES_TO_TELL = 3; // less mends itself while one looks
 const UNDER_WAY = new Set(["uploaded", "processing"]);
 const SAID = { uploaded: "waiting", processing: "converting", processed: "ready", failed: "failed", cancelled: "cancelled" };
 
@@ -13,14 +15,16 @@ export class TaskList {
   #formats;
   #timer;
   #turn = 0; // an answer to an earlier one is older than what is shown
+  #failures = 0;
+  #hasComplained = false;
   #life = new AbortController();
   #say;
-  #complain;
+  #tell;
 
-  constructor(formats, say, complain) {
+  constructor(formats, say, tell) {
     this.#formats = formats;
     this.#say = say;
-    this.#complain = complain;
+    this.#tell = tell;
     this.list = document.getElementById("tasks");
     this.more = document.getElementById("more");
     const { signal } = this.#life;
@@ -32,6 +36,7 @@ export class TaskList {
   stop() {
     this.#life.abort();
     this.refresh();
+    this.#takeBack();
     this.list.replaceChildren();
     this.more.hidden = true;
   }
@@ -48,7 +53,8 @@ export class TaskList {
     const turn = ++this.#turn;
     const underWay = [...this.#tasks.values()].filter((task) => UNDER_WAY.has(task.status));
     if (this.#isOver || document.hidden || !underWay.length) return;
-    this.#timer = setTimeout(() => this.#ask(underWay, turn), PAUSE_MS);
+    const pause = Math.min(PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
+    this.#timer = setTimeout(() => this.#ask(underWay, turn), pause);
   }
 
   get #isOver() {
@@ -68,9 +74,11 @@ export class TaskList {
       for (const id of asked) if (id <= reached && !given.has(id)) this.#drop(id); // deleted elsewhere
       tasks.forEach((task) => this.#show(task));
       this.#settle();
+      this.#takeBack();
     } catch (error) {
       if (turn !== this.#turn) return;
-      if (error.status !== 0) console.warn(error.message);
+      this.#failures += 1;
+      if (this.#failures === FAILURES_TO_TELL) this.#complain("How your conversions go on can't be shown.", error);
     }
     this.refresh();
   }
@@ -83,16 +91,31 @@ export class TaskList {
       tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${after}`);
     } catch (error) {
       if (this.#isOver) return;
-      this.#complain(error);
+      this.more.hidden = false; // to try again
+      this.#settle();
+      this.#complain("Your conversions can't be shown.", error);
       return;
     }
     if (this.#isOver) return;
+    this.#takeBack();
     const hadFocus = document.activeElement === this.more;
     tasks.forEach((task) => this.#show(task));
     this.more.hidden = tasks.length < PAGE;
     if (hadFocus && this.more.hidden) focusOn(this.list.lastElementChild);
     this.#settle();
     this.refresh();
+  }
+
+  #complain(what, error) {
+    this.#hasComplained = true;
+    this.#tell(`${what} ${error.message}`);
+  }
+
+  /** The service answers: no complaint of ours stands any longer. */
+  #takeBack() {
+    if (this.#hasComplained) this.#tell("");
+    this.#hasComplained = false;
+    this.#failures = 0;
   }
 
   #show(task) {
