@@ -24,6 +24,7 @@ let list = null;
 function showWelcome() {
   list?.stop();
   list = null;
+  say("");
   byId("desk").hidden = byId("account").hidden = true;
   byId("welcome").hidden = false;
   showForm("log-in");
