@@ -216,7 +216,7 @@ locals {
     { for pair in setproduct(["api", "worker", "janitor"], [true, false]) :
       "${pair[0]}-${pair[1] ? "bucket" : "nfs"}" => templatefile("startup/soundmill.sh.tftpl", {
         role      = pair[0], release = "gs://releases/1", secrets = ["secret", "limits-url"], bucket_storage = pair[1], bucket = "files",
-        forwarded = "$scheme", balancer = "203.0.113.1", settings = { SOUNDMILL_KEEP = "86400" }
+        forwarded = "$scheme", balancer = "203.0.113.1", settings = { SOUNDMILL_KEEP = "86400" }, body_limit = "11811160064"
       })
     },
     { nfs = templatefile("startup/nfs.sh.tftpl", { clients = "10.0.0.0/8" }) },

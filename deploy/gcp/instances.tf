@@ -1,9 +1,11 @@
 locals {
   startup = {
     for role in ["api", "worker", "janitor"] : role => templatefile("${path.module}/startup/soundmill.sh.tftpl", {
-      role           = role
-      release        = role == "worker" && var.worker_release != "" ? var.worker_release : var.release
-      settings       = var.settings
+      role     = role
+      release  = role == "worker" && var.worker_release != "" ? var.worker_release : var.release
+      settings = var.settings
+      # Above the APIs' own limit, whose answer is what a client is to see.
+      body_limit     = format("%d", tonumber(lookup(var.settings, "SOUNDMILL_UPLOAD_LIMIT", "10737418240")) + 1073741824)
       secrets        = local.readers[role]
       bucket_storage = var.bucket_storage
       bucket         = var.bucket_storage ? google_storage_bucket.files[0].name : ""
