@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _has_other_sizes(given: argparse.Namespace) -> bool:
-    return any(getattr(given, name) != _parser().get_default(name) for name in _SIZES)
+    usual = _parser().get_default
+    return any(getattr(given, name) != usual(name) for name in _SIZES)
 
 
 def _measured(given: argparse.Namespace, directory: Path, url: str, cluster: Cluster | None) -> Iterator[Section]:

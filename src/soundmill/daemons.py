@@ -16,7 +16,6 @@ from soundmill.logs import Seldom, configure_logs
 from soundmill.model.errors import SoundmillError
 
 _IDLE_LOOK = timedelta(seconds=1)
-
 _TROUBLE_SECONDS = 60.0
 
 _log = structlog.get_logger()

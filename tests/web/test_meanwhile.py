@@ -79,12 +79,9 @@ def test_an_answer_that_comes_after_the_log_out_is_not_shown_to_the_next_one(ann
     held = _hold_one(ann.page, f"**/api/tasks?{question}*")
     with ann.page.expect_request(f"**/api/tasks?{question}*"):
         ann.page.reload()
-    ann.page.get_by_role("button", name="Log out").click()
-    ann.sign_up("bob")
-    expect(ann.page.locator("#empty")).to_be_visible()
+    _bob_comes_after(ann)
     held[0].fulfill(json=anns)
-    ann.convert(("bobs.wav", b"RIFF"))
-    ann.sees("bobs.wav", "waiting")
+    _bob_converts(ann)
     expect(ann.page.locator("#tasks .name")).to_have_text(["bobs.wav"])
 
 
@@ -95,12 +92,9 @@ def test_a_deletion_answered_after_the_log_out_says_nothing_to_the_next_one(ann:
     held = _hold_one(ann.page, "**/api/tasks/*")
     with ann.page.expect_request("**/api/tasks/*"):
         ann.row("song.wav").get_by_role("button", name="Delete").click()
-    ann.page.get_by_role("button", name="Log out").click()
-    ann.sign_up("bob")
-    expect(ann.page.locator("#empty")).to_be_visible()
+    _bob_comes_after(ann)
     held[0].fulfill(status=status)
-    ann.convert(("bobs.wav", b"RIFF"))
-    ann.sees("bobs.wav", "waiting")
+    _bob_converts(ann)
     expect(ann.page.locator("#news")).not_to_contain_text("song.wav")
 
 
@@ -166,6 +160,19 @@ def test_a_list_that_could_not_be_shown_can_be_asked_for_again(ann: Visitor) -> 
     ann.page.get_by_role("button", name="Show older ones").click()
     ann.sees("song.wav", "waiting")
     expect(ann.page.locator("#trouble")).to_be_hidden()
+
+
+def _bob_comes_after(ann: Visitor) -> None:
+    """In the same window."""
+    ann.page.get_by_role("button", name="Log out").click()
+    ann.sign_up("bob")
+    expect(ann.page.locator("#empty")).to_be_visible()
+
+
+def _bob_converts(bob: Visitor) -> None:
+    """What was answered before has arrived by then."""
+    bob.convert(("bobs.wav", b"RIFF"))
+    bob.sees("bobs.wav", "waiting")
 
 
 def _hold_the_question(ann: Visitor) -> list[Route]:

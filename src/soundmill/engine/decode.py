@@ -126,9 +126,8 @@ class Decoding:
                     if packet.is_corrupt and not is_counted_block(self._source.kind):
                         judge.broken(packet)
                     on_position(heard.seconds)
-                    if (
-                        on_packet is not None and packet.size
-                    ):  # the last one only tells the decoder that no more will come
+                    # The last one only tells the decoder that no more will come.
+                    if on_packet is not None and packet.size:
                         on_packet(packet, sum([each.samples for each in decoded]))
                     for frame in decoded:
                         if begins_at and frame.pts is not None:
