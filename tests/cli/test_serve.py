@@ -11,6 +11,8 @@ import subprocess
 import sys
 import wave
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.request import urlopen
@@ -83,6 +85,19 @@ def test_a_port_is_kept_while_nothing_listens_and_shared_with_the_api_alone() ->
             accepted, where = api.accept()
             accepted.close()
             assert where == client.getsockname()
+
+
+def test_a_port_that_another_api_listens_on_is_not_shared_but_that_of_a_killed_one_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"port {port}: Address already in use"):
+            checked_endpoint("127.0.0.1", port, patience=timedelta(0))
+        with ThreadPoolExecutor(1) as pool:
+            successor = pool.submit(checked_endpoint, "127.0.0.1", port, patience=timedelta(minutes=1))
+            for _ in range(2):  # the one above asked, too
+                other.accept()[0].close()
+            other.close()
+            assert successor.result(timeout=60) == ("127.0.0.1", port)
 
 
 def _family(digits: str) -> socket.AddressFamily:
