@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import delete
 
 from soundmill.adapters.database import Database, upgrade
 from soundmill.adapters.database.schema import metadata
 from tests.servers import S3Server, postgresql, s3_server
+
+# Speed is no property of what is tested here, and a machine may be slow.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -41,7 +41,7 @@ def test_every_answer_is_described(part: str, mode: GenerationMode, described: A
             continue  # there is nothing to do wrong
 
         @given(case=operation.as_strategy(generation_mode=mode))
-        @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=10, suppress_health_check=list(HealthCheck))
         def ask(case: Case[Any]) -> None:
             nonlocal asked
             asked += 1

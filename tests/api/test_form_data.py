@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
@@ -84,7 +84,7 @@ def by_werkzeug(arriving: list[bytes]) -> list[Part] | str:
     return parts_of(events())
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(PARTS, CUTS)
 def test_any_form_in_any_chunks_reads_as_werkzeug_reads_it_whole(
     parts: list[tuple[bytes, bytes]], cuts: list[int]
@@ -93,7 +93,7 @@ def test_any_form_in_any_chunks_reads_as_werkzeug_reads_it_whole(
     assert by_us(chunks(body, cuts)) == by_us([body]) == by_werkzeug([body])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(PARTS, CUTS, st.integers(0, 400))
 def test_a_form_that_breaks_off_is_refused_or_reads_as_it_does_whole(
     parts: list[tuple[bytes, bytes]], cuts: list[int], length: int

@@ -38,7 +38,11 @@ STRANGE_KEYS = (
 
 # One suite for several classes, and one storage for all examples: no example sees what another stored.
 SHARED = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors], deadline=None
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.differing_executors,
+        HealthCheck.too_slow,
+    ]
 )
 
 FillUp = Callable[[], AbstractContextManager[object]]

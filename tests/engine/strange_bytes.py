@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 
-FUZZED = settings(max_examples=100, derandomize=True, deadline=None)
+FUZZED = settings(max_examples=100, derandomize=True)
 
 OGG_HEADS = [b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ", b"fishead\0"]
 

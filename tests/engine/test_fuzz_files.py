@@ -25,7 +25,7 @@ from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
 from tests.sounds import encoded, jpeg, music, write
 
-SETTINGS = settings(derandomize=True, deadline=None)
+SETTINGS = settings(derandomize=True)
 MUTATED = settings(SETTINGS, max_examples=25)
 SECONDS, RATE = 0.25, 16_000
 LONGEST = timedelta(seconds=20)

@@ -45,6 +45,31 @@ def spiky(seconds: float = 8.0) -> Samples:
     return out
 
 
+def packet_sizes(path: Path) -> set[int]:
+    """In bytes, as ffprobe says them, but for the first ones, where an encoder has not heard anything yet, and the last."""
+    command: list[str | Path] = ["ffprobe", "-v", "error", "-show_entries", "packet=size", "-of", "csv=p=0", path]
+    sizes = [
+        int(line.strip(","))
+        for line in subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
+    ]
+    return set(sizes[10:-10])
+
+
+@pytest.mark.parametrize("to", ["mp3", "opus", "webm"])
+def test_a_bit_rate_is_constant_or_a_mean(tmp_path: Path, convert: Convert, to: str) -> None:
+    changing = np.concatenate([0.5 * music(4.0), tones([440.0, 440.0], 4.0), 0.001 * music(4.0)])
+    source = write(tmp_path / "changing.wav", changing)
+    constant = convert(source, to, bit_rate=128_000, bit_rate_mode="constant")
+    # 417 bytes of MP3 at 44.1 kHz, or 418 where a frame is padded (ISO/IEC 11172-3, section 2.4.3.1); 20 ms of Opus.
+    assert packet_sizes(constant.path) == ({417, 418} if to == "mp3" else {320})
+    variable = convert(source, to, bit_rate=128_000, bit_rate_mode="variable")
+    sizes = packet_sizes(variable.path)
+    assert max(sizes) > 1.2 * min(sizes)
+    assert variable.report.result.bit_rate == pytest.approx(128_000, rel=0.3)
+    said = [made.report.settings["bitRateMode"] for made in (constant, variable, convert(source, to))]
+    assert said == ["constant", "variable", "constant" if to == "mp3" else "variable"]
+
+
 @pytest.mark.parametrize("to", ["wav", "flac", "alac"])
 @pytest.mark.parametrize(("start", "end"), [(0.0, 1.5), (1.2345, None), (0.5, 3.000_01), (3.9, 99.0)])
 def test_a_cut_is_exact_and_leaves_the_samples_alone(

@@ -37,6 +37,7 @@ def test_a_cd_to_mp3() -> None:
         channel_layout="stereo",
         sample_format="s16p",
         bit_rate=192_000,
+        bit_rate_mode="constant",
         muxer_options=(("id3v2_version", "4"), ("write_xing", "1")),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,11 +36,16 @@ class Coding:
     """A target with options. ``is_same`` where a decoder must not find any difference."""
 
     target: str
-    options: dict[str, float] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     is_same: bool = False
 
     def __str__(self) -> str:
-        return " ".join([self.target, *(f"{value:g}" for value in self.options.values())])
+        return " ".join(
+            [
+                self.target,
+                *(f"{value:g}" if isinstance(value, int | float) else value for value in self.options.values()),
+            ]
+        )
 
 
 CODINGS = (
@@ -53,6 +59,7 @@ CODINGS = (
     Coding("mp3", {"bit_rate": 64_000}),
     Coding("opus"),
     Coding("opus", {"bit_rate": 80_000}),
+    Coding("opus", {"bit_rate_mode": "constant"}),
     Coding("webm"),
     Coding("m4a"),
     Coding("m4a", {"bit_rate": 64_000}),
@@ -92,7 +99,7 @@ def encode(mill: Mill, source: Path, directory: Path, coding: Coding) -> Pair:
             source,
             Path(tempfile.mkdtemp(dir=directory)),
             FORMATS[coding.target],
-            ConversionOptions(**coding.options),  # type: ignore[arg-type]
+            ConversionOptions(**coding.options),
             encoders=encoders,
         )
         made.append(mill.convert(job, lambda fraction: True))

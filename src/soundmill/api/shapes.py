@@ -182,6 +182,7 @@ class FormatOut(Shape):
     sample_rates: list[int]
     bit_depths: list[int]
     presets: list[float]
+    bit_rate_modes: list[str]
     edits: dict[str, EditOut] = Field(
         default_factory=lambda: {name: EditOut.model_validate(each) for name, each in EDIT_RANGES.items()}
     )

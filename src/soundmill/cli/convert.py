@@ -28,6 +28,9 @@ def convert(
         Path | None, typer.Option("--output", "-o", help="Directory for the results; beside each source unless set.")
     ] = None,
     bit_rate: Annotated[str | None, typer.Option(help="Bits per second, e.g. 192k.")] = None,
+    bit_rate_mode: Annotated[
+        str | None, typer.Option(help="constant (MP3's unless set) or variable (Opus'): in the mean --bit-rate.")
+    ] = None,
     quality: Annotated[str | None, typer.Option(help="The codec's own scale: ogg 0 to 10, mp3 9 to 0.")] = None,
     preset: Annotated[
         str | None, typer.Option(help="low, medium, high or best: how good a lossy result is, and how large.")
@@ -91,6 +94,7 @@ def convert(
         target = target_format(to)
         given = {
             "bitRate": bit_rate,
+            "bitRateMode": bit_rate_mode,
             "quality": quality,
             "preset": preset,
             "sampleRate": sample_rate,

@@ -19,7 +19,10 @@ from soundmill.engine.plan import Plan
 from soundmill.engine.sound_sum import SoundSum
 from soundmill.engine.tags import About
 from soundmill.engine.vorbis import VorbisEncoder
+from soundmill.model.formats import CONSTANT, VARIABLE
 
+# Of encoders that do otherwise unless told: FFmpeg's options by encoder and mode.
+_MODES = {("libmp3lame", VARIABLE): {"abr": "1"}, ("libopus", CONSTANT): {"vbr": "off"}}
 _QSCALE_UNIT = 118  # FF_QP2LAMBDA: FFmpeg's global quality counts in these
 
 
@@ -112,6 +115,7 @@ def apply_settings(context: AudioCodecContext, plan: Plan) -> None:
     context.thread_count = 1
     if plan.bit_rate is not None:
         context.bit_rate = plan.bit_rate
+        context.options = _MODES.get((plan.encoder, plan.bit_rate_mode or ""), {})
     if plan.quality is not None:
         context.qscale = True
         context.global_quality = round(plan.quality * _QSCALE_UNIT)

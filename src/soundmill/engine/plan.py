@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from soundmill.engine.sniff import MATROSKA, MOV
-from soundmill.model.formats import FORMATS, TargetFormat
+from soundmill.model.formats import FORMATS, VARIABLE, TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.rates import nearest_bit_rate
 
@@ -77,6 +77,7 @@ class Plan:
     sample_format: str
     bit_rate: int | None = None
     quality: float | None = None
+    bit_rate_mode: str | None = None
     raw_bits: int | None = None
     channel_order: tuple[int, ...] = ()
     silent_tail: int = 0
@@ -264,6 +265,7 @@ def _lossy(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOp
         sample_format=sample_formats.get(target.codec, "fltp"),
         quality=quality,
         bit_rate=bit_rate,
+        bit_rate_mode=options.bit_rate_mode or (target.bit_rate_modes[0] if quality is None else VARIABLE),
         channel_order=_OPUS_ORDERS.get(plan.channel_layout, ()) if target.codec == "opus" else (),
         silent_tail=_SILENT_TAILS.get(target.codec, 0),
     )

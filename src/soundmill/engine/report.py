@@ -42,6 +42,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "sampleFormat": plan.sample_format,
         "bitDepth": plan.raw_bits,
         "bitRate": plan.bit_rate,
+        "bitRateMode": plan.bit_rate_mode,
         "quality": plan.quality,
         "dither": plan.dither,
     }

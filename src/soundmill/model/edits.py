@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from soundmill.model.cue import parse_cue
-from soundmill.model.formats import PRESETS
+from soundmill.model.formats import BIT_RATE_MODES, PRESETS
 from soundmill.model.text import is_storable
 
 LONGEST_SECONDS = 360_000.0
@@ -37,7 +37,7 @@ class NumberRange:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of some words; the first is what happens unless another is said."""
+    """One of some words; the first is what happens unless another is said, or the format has a usual one."""
 
     values: tuple[str, ...]
     meaning: str
@@ -58,6 +58,7 @@ class Choice:
 CHOICES: Mapping[str, Choice] = MappingProxyType(
     {
         "preset": Choice(("automatic", *PRESETS), "How good a lossy result is, and how large"),
+        "bitRateMode": Choice(BIT_RATE_MODES, "Whether every moment gets as many bits, or each what it needs"),
         "onDamage": Choice(("fail", "salvage"), "What becomes of a source that is damaged"),
         "split": Choice(
             ("no", "chapters", "cue", "silence"), "Where the source is divided into pieces, which come in one ZIP"

@@ -37,7 +37,8 @@ class TargetFormat:
 
     ``sample_rates`` in hertz; empty means any from 1,000 to ``highest_sample_rate``. ``bit_depths`` is empty for lossy codecs. ``float_depths``
     are those of ``bit_depths`` that mean floating point. ``presets`` are what the words of :data:`PRESETS` mean: on the scale of ``quality``
-    where there is one, else in bits per second for one or two channels; empty for lossless codecs.
+    where there is one, else in bits per second for one or two channels; empty for lossless codecs. ``bit_rate_modes`` are those of
+    :data:`BIT_RATE_MODES` that its encoder has, its usual one first; empty for lossless codecs.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TargetFormat:
     bit_depths: tuple[int, ...] = ()
     float_depths: tuple[int, ...] = ()
     presets: tuple[float, ...] = ()
+    bit_rate_modes: tuple[str, ...] = ()
 
     def preset(self, word: str | None) -> float | None:
         """What ``word`` means here; nothing where it leaves the choice to the format."""
@@ -63,6 +65,9 @@ class TargetFormat:
 
 PRESETS = ("low", "medium", "high", "best")
 """Words for how good a lossy result is, and how large."""
+
+CONSTANT, VARIABLE = BIT_RATE_MODES = ("constant", "variable")
+"""Every moment gets as many bits, or each what it needs, so many in the mean."""
 
 LOWEST_SAMPLE_RATE = 1_000
 """Where any will do."""
@@ -89,13 +94,14 @@ _AAC_BIT_RATES = BitRates(16_000, 512_000, 192_000)
 _OPUS_BIT_RATES = BitRates(6_000, 510_000, 128_000)
 _AAC_PRESETS = (96_000, 128_000, 192_000, 256_000)
 _OPUS_PRESETS = (64_000, 96_000, 128_000, 192_000)
+_OPUS_MODES = (VARIABLE, CONSTANT)
 
 _ALL = (
     TargetFormat(
         "mp3", "MP3", "mp3", "audio/mpeg", "mp3", "mp3", False, 2,
         bit_rates=BitRates(8_000, 320_000, 192_000),
         quality=QualityScale(9, 0, None, "LAME VBR: 0 is best, 9 is smallest"),
-        sample_rates=_MPEG_RATES, presets=(6, 4, 2, 0),
+        sample_rates=_MPEG_RATES, presets=(6, 4, 2, 0), bit_rate_modes=(CONSTANT, VARIABLE),
     ),
     TargetFormat(
         "wav", "WAV (PCM)", "wav", "audio/wav", "pcm", "wav", True, 8, bit_depths=(8, 16, 24, 32), float_depths=(32,)
@@ -103,23 +109,24 @@ _ALL = (
     TargetFormat(
         "ogg", "Ogg Vorbis", "ogg", "audio/ogg", "vorbis", "ogg", False, 8,
         quality=QualityScale(0, 10, 5, "Vorbis quality: 10 is best, 0 is smallest"),
-        highest_sample_rate=192_000, presets=(2, 4, 6, 9),
+        highest_sample_rate=192_000, presets=(2, 4, 6, 9), bit_rate_modes=(VARIABLE,),
     ),
     TargetFormat(
         "opus", "Opus", "opus", "audio/ogg; codecs=opus", "opus", "ogg", False, 8,
-        bit_rates=_OPUS_BIT_RATES, sample_rates=_OPUS_RATES, presets=_OPUS_PRESETS,
+        bit_rates=_OPUS_BIT_RATES, sample_rates=_OPUS_RATES, presets=_OPUS_PRESETS, bit_rate_modes=_OPUS_MODES,
     ),
     TargetFormat(
         "aac", "AAC (ADTS)", "aac", "audio/aac", "aac", "adts", False, 6,
-        bit_rates=_AAC_BIT_RATES, sample_rates=_AAC_RATES, presets=_AAC_PRESETS,
+        bit_rates=_AAC_BIT_RATES, sample_rates=_AAC_RATES, presets=_AAC_PRESETS, bit_rate_modes=(VARIABLE,),
     ),
     TargetFormat(
         "m4a", "AAC (M4A)", "m4a", "audio/mp4", "aac", "mp4", False, 6,
-        bit_rates=_AAC_BIT_RATES, sample_rates=_AAC_RATES, presets=_AAC_PRESETS,
+        bit_rates=_AAC_BIT_RATES, sample_rates=_AAC_RATES, presets=_AAC_PRESETS, bit_rate_modes=(VARIABLE,),
     ),
     TargetFormat(
         "wma", "Windows Media Audio 2", "wma", "audio/x-ms-wma", "wmav2", "asf", False, 2,
         bit_rates=BitRates(24_000, 320_000, 192_000), sample_rates=_WMA_RATES, presets=_AAC_PRESETS,
+        bit_rate_modes=(CONSTANT,),
     ),
     TargetFormat("flac", "FLAC", "flac", "audio/flac", "flac", "flac", True, 8, bit_depths=(16, 24)),
     TargetFormat(
@@ -129,7 +136,7 @@ _ALL = (
     TargetFormat("mka", "Matroska (FLAC)", "mka", "audio/x-matroska", "flac", "matroska", True, 8, bit_depths=(16, 24)),
     TargetFormat(
         "webm", "WebM (Opus)", "webm", "audio/webm", "opus", "webm", False, 8,
-        bit_rates=_OPUS_BIT_RATES, sample_rates=_OPUS_RATES, presets=_OPUS_PRESETS,
+        bit_rates=_OPUS_BIT_RATES, sample_rates=_OPUS_RATES, presets=_OPUS_PRESETS, bit_rate_modes=_OPUS_MODES,
     ),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from soundmill.model.edits import CHOICES, EDIT_RANGES, parse_flag, parse_number, parse_sheet, parse_tags
 from soundmill.model.errors import FieldError, InvalidOptions
-from soundmill.model.formats import LOWEST_SAMPLE_RATE, TargetFormat
+from soundmill.model.formats import CONSTANT, LOWEST_SAMPLE_RATE, TargetFormat
 from soundmill.model.rates import highest_bit_rate, lowest_bit_rate
 
 
@@ -23,6 +23,7 @@ class ConversionOptions:
     """
 
     bit_rate: int | None = None
+    bit_rate_mode: str | None = None
     quality: float | None = None
     preset: str | None = None
     sample_rate: int | None = None
@@ -59,7 +60,8 @@ class ConversionOptions:
     @property
     def is_encoded_anew(self) -> bool:
         """True when a sound that has the target's codec already isn't to be copied."""
-        return self.bit_rate is not None or self.quality is not None or self.preset not in (None, "automatic")
+        is_coded_so = any(each is not None for each in (self.bit_rate, self.bit_rate_mode, self.quality))
+        return is_coded_so or self.preset not in (None, "automatic")
 
     @property
     def is_split(self) -> bool:
@@ -93,6 +95,7 @@ class ConversionOptions:
 
 OPTION_NAMES: Mapping[str, str] = {
     "bitRate": "bit_rate",
+    "bitRateMode": "bit_rate_mode",
     "quality": "quality",
     "preset": "preset",
     "sampleRate": "sample_rate",
@@ -223,11 +226,13 @@ def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldE
         found.append(
             FieldError(
                 "quality",
-                "Give either bitRate (constant) or quality (variable), not both.",
+                "Give either bitRate or quality (which is variable), not both.",
             )
         )
     if options.preset is not None and (options.bit_rate is not None or options.quality is not None):
         found.append(FieldError("preset", "Give either preset, or bitRate or quality."))
+    if options.bit_rate_mode is not None and (complaint := _mode_complaint(target, options, options.bit_rate_mode)):
+        found.append(FieldError("bitRateMode", complaint))
     if not found:
         found = _bit_rate_complaints(target, options)
     return found + _edit_complaints(options) + _joining_complaints(options)
@@ -307,6 +312,19 @@ def _quality_complaint(target: TargetFormat, value: float) -> str | None:
         hint = " Use bitRate." if target.bit_rates else ""
         return f"{target.title} has no quality scale.{hint}"
     return None if scale.holds(value) else f"{scale.meaning}."
+
+
+def _mode_complaint(target: TargetFormat, options: ConversionOptions, mode: str) -> str | None:
+    if not target.bit_rate_modes:
+        return f"{target.title} is lossless and takes no bit rate."
+    if mode not in target.bit_rate_modes:
+        return f"{target.title}'s is always {target.bit_rate_modes[0]}."
+    is_by_quality = options.quality is not None or (
+        target.quality is not None and target.preset(options.preset) is not None
+    )
+    if mode == CONSTANT and is_by_quality:
+        return "Quality is kept by a variable bit rate: give bitRate for a constant one."
+    return None
 
 
 def _sample_rate_complaint(target: TargetFormat, value: float) -> str | None:

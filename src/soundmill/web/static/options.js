@@ -38,6 +38,8 @@ function fieldsFor(chosen) {
     const rates = [32, 48, 64, 96, 128, 160, 192, 256, 320, 448, 510].filter((rate) => rate >= lowest && rate <= highest);
     fields.push(["Bit rate", choice("bitRate", rates.map((rate) => [`${rate}k`, `${rate} kbit/s`]))]);
   }
+  const modes = common(chosen.map((each) => each.bitRateModes)) ?? [];
+  if (modes.length > 1) fields.push(["Bit rate is", choice("bitRateMode", modes.map((mode) => [mode, mode]))]);
   if (chosen.length === 1 && first.quality) {
     const { worst, best, meaning } = first.quality;
     const [min, max] = [Math.min(worst, best), Math.max(worst, best)];
