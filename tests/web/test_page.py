@@ -170,12 +170,13 @@ def test_a_task_is_cancelled_converted_into_another_format_and_deleted(ann: Visi
 def test_options_reach_the_conversion(ann: Visitor, site: Site) -> None:
     ann.page.get_by_text("Options").click()
     ann.page.get_by_label("Bit rate").select_option("128k")
+    ann.page.get_by_label("Constant or variable").select_option("variable")
     ann.page.get_by_label("Channels").select_option("mono")
     ann.convert(SONG)
     ann.sees("song.wav", "waiting")
     assignment = site.app.board.claim("test")
     assert assignment is not None
-    assert assignment.options.as_dict() == {"bitRate": 128_000, "channels": 1}
+    assert assignment.options.as_dict() == {"bitRate": 128_000, "bitRateMode": "variable", "channels": 1}
 
 
 def test_the_sound_can_be_edited(ann: Visitor, site: Site) -> None:

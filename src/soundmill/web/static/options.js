@@ -39,7 +39,7 @@ function fieldsFor(chosen) {
     fields.push(["Bit rate", choice("bitRate", rates.map((rate) => [`${rate}k`, `${rate} kbit/s`]))]);
   }
   const modes = common(chosen.map((each) => each.bitRateModes)) ?? [];
-  if (modes.length > 1) fields.push(["Bit rate is", choice("bitRateMode", modes.map((mode) => [mode, mode]))]);
+  if (modes.length > 1) fields.push(["Constant or variable", choice("bitRateMode", modes.map((mode) => [mode, mode]))]);
   if (chosen.length === 1 && first.quality) {
     const { worst, best, meaning } = first.quality;
     const [min, max] = [Math.min(worst, best), Math.max(worst, best)];
