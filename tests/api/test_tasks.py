@@ -198,6 +198,18 @@ def test_nasty_names_stay_names(ann: User, app: App, name: str) -> None:
     assert len(stored_files(app)) == 1
 
 
+def test_a_list_in_which_nothing_changed_is_not_sent_again(ann: User) -> None:
+    ann.upload()
+    first = ann.call("GET", "/api/tasks", headers={"If-None-Match": '"none"'})
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = ann.call("GET", "/api/tasks", headers=known)
+    assert (again.status_code, again.data) == (304, b"")
+    ann.upload(name="other.wav")
+    changed = ann.call("GET", "/api/tasks", headers=known)
+    assert (changed.status_code, len(changed.get_json())) == (200, 2)
+    assert changed.headers["ETag"] != first.headers["ETag"]
+
+
 def test_the_list_is_ordered_capped_and_paged(ann: User) -> None:
     ids = [ann.upload().get_json()["id"] for _ in range(5)]
     assert [task["id"] for task in ann.call("GET", "/api/tasks").get_json()] == ids

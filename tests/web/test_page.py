@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, FilePayload, Page, Route, expect
+from playwright.sync_api import Browser, Error, FilePayload, Page, Request, Route, expect
 
 from soundmill.model.conversion import Failure, FailureCode
 from tests.builders import REPORT
@@ -263,6 +263,30 @@ def test_everything_is_done_by_keyboard(ann: Visitor) -> None:
     expect(page.get_by_role("button", name="Delete")).to_be_focused()
 
 
+def test_enter_held_down_and_a_double_click_delete_one(ann: Visitor) -> None:
+    ann.convert(SONG, to=("mp3", "wav", "ogg", "flac"))
+    rows = ann.page.locator("#tasks > li")
+    expect(rows).to_have_count(4)
+    deleted: list[Request] = []
+    ann.page.on("request", lambda asked: deleted.append(asked) if asked.method == "DELETE" else None)
+    ann.page.get_by_role("button", name="Delete").first.focus()
+    ann.page.keyboard.down("Enter")
+    expect(rows).to_have_count(3)
+    ann.page.keyboard.down("Enter")  # as a key that is held down repeats
+    ann.page.keyboard.up("Enter")
+    box = ann.page.get_by_role("button", name="Delete").first.bounding_box()
+    assert box
+    ann.page.mouse.move(box["x"] + 5, box["y"] + 5)
+    ann.page.mouse.down(click_count=1)
+    ann.page.mouse.up(click_count=1)
+    expect(rows).to_have_count(2)
+    ann.page.mouse.down(click_count=2)
+    ann.page.mouse.up(click_count=2)
+    ann.convert(("other.wav", b"RIFF"))
+    ann.sees("other.wav", "waiting")
+    assert len(deleted) == 2
+
+
 def test_the_arrow_keys_choose_a_format_and_convert_nothing(ann: Visitor, site: Site) -> None:
     ann.convert(SONG, to=("wav",))
     ann.sees("song.wav", "waiting")
@@ -331,6 +355,7 @@ def test_older_tasks_are_shown_when_all_newer_ones_are_deleted(ann: Visitor) -> 
 def test_a_session_that_ended_elsewhere_leads_to_the_log_in(ann: Visitor) -> None:
     ann.convert(SONG)
     ann.sees("song.wav", "waiting")
+    ann.page.route("**/api/tasks?*", lambda route: route.fulfill(status=429, json={}))
     ann.page.context.clear_cookies()
     ann.row("song.wav").get_by_role("button", name="Cancel").click()
     expect(ann.page.get_by_role("heading", name="Log in")).to_be_visible()
@@ -342,7 +367,9 @@ def test_a_tab_does_not_show_the_tasks_of_who_logged_in_in_another(ann: Visitor,
     ann.page.route(
         "**/api/tasks?*", lambda route: route.fulfill(status=429, json={})
     )  # a tab in the background asks nothing
-    other = Visitor(ann.page.context.new_page(), site)
+    tab = ann.page.context.new_page()
+    tab.add_init_script("BroadcastChannel.prototype.postMessage = () => {}")  # as if it were another browser
+    other = Visitor(tab, site)
     other.page.get_by_role("button", name="Log out").click()
     other.sign_up("bob")
     other.convert(("bobs.wav", b"RIFF"))

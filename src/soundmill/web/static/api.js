@@ -9,8 +9,13 @@ export class Refusal extends Error {
   }
 }
 
+const EMPTY = new Set([204, 304]);
+const LONGEST_MS = 60_000; // a network that was lost may never tell it
+
 let csrfToken = null;
 let onLoggedOut = () => {};
+const otherTabs = new BroadcastChannel("soundmill");
+otherTabs.addEventListener("message", ({ data }) => endOf(data.ended));
 
 /** Call `handler` when the service no longer knows the session. */
 export function whenLoggedOut(handler) {
@@ -19,16 +24,29 @@ export function whenLoggedOut(handler) {
 
 /** Ask the service; gives the answer's JSON, or null when it has none. Throws a Refusal. */
 export async function call(method, path, body) {
+  const { json } = await request(method, path, body && JSON.stringify(body), body && { "Content-Type": "application/json" });
+  return json;
+}
+
+/** What is there, as `json` with its `tag`; null where that is the tag which was given. Throws a Refusal. */
+export async function newer(path, tag = '"none"') {
+  const answer = await request("GET", path, undefined, { "If-None-Match": tag });
+  return answer.status === 304 ? null : answer;
+}
+
+async function request(method, path, body, headers) {
   const asking = csrfToken;
-  const headers = { ...(body && { "Content-Type": "application/json" }), ...(csrfToken && { "X-CSRF-Token": csrfToken }) };
-  let answer;
+  const allHeaders = { ...headers, ...(csrfToken && { "X-CSRF-Token": csrfToken }) };
+  let answer, json;
   try {
-    answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    answer = await fetch(path, { method, headers: allHeaders, body, signal: AbortSignal.timeout(LONGEST_MS) });
+    json = EMPTY.has(answer.status) ? null : await answer.json();
   } catch {
-    throw new Refusal(0, { detail: "The service can't be reached. Is it running?" });
+    if (!answer || answer.ok) throw new Refusal(0, { detail: "The service can't be reached. Is it running?" });
+    json = null; // a refusal of something between us and the service
   }
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
-  throw refusal(answer.status, await answer.json().catch(() => null), asking);
+  if (answer.ok || answer.status === 304) return { status: answer.status, tag: answer.headers.get("ETag"), json };
+  throw refusal(answer.status, json, asking);
 }
 
 /** Who is logged in, or null. */
@@ -45,6 +63,7 @@ export async function logOut() {
   await call("DELETE", "/web/session").catch((error) => {
     if (error.status !== 401) throw error;
   });
+  otherTabs.postMessage({ ended: csrfToken });
   csrfToken = null;
 }
 
@@ -79,9 +98,12 @@ function remember(answer) {
 }
 
 function refusal(status, problem, asking) {
-  if (status === 401 && csrfToken && asking === csrfToken) {
-    csrfToken = null;
-    onLoggedOut();
-  }
+  if (status === 401) endOf(asking);
   return new Refusal(status, problem);
+}
+
+function endOf(session) {
+  if (!csrfToken || session !== csrfToken) return;
+  csrfToken = null;
+  onLoggedOut();
 }

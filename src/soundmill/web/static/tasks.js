@@ -1,22 +1,32 @@
-// The list of tasks, kept like the service's: asked for again while something in it is under way.
+// The list of tasks, kept like the service's, where other tabs and devices of the account change it, too.
 
-import { call } from "./api.js";
+import { call, newer } from "./api.js";
+import { fill, isUnderWay, makeRow, SAID, showError } from "./row.js";
 
 const PAGE = 50;
+const MOST = 1000; // that the service gives at once
 const PAUSE_MS = 500;
+const QUIET_PAUSE_MS = 4000;
 const LONGEST_PAUSE_MS = 8000;
+const ROUNDS_OF_A_LOOK = QUIET_PAUSE_MS / PAUSE_MS;
 const FAILURES_TO_TELL = 3; // less mends itself while one looks
-const UNDER_WAY = new Set(["uploaded", "processing"]);
-const SAID = { uploaded: "waiting", processing: "converting", processed: "ready", failed: "failed", cancelled: "cancelled" };
 
 export class TaskList {
   #tasks = new Map(); // by id
   #rows = new Map();
   #formats;
+  #oldest = Infinity; // whatever the service has from this id on is in the list
+  #changes = 0;
+  #changed = new Map(); // id → the number of its last change made here: answers to earlier questions don't know of it
   #timer;
-  #turn = 0; // an answer to an earlier one is older than what is shown
+  #due = Infinity;
+  #isAsking = false;
+  #rounds = 1; // the first look is made by load()
   #failures = 0;
   #hasComplained = false;
+  #ended = []; // since something was said
+  #seen = new Map(); // by where a look began: its answer's tag, and the oldest task in it
+  #below = null; // where the next look at older ones begins
   #life = new AbortController();
   #say;
   #tell;
@@ -29,13 +39,16 @@ export class TaskList {
     this.more = document.getElementById("more");
     const { signal } = this.#life;
     this.more.addEventListener("click", () => this.load(), { signal });
-    document.addEventListener("visibilitychange", () => this.refresh(), { signal });
+    document.addEventListener("visibilitychange", () => this.#comeBack(), { signal });
+    // The next row comes to where this one was: a key held down, or a second click, would delete it as well.
+    this.list.addEventListener("keydown", (event) => event.repeat && event.key === "Enter" && event.preventDefault(), { signal });
+    this.list.addEventListener("click", (event) => event.detail === 2 && refuse(event), { signal, capture: true });
   }
 
   /** No more asking, and what is on its way is let go; the list is emptied. */
   stop() {
     this.#life.abort();
-    this.refresh();
+    clearTimeout(this.#timer);
     this.#takeBack();
     this.list.replaceChildren();
     this.more.hidden = true;
@@ -43,67 +56,137 @@ export class TaskList {
 
   /** Take in tasks that the service has just given. */
   put(...tasks) {
-    for (const task of tasks) this.#show(task);
+    for (const task of tasks) {
+      this.#changed.set(task.id, ++this.#changes);
+      this.#show(task);
+    }
     this.#settle();
-    this.refresh();
+    this.#goOn();
   }
 
-  refresh() {
-    clearTimeout(this.#timer);
-    const turn = ++this.#turn;
-    const underWay = [...this.#tasks.values()].filter((task) => UNDER_WAY.has(task.status));
-    if (this.#isOver || document.hidden || !underWay.length) return;
-    const pause = Math.min(PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
-    this.#timer = setTimeout(() => this.#ask(underWay, turn), pause);
+  /** The newest, or those older than all that are shown. */
+  async load() {
+    try {
+      await this.#extend();
+    } catch (error) {
+      if (this.#isOver) return;
+      this.#settle();
+      this.#failures += 1;
+      this.#complain("Your conversions can't be shown.", error);
+    }
+    this.#goOn();
   }
 
   get #isOver() {
     return this.#life.signal.aborted;
   }
 
-  /** Ask for the newest down to the oldest that is under way: what is final doesn't change by itself. */
-  async #ask(underWay, turn) {
-    const oldest = Math.min(...underWay.map((task) => task.id));
-    const asked = [...this.#tasks.keys()].filter((id) => id >= oldest);
-    const max = Math.min(asked.length + PAGE, 1000);
-    try {
-      const tasks = await call("GET", `/api/tasks?order=0&after=${oldest - 1}&max=${max}`);
-      if (turn !== this.#turn) return; // what ended it asks again where there is need
-      const given = new Set(tasks.map((task) => task.id));
-      const reached = tasks.length < max ? Infinity : Math.max(...given);
-      for (const id of asked) if (id <= reached && !given.has(id)) this.#drop(id); // deleted elsewhere
-      tasks.forEach((task) => this.#show(task));
-      this.#settle();
-      this.#takeBack();
-    } catch (error) {
-      if (turn !== this.#turn) return;
-      this.#failures += 1;
-      if (this.#failures === FAILURES_TO_TELL) this.#complain("How your conversions go on can't be shown.", error);
-    }
-    this.refresh();
+  get #underWay() {
+    return [...this.#tasks.values()].filter(isUnderWay);
   }
 
-  /** The newest, or those older than all that are shown. */
-  async load() {
-    const after = this.#tasks.size ? `&after=${Math.min(...this.#tasks.keys())}` : "";
-    let tasks;
+  /** Who comes back to the tab sees at once what happened meanwhile. */
+  #comeBack() {
+    this.#rounds = 0;
+    if (!document.hidden) this.#goOn(0);
+  }
+
+  /** Ask again, at the latest after the pause that is usual now. A tab that nobody sees asks nothing. */
+  #goOn(pause = this.#pause) {
+    if (this.#isOver || this.#isAsking || document.hidden) return;
+    const due = performance.now() + pause;
+    if (due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => this.#round(), pause);
+  }
+
+  get #pause() {
+    if (this.#failures) return Math.min(PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
+    return this.#underWay.length ? PAUSE_MS : QUIET_PAUSE_MS;
+  }
+
+  async #round() {
+    this.#due = Infinity;
+    if (document.hidden) return;
+    this.#isAsking = true;
     try {
-      tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${after}`);
+      await this.#ask();
+      if (!this.#isOver) this.#takeBack();
     } catch (error) {
       if (this.#isOver) return;
-      this.more.hidden = false; // to try again
-      this.#settle();
-      this.#complain("Your conversions can't be shown.", error);
-      return;
+      this.#failures += 1;
+      if (this.#failures === FAILURES_TO_TELL && !this.#hasComplained) this.#complain("How your conversions go on can't be shown.", error);
+    } finally {
+      this.#isAsking = false;
     }
+    this.#goOn();
+  }
+
+  /** What is under way is asked for each time, all else that is shown now and then: it changes only by somebody's doing. */
+  async #ask() {
+    const underWay = this.#underWay;
+    const isLook = this.#rounds++ % ROUNDS_OF_A_LOOK === 0 || !underWay.length;
+    if (this.#oldest === Infinity) await this.#extend();
+    else if (isLook) await this.#look();
+    else await this.#follow(Math.min(...underWay.map((task) => task.id)));
+  }
+
+  /** From the oldest that is under way up to the newest. */
+  async #follow(oldest) {
+    const asked = this.#changes;
+    const max = Math.min([...this.#tasks.keys()].filter((id) => id >= oldest).length + PAGE, MOST);
+    const tasks = await call("GET", `/api/tasks?order=0&after=${oldest - 1}&max=${max}`);
+    this.#takeIn(tasks, oldest, tasks.length < max ? Infinity : tasks.at(-1).id, asked);
+  }
+
+  /** At the newest page, and one of those below it after the other. */
+  async #look() {
+    const newest = await this.#lookAt(null);
+    const reached = newest > this.#oldest ? await this.#lookAt(this.#below ?? newest) : 0;
+    this.#below = reached > this.#oldest ? reached : null;
+  }
+
+  /** Take in the page below this task (`null`: the newest); gives its oldest. */
+  async #lookAt(after) {
+    const asked = this.#changes;
+    const before = this.#seen.get(after);
+    const answer = await newer(`/api/tasks?order=1&max=${PAGE}${after === null ? "" : `&after=${after}`}`, before?.tag);
+    if (!answer) return before.oldest;
+    const tasks = answer.json;
+    const oldest = tasks.length < PAGE ? 0 : tasks.at(-1).id;
+    this.#takeIn(tasks, oldest, after === null ? Infinity : after - 1, asked);
+    if (before && oldest !== before.oldest) this.#seen.clear(); // the pages below begin elsewhere now
+    if (asked === this.#changes) this.#seen.set(after, { tag: answer.tag, oldest });
+    return oldest;
+  }
+
+  async #extend() {
+    const asked = this.#changes;
+    const isFirst = this.#oldest === Infinity;
+    const tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${isFirst ? "" : `&after=${this.#oldest}`}`);
     if (this.#isOver) return;
     this.#takeBack();
     const hadFocus = document.activeElement === this.more;
-    tasks.forEach((task) => this.#show(task));
-    this.more.hidden = tasks.length < PAGE;
-    if (hadFocus && this.more.hidden) focusOn(this.list.lastElementChild);
+    const newest = isFirst ? Infinity : this.#oldest - 1;
+    this.#oldest = tasks.length < PAGE ? 0 : tasks.at(-1).id;
+    this.more.hidden = this.#oldest === 0;
+    this.#takeIn(tasks, this.#oldest, newest, asked);
+    if (hadFocus && this.more.hidden) focusOn(this.list.lastElementChild, ".delete");
+  }
+
+  /** The service's tasks from one id to another, as they were when `asked` changes had been made here. */
+  #takeIn(tasks, from, to, asked) {
+    if (this.#isOver) return;
+    const isKnownBetter = (id) => this.#changed.get(id) > asked;
+    const given = new Set(tasks.map((task) => task.id));
+    for (const id of [...this.#tasks.keys()]) {
+      if (id >= from && id <= to && !given.has(id) && !isKnownBetter(id)) this.#drop(id); // deleted elsewhere
+    }
+    for (const task of tasks) {
+      if (task.id >= this.#oldest && !isKnownBetter(task.id)) this.#show(task);
+    }
     this.#settle();
-    this.refresh();
   }
 
   #complain(what, error) {
@@ -122,47 +205,26 @@ export class TaskList {
     const before = this.#tasks.get(task.id);
     this.#tasks.set(task.id, task);
     if (JSON.stringify(before) === JSON.stringify(task)) return;
-    const row = this.#rows.get(task.id) ?? this.#addRow(task);
-    if (before && UNDER_WAY.has(before.status) && !UNDER_WAY.has(task.status)) {
-      this.#say(`${task.status === "processed" ? task.resultName : task.fileName}: ${SAID[task.status]}`);
-    }
+    const row = this.#rows.get(task.id) ?? this.#addRow(task.id);
+    if (before && isUnderWay(before) && !isUnderWay(task)) this.#ended.push(task);
     fill(row, task);
   }
 
-  #addRow(task) {
-    const row = document.getElementById("task-row").content.firstElementChild.cloneNode(true);
-    row.dataset.id = task.id;
-    const select = row.querySelector("select");
-    select.append(new Option("Convert to …", ""), ...this.#formats.map((format) => new Option(format.name.toUpperCase(), format.name)));
-    // Not by the choice alone: each arrow key is one, and the result that was there is deleted.
-    const redo = row.querySelector(".redo");
-    const chosen = () => {
-      redo.hidden = !select.value;
-      redo.setAttribute("aria-label", `Convert ${this.#tasks.get(task.id).fileName} to ${select.value}`);
-    };
-    select.addEventListener("change", chosen);
-    redo.onclick = () => {
-      this.#act(row, "PUT", "", { newFormat: select.value });
-      select.value = "";
-      select.focus();
-      chosen();
-    };
-    row.querySelector(".cancel").onclick = () => this.#act(row, "POST", "/cancel");
-    row.querySelector(".retry").onclick = () => this.#act(row, "POST", "/retry");
-    row.querySelector(".delete").onclick = () => this.#act(row, "DELETE", "");
-    this.#rows.set(task.id, row);
-    const next = [...this.list.children].find((other) => Number(other.dataset.id) < task.id);
+  #addRow(id) {
+    const row = makeRow(this.#formats, (method, path, body) => this.#act(id, method, path, body));
+    row.dataset.id = id;
+    this.#rows.set(id, row);
+    const next = [...this.list.children].find((other) => Number(other.dataset.id) < id);
     this.list.insertBefore(row, next ?? null);
     return row;
   }
 
-  async #act(row, method, path, body) {
-    const id = Number(row.dataset.id);
+  async #act(id, method, path, body) {
     let task;
     try {
       task = await call(method, `/api/tasks/${id}${path}`, body);
     } catch (error) {
-      if (error.status !== 404) return showError(row, error.message);
+      if (error.status !== 404) return this.#rows.has(id) && showError(this.#rows.get(id), error.message);
     }
     if (this.#isOver) return;
     if (task) this.put(task);
@@ -170,106 +232,46 @@ export class TaskList {
   }
 
   #removeByHand(id) {
-    const row = this.#rows.get(id);
-    const neighbour = row?.nextElementSibling ?? row?.previousElementSibling;
-    this.#say(`${this.#tasks.get(id)?.fileName ?? "It"}: deleted`);
-    this.#drop(id);
+    if (!this.#tasks.has(id)) return; // a look was faster
+    this.#say(`${this.#tasks.get(id).fileName}: deleted`);
+    this.#changed.set(id, ++this.#changes);
+    this.#drop(id, ".delete");
     this.#settle();
-    this.refresh();
-    focusOn(neighbour);
   }
 
-  #drop(id) {
-    this.#rows.get(id)?.remove();
+  /** Where the row had the focus, it goes to this part of the next one, or to that row itself. */
+  #drop(id, part) {
+    const row = this.#rows.get(id);
+    const hadFocus = row.contains(document.activeElement);
+    const neighbour = row.nextElementSibling ?? row.previousElementSibling;
+    row.remove();
     this.#rows.delete(id);
     this.#tasks.delete(id);
+    if (hadFocus) focusOn(neighbour, part);
   }
 
+  /** What follows from tasks that were shown or dropped. */
   #settle() {
-    document.getElementById("empty").hidden = this.#tasks.size > 0 || !this.more.hidden;
+    document.getElementById("empty").hidden = this.#tasks.size > 0 || this.#oldest > 0;
+    if (this.#ended.length) this.#say(howTheyEnded(this.#ended));
+    this.#ended = [];
   }
 }
 
-/** Who works by keyboard goes on at this row; without one where new ones are made. */
-function focusOn(row) {
-  (row?.querySelector(".delete") ?? document.getElementById("files")).focus();
+function refuse(event) {
+  event.preventDefault();
+  event.stopPropagation();
 }
 
-function fill(row, task) {
-  const focused = row.contains(document.activeElement) ? document.activeElement : null;
-  const part = (name) => row.querySelector(`.${name}`);
-  const underWay = UNDER_WAY.has(task.status);
-  row.dataset.status = task.status;
-  const names = task.sources?.map((source) => source.fileName) ?? [task.fileName];
-  part("name").textContent = together(names);
-  part("name").title = names.join("\n");
-  part("format").textContent = task.newFormat;
-  const percent = Math.floor(task.progress * 100);
-  part("state").textContent = task.status === "processing" ? `${SAID.processing} ${percent} %` : SAID[task.status];
-  const bar = row.querySelector("progress");
-  bar.hidden = !underWay;
-  bar.value = task.status === "processing" ? task.progress : 0;
-  bar.setAttribute("aria-label", `${task.fileName} to ${task.newFormat}`);
-  part("facts").textContent = task.status === "processed" ? facts(task.result) : "";
-  showError(row, task.error?.message);
-  part("lost").hidden = !task.notCarried.length;
-  part("lost").textContent = `Not carried over: ${task.notCarried.join(", ")}`;
-  showWave(part("wave"), task);
-  const download = part("download");
-  download.hidden = task.status !== "processed";
-  if (task.result) {
-    download.href = task.result.url;
-    download.download = task.resultName;
-    download.setAttribute("aria-label", `Download ${task.resultName}`);
-  }
-  part("cancel").hidden = !underWay;
-  part("retry").hidden = !["failed", "cancelled"].includes(task.status);
-  for (const name of ["cancel", "retry", "delete"]) part(name).setAttribute("aria-label", `${part(name).textContent}: ${task.fileName}`);
-  // Who works by keyboard goes on where they were.
-  if (focused?.hidden) ["download", "cancel", "retry"].map(part).find((each) => !each.hidden).focus();
+/** Who works by keyboard goes on there; without a row where new ones are made. */
+function focusOn(row, part) {
+  if (row && !part) row.tabIndex = -1;
+  (row && part ? row.querySelector(part) : row ?? document.getElementById("files")).focus();
 }
 
-/** What the result looks like, in the page's own colour. Tasks from before there were waveforms have none. */
-function showWave(image, task) {
-  image.hidden = true;
-  if (task.status !== "processed") return;
-  const colour = matchMedia("(prefers-color-scheme: dark)").matches ? "2dd4bf" : "0f766e";
-  image.alt = `Waveform of ${task.resultName}`;
-  image.onload = () => { image.hidden = false; };
-  image.src = `/api/tasks/${task.id}/waveform.png?width=1400&height=96&colour=${colour}`;
-}
-
-function showError(row, message) {
-  const told = row.querySelector(".error");
-  told.hidden = !message;
-  told.textContent = message ?? "";
-}
-
-function facts(result) {
-  const parts = [size(result.size)];
-  if (result.duration != null) parts.push(time(result.duration));
-  if (result.sampleRate) parts.push(`${result.sampleRate / 1000} kHz`);
-  if (result.channels) parts.push({ 1: "mono", 2: "stereo" }[result.channels] ?? `${result.channels} channels`);
-  if (result.bitRate) parts.push(`${Math.round(result.bitRate / 1000)} kbit/s`);
-  return parts.join(" · ");
-}
-
-/** What files that belong together are called. */
-export function together([first, ...others]) {
-  return others.length ? `${first} and ${others.length} more` : first;
-}
-
-/** Bytes for people. */
-export function size(bytes) {
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
-  let step = 0;
-  for (; bytes >= 1000 && step < units.length - 1; step += 1) bytes /= 1000;
-  return `${step && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[step]}`;
-}
-
-function time(seconds) {
-  const whole = Math.round(seconds);
-  const two = (number) => String(number).padStart(2, "0");
-  const hours = Math.floor(whole / 3600);
-  return `${hours ? `${hours}:${two(Math.floor(whole / 60) % 60)}` : Math.floor(whole / 60)}:${two(whole % 60)}`;
+/** One sentence, however many ended at once: who hears it can't skip. */
+function howTheyEnded([task, ...others]) {
+  if (!others.length) return `${task.status === "processed" ? task.resultName : task.fileName}: ${SAID[task.status]}`;
+  const count = (status) => [task, ...others].filter((each) => each.status === status).length;
+  return ["processed", "failed", "cancelled"].filter(count).map((status) => `${count(status)} ${SAID[status]}`).join(", ");
 }

@@ -3,7 +3,7 @@
 import { currentSession, upload } from "./api.js";
 import { clear, complain } from "./forms.js";
 import { Joining } from "./joining.js";
-import { size, together } from "./tasks.js";
+import { size, together } from "./words.js";
 
 /** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted upload, `say` tells what can't be seen. Gives what stops all uploads, and tells how many. */
 export function wireUploads(form, onAccepted, say) {
