@@ -76,7 +76,12 @@ def test_more_new_ones_than_a_page_all_show(ann: Visitor, phone: Device) -> None
     ann.convert(SONG)
     ann.row("song.wav").get_by_role("button", name="Cancel").click()
     ann.sees("song.wav", "cancelled")
-    _unseen(ann.page, lambda: [phone.convert(f"{number}.wav", *ALL) for number in range(6)])
+
+    def act() -> None:
+        for number in range(6):
+            phone.convert(f"{number}.wav", *ALL)
+
+    _unseen(ann.page, act)
     expect(ann.page.locator("#tasks > li")).to_have_count(61)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Error, FilePayload, Page, Request, Rout
 
 from soundmill.model.conversion import Failure, FailureCode
 from tests.builders import REPORT
+from tests.waiting import until
 from tests.web.site import Site
 from tests.web.visitor import PASSWORD, Visitor
 
@@ -203,6 +205,16 @@ def test_edits_that_contradict_each_other_are_told_beside_their_field(ann: Visit
     expect(ann.page.locator("#convert-trimEnd-complaint")).to_have_text("It lies behind trimStart.")
 
 
+def test_a_complaint_about_an_option_opens_the_options(ann: Visitor) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Begin at second").fill("5")
+    ann.page.get_by_label("End at second").fill("2")
+    ann.page.get_by_text("Options").click()
+    ann.convert(SONG)
+    expect(ann.page.locator("#convert-trimEnd-complaint")).to_be_visible()
+    expect(ann.page.get_by_label("End at second")).to_be_focused()
+
+
 def test_a_result_is_drawn(ann: Visitor, site: Site) -> None:
     ann.convert(SONG)
     ann.sees("song.wav", "waiting")
@@ -210,7 +222,7 @@ def test_a_result_is_drawn(ann: Visitor, site: Site) -> None:
     expect(wave).to_be_hidden()
     site.process()
     expect(wave).to_be_visible()
-    assert wave.evaluate("image => image.naturalWidth") == 1400
+    expect(wave).to_have_js_property("naturalWidth", 1400)
 
 
 def test_a_result_without_a_waveform_shows_no_broken_picture(ann: Visitor, site: Site) -> None:
@@ -399,6 +411,49 @@ def test_uploads_wait_where_one_breaks_off_and_each_is_accepted_once(ann: Visito
     expect(ann.page.locator("#tasks .name")).to_have_text(["second.wav", "first.wav"])
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_the_service_can_not_take_just_now_is_sent_again_when_it_says(ann: Visitor, status: int) -> None:
+    soon, why = {"Retry-After": "1"}, {"detail": "Not now."}
+    refused = _refuse_uploads(ann.page, lambda route: route.fulfill(status=status, headers=soon, json=why))
+    ann.convert(("first.wav", b"RIFF1"), ("second.wav", b"RIFF2"))
+    first, second = ann.page.locator("#uploads > li").all()
+    expect(first.locator(".error")).to_have_text("Not now.")
+    expect(first.locator(".state")).to_have_text("not taken yet")
+    expect(second.locator(".state")).to_have_text("waiting")
+    until(lambda: ann.page.evaluate("1") and len(refused) > 1)
+    ann.page.unroute_all()
+    expect(ann.page.locator("#tasks .name")).to_have_text(["second.wav", "first.wav"])
+
+
+@pytest.mark.parametrize("status", [429, 507, 502])
+def test_what_finds_no_room_waits_until_the_user_made_some(ann: Visitor, status: int) -> None:
+    _refuse_uploads(ann.page, lambda route: route.fulfill(status=status, headers={"Retry-After": "3600"}, body="<p>"))
+    ann.convert(SONG, ("other.wav", b"RIFF"))
+    expect(ann.page.locator("#uploads .state")).to_have_text(["not taken yet", "waiting"])
+    ann.page.unroute_all()
+    ann.page.get_by_role("button", name="Try again: song.wav").click()
+    ann.sees("other.wav", "waiting")
+    expect(ann.page.locator("#uploads > li")).to_have_count(0)
+
+
+def test_many_uploads_leave_the_list_in_reach_and_are_stopped_at_once(ann: Visitor) -> None:
+    held = _refuse_uploads(ann.page, lambda route: None)
+    ann.convert(*((f"{number}.wav", b"RIFF") for number in range(60)))
+    expect(ann.page.locator("#uploads > li")).to_have_count(60)
+    where = ann.page.locator("#list-title").bounding_box()
+    assert where
+    assert where["y"] < 1500
+    until(lambda: ann.page.evaluate("1") and held)
+    ann.page.get_by_role("button", name="Stop all").click()
+    expect(ann.page.locator("#uploads > li")).to_have_count(0)
+    expect(ann.page.get_by_role("button", name="Stop all")).to_be_hidden()
+    expect(ann.page.locator("#files")).to_be_focused()
+    ann.page.unroute_all()
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    expect(ann.page.locator("#tasks > li")).to_have_count(1)
+
+
 def test_uploads_go_on_by_themselves_when_the_network_is_back(ann: Visitor) -> None:
     ann.page.context.set_offline(True)
     ann.convert(SONG)
@@ -489,9 +544,60 @@ def test_it_fits_a_phone(ann: Visitor) -> None:
     assert ann.page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_the_chosen_formats_are_to_be_seen_with_forced_colours(ann: Visitor) -> None:
+    ann.page.emulate_media(forced_colors="active")
+    chosen, other = (
+        ann.page.locator(f".chip:has([value={name}]) span").evaluate("chip => getComputedStyle(chip).backgroundColor")
+        for name in ("mp3", "wav")
+    )
+    assert chosen != other
+
+
+def test_only_the_list_is_printed(ann: Visitor) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    ann.page.emulate_media(media="print")
+    expect(ann.row("song.wav").locator(".name")).to_be_visible()
+    expect(ann.row("song.wav").get_by_role("button")).to_have_count(0)
+    expect(ann.page.locator("#convert")).to_be_hidden()
+
+
+def test_only_waveforms_that_come_into_view_are_fetched(ann: Visitor, site: Site) -> None:
+    drawn: set[str] = set()
+    ann.page.on("request", lambda asked: drawn.add(asked.url) if "waveform" in asked.url else None)
+    for number in range(4):
+        ann.convert((f"{number}.wav", b"RIFF"), to=("mp3", "wav", "ogg", "opus", "aac", "m4a", "wma", "flac", "aiff"))
+    expect(ann.page.locator("#tasks > li")).to_have_count(36)
+    for _ in range(36):
+        site.process()
+    expect(ann.page.locator("#tasks .state").get_by_text("ready")).to_have_count(36)
+    drawn.clear()
+    ann.page.set_viewport_size({"width": 900, "height": 500})
+    ann.page.reload()
+    expect(ann.row("3.wav").locator(".wave")).to_have_js_property("naturalWidth", 1400)
+    assert len(drawn) < 30
+    ann.page.locator("#tasks > li").last.scroll_into_view_if_needed()
+    expect(ann.page.locator("#tasks > li").last.locator(".wave")).to_have_js_property("naturalWidth", 1400)
+
+
 def test_it_is_dark_where_that_is_wished(browser: Browser, site: Site) -> None:
     context = browser.new_context(color_scheme="dark")
     page = context.new_page()
     page.goto(site.address)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 22, 21)"
     context.close()
+
+
+def _refuse_uploads(page: Page, answer: Callable[[Route], None]) -> list[Route]:
+    """Those that come from now on."""
+    came: list[Route] = []
+
+    def refuse(route: Route) -> None:
+        if route.request.method == "POST":
+            came.append(route)
+            answer(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/tasks", refuse)
+    return came

@@ -1,11 +1,20 @@
 // The service's HTTP API as the page uses it: the session's cookie goes along by itself, the CSRF token by us.
 
+// No answer at all, too much for now, what stands between us and the service, and no room.
+const FOR_NOW = new Set([0, 429, 502, 503, 504, 507]);
+
 /** What the service answered when it refused: a sentence, and one a field where fields are wrong. */
 export class Refusal extends Error {
-  constructor(status, problem) {
+  constructor(status, problem, retryAfter) {
     super(problem?.detail || "The service doesn't answer as it should. Try again.");
     this.status = status;
     this.fields = problem?.errors ?? [];
+    this.retryAfter = Number(retryAfter) || null; // in seconds
+  }
+
+  /** True where the same may be taken another time. */
+  get isForNow() {
+    return FOR_NOW.has(this.status);
   }
 }
 
@@ -85,7 +94,7 @@ export function upload(form, onProgress, signal, asking, key) {
   signal.addEventListener("abort", () => request.abort());
   return new Promise((resolve, reject) => {
     request.addEventListener("load", () =>
-      request.status < 300 ? resolve(request.response) : reject(refusal(request.status, request.response, asking)));
+      request.status < 300 ? resolve(request.response) : reject(refusal(request.status, request.response, asking, request.getResponseHeader("Retry-After"))));
     request.addEventListener("error", () => reject(new Refusal(0, { detail: "The upload broke off. Try again." })));
     request.addEventListener("abort", () => reject(signal.reason));
     request.send(form);
@@ -97,9 +106,9 @@ function remember(answer) {
   return answer.account;
 }
 
-function refusal(status, problem, asking) {
+function refusal(status, problem, asking, retryAfter) {
   if (status === 401) endOf(asking);
-  return new Refusal(status, problem);
+  return new Refusal(status, problem, retryAfter);
 }
 
 function endOf(session) {

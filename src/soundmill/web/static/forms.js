@@ -38,6 +38,7 @@ export function complain(form, error) {
     const id = `${form.id}-${field}-complaint`;
     input.setAttribute("aria-invalid", "true");
     input.setAttribute("aria-describedby", id);
+    for (const closed of form.querySelectorAll("details:not([open])")) closed.open = closed.contains(input);
     input.after(make("span", { className: "complaint", id }, message));
   }
   const told = form.querySelector(".error");

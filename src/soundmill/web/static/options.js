@@ -43,7 +43,7 @@ function fieldsFor(chosen) {
   if (chosen.length === 1 && first.quality) {
     const { worst, best, meaning } = first.quality;
     const [min, max] = [Math.min(worst, best), Math.max(worst, best)];
-    fields.push(["Quality", make("input", { type: "number", name: "quality", min, max, step: "any", placeholder: "automatic", title: meaning })]);
+    fields.push([`Quality, ${best} (best) to ${worst}`, make("input", { type: "number", name: "quality", min, max, step: "any", placeholder: "automatic", title: meaning })]);
   }
   const rates = common(chosen.map((each) => each.sampleRates).filter((each) => each.length)) ?? [44100, 48000, 88200, 96000, 192000];
   if (rates.length) fields.push(["Sample rate", choice("sampleRate", rates.map((rate) => [rate, `${rate / 1000} kHz`]))]);

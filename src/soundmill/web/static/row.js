@@ -66,6 +66,7 @@ export function fill(row, task) {
   }
   part("cancel").hidden = !underWay;
   part("retry").hidden = !["failed", "cancelled"].includes(task.status);
+  row.querySelector("select").setAttribute("aria-label", `Convert into another format: ${task.fileName}`);
   for (const name of ["cancel", "retry", "delete"]) part(name).setAttribute("aria-label", `${part(name).textContent}: ${task.fileName}`);
   // Who works by keyboard goes on where they were.
   if (focused?.hidden) ["download", "cancel", "retry"].map(part).find((each) => !each.hidden).focus();
@@ -80,11 +81,11 @@ export function showError(row, message) {
 
 /** What the result looks like, in the page's own colour. Tasks from before there were waveforms have none. */
 function showWave(image, task) {
-  image.hidden = true;
-  if (task.status !== "processed") return;
+  image.hidden = task.status !== "processed";
+  if (image.hidden) return;
   const colour = matchMedia("(prefers-color-scheme: dark)").matches ? "2dd4bf" : "0f766e";
   image.alt = `Waveform of ${task.resultName}`;
-  image.onload = () => { image.hidden = false; };
+  image.onerror = () => { image.hidden = true; };
   image.src = `/api/tasks/${task.id}/waveform.png?width=1400&height=96&colour=${colour}`;
 }
 
@@ -94,5 +95,5 @@ function facts(result) {
   if (result.sampleRate) parts.push(`${result.sampleRate / 1000} kHz`);
   if (result.channels) parts.push({ 1: "mono", 2: "stereo" }[result.channels] ?? `${result.channels} channels`);
   if (result.bitRate) parts.push(`${Math.round(result.bitRate / 1000)} kbit/s`);
-  return parts.join(" · ");
+  return parts.map((each) => each.replaceAll(" ", "\u00a0")).join(" · "); // a number stays with its unit
 }

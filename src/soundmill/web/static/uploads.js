@@ -5,6 +5,8 @@ import { clear, complain } from "./forms.js";
 import { Joining } from "./joining.js";
 import { size, together } from "./words.js";
 
+const LONGEST_PAUSE_SECONDS = 60; // for longer nobody waits without a word of theirs
+
 /** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted upload, `say` tells what can't be seen. Gives what stops all uploads, and tells how many. */
 export function wireUploads(form, onAccepted, say) {
   const input = form.querySelector("#files");
@@ -42,14 +44,16 @@ export function wireUploads(form, onAccepted, say) {
     if (hadFocus) input.focus(); // the button is disabled now
   });
   window.addEventListener("beforeunload", (event) => {
-    if (document.querySelector("#uploads progress:not([hidden])")) event.preventDefault(); // it would be lost with the page
+    if (isAnyOnItsWay()) event.preventDefault(); // it would be lost with the page
+  });
+  document.getElementById("stop-all").addEventListener("click", () => {
+    stopAll();
+    input.focus(); // the button is gone
   });
   return () => {
-    const rows = document.querySelectorAll("#uploads > *");
-    rows.forEach(stop);
     input.value = "";
     choose([]);
-    return rows.length;
+    return stopAll();
   };
 }
 
@@ -81,8 +85,35 @@ function addRow(name) {
   row.querySelector("progress").setAttribute("aria-label", `Uploading ${name}`);
   row.stopping = new AbortController();
   row.querySelector(".stop").onclick = () => stop(row);
+  nameButton(row, ".stop", "Stop");
+  nameButton(row, ".resume", "Try again");
   document.getElementById("uploads").append(row);
+  offerAll();
   return row;
+}
+
+function nameButton(row, which, text) {
+  const button = row.querySelector(which);
+  button.textContent = text;
+  button.setAttribute("aria-label", `${text}: ${row.querySelector(".name").textContent}`);
+}
+
+/** One button for all of them, where there are several. */
+function offerAll() {
+  const rows = document.querySelectorAll("#uploads > *");
+  const button = document.getElementById("stop-all");
+  button.hidden = rows.length < 2;
+  button.textContent = isAnyOnItsWay() ? "Stop all" : "Dismiss all";
+}
+
+function isAnyOnItsWay() {
+  return document.querySelector("#uploads progress:not([hidden])") !== null;
+}
+
+function stopAll() {
+  const rows = document.querySelectorAll("#uploads > *");
+  rows.forEach(stop);
+  return rows.length;
 }
 
 function stop(row) {
@@ -94,6 +125,7 @@ function remove(row) {
   const hadFocus = row.contains(document.activeElement);
   const neighbour = row.nextElementSibling ?? row.previousElementSibling;
   row.remove();
+  offerAll();
   if (hadFocus) (neighbour?.querySelector(".stop") ?? document.getElementById("files")).focus();
 }
 
@@ -117,42 +149,50 @@ async function send(form, row, files, fields, asking, onAccepted) {
     if (signal.aborted) return;
     state.textContent = "refused";
     row.querySelector("progress").hidden = true;
-    row.querySelector(".stop").textContent = "Dismiss";
+    nameButton(row, ".stop", "Dismiss");
+    offerAll();
     showError(row, [error.message, ...(error.fields ?? []).map((each) => each.message)].join(" "));
     if (error.fields?.length) complain(form, error);
   }
 }
 
-/** The answer of `attempt`. Where it breaks off, what stands behind waits too, until the user or the network says to try again. */
+/** The answer of `attempt`. Where it isn't taken for now, what stands behind waits too, until it is time, or the user or the network says to try again. */
 async function sent(row, files, signal, attempt) {
   const resume = row.querySelector(".resume");
+  let pause;
   for (;;) {
     await refuseUnreadable(files, signal);
     try {
       return await attempt();
     } catch (error) {
-      if (error.status !== 0) throw error;
-      await refuseUnreadable(files, signal);
-      row.querySelector(".state").textContent = "broken off";
+      if (!error.isForNow) throw error;
+      if (error.status === 0) await refuseUnreadable(files, signal);
+      row.querySelector(".state").textContent = error.status === 0 ? "broken off" : "not taken yet";
       row.querySelector("progress").value = 0;
       showError(row, error.message);
       resume.hidden = false;
+      pause = error.retryAfter <= LONGEST_PAUSE_SECONDS ? error.retryAfter : null;
     }
-    await asked(resume, signal);
+    await asked(resume, signal, pause);
     showError(row);
     if (document.activeElement === resume) row.querySelector(".stop").focus();
     resume.hidden = true;
   }
 }
 
-function asked(resume, signal) {
+function asked(resume, signal, pauseSeconds) {
   signal.throwIfAborted();
   const waiting = new AbortController(); // its end takes the listeners away
+  let timer;
   return new Promise((resolve, reject) => {
     resume.onclick = resolve;
+    if (pauseSeconds) timer = setTimeout(resolve, pauseSeconds * 1000);
     window.addEventListener("online", resolve, { signal: waiting.signal });
     signal.addEventListener("abort", () => reject(signal.reason), { signal: waiting.signal });
-  }).finally(() => waiting.abort());
+  }).finally(() => {
+    waiting.abort();
+    clearTimeout(timer);
+  });
 }
 
 function showError(row, message) {
