@@ -215,6 +215,33 @@ def test_a_complaint_about_an_option_opens_the_options(ann: Visitor) -> None:
     expect(ann.page.get_by_label("End at second")).to_be_focused()
 
 
+def test_files_whose_options_are_refused_are_sent_again_without_choosing_them_again(ann: Visitor) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Begin at second").fill("5")
+    ann.page.get_by_label("End at second").fill("2")
+    ann.convert(SONG, ("other.wav", b"RIFF"))
+    expect(ann.page.locator("#convert-trimEnd-complaint")).to_be_visible()
+    expect(ann.page.locator("#chosen")).to_have_text("2 files, 18 bytes")
+    expect(ann.page.locator("#uploads > li")).to_have_count(0)
+    ann.page.get_by_label("End at second").fill("20")
+    ann.start()
+    expect(ann.page.locator("#tasks .name")).to_have_text(["other.wav", "song.wav"])
+
+
+def test_what_can_not_be_joined_stays_in_its_order(ann: Visitor) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Begin at second").fill("5")
+    ann.choose(SONG, ("speech.wav", b"RIFF of a speech"))
+    ann.page.get_by_label("Join into one").check()
+    ann.page.get_by_role("button", name="Move song.wav down").click()
+    ann.start()
+    expect(ann.page.locator("#convert-trimStart-complaint")).to_be_visible()
+    expect(ann.page.locator("#joining li .name")).to_have_text(["speech.wav", "song.wav"])
+    ann.page.get_by_label("Begin at second").fill("")
+    ann.start()
+    ann.sees("speech.wav and 1 more", "waiting")
+
+
 def test_a_result_is_drawn(ann: Visitor, site: Site) -> None:
     ann.convert(SONG)
     ann.sees("song.wav", "waiting")
@@ -460,6 +487,22 @@ def test_uploads_go_on_by_themselves_when_the_network_is_back(ann: Visitor) -> N
     expect(ann.page.locator("#uploads .state")).to_have_text("broken off")
     ann.page.context.set_offline(False)
     ann.sees("song.wav", "waiting")
+
+
+def test_uploads_go_on_by_themselves_when_the_service_is_back(ann: Visitor) -> None:
+    ann.page.route("**/api/tasks*", lambda route: route.abort())
+    ann.convert(SONG)
+    expect(ann.page.locator("#uploads .state")).to_have_text("broken off")
+    expect(ann.page.locator("#trouble")).to_contain_text("The service can't be reached.")
+    ann.page.unroute_all()
+    ann.sees("song.wav", "waiting")
+
+
+def test_without_a_network_that_is_told(ann: Visitor) -> None:
+    ann.page.context.set_offline(True)
+    expect(ann.page.locator("#trouble")).to_contain_text("There is no network.")
+    ann.page.context.set_offline(False)
+    expect(ann.page.locator("#trouble")).to_be_hidden()
 
 
 def test_a_folder_is_told_to_be_one(ann: Visitor, tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ export class Refusal extends Error {
 const EMPTY = new Set([204, 304]);
 const LONGEST_MS = 60_000; // a network that was lost may never tell it
 
+/** Fires “back” when the service answers again after it didn't. */
+export const service = new EventTarget();
+
+let isAway = false;
 let csrfToken = null;
 let onLoggedOut = () => {};
 const otherTabs = new BroadcastChannel("soundmill");
@@ -51,9 +55,14 @@ async function request(method, path, body, headers) {
     answer = await fetch(path, { method, headers: allHeaders, body, signal: AbortSignal.timeout(LONGEST_MS) });
     json = EMPTY.has(answer.status) ? null : await answer.json();
   } catch {
-    if (!answer || answer.ok) throw new Refusal(0, { detail: "The service can't be reached. Is it running?" });
+    if (!answer || answer.ok) {
+      isAway = true;
+      throw new Refusal(0, { detail: navigator.onLine ? "The service can't be reached. Is it running?" : "There is no network." });
+    }
     json = null; // a refusal of something between us and the service
   }
+  if (isAway) service.dispatchEvent(new Event("back"));
+  isAway = false;
   if (answer.ok || answer.status === 304) return { status: answer.status, tag: answer.headers.get("ETag"), json };
   throw refusal(answer.status, json, asking);
 }

@@ -24,10 +24,10 @@ export class Joining {
     return this.wanted.checked;
   }
 
-  /** Begin anew with these files. */
-  show(files) {
+  /** Begin anew with these files, joined or not. */
+  show(files, isWanted) {
     this.#files = [...files];
-    this.wanted.checked = false;
+    this.wanted.checked = isWanted;
     this.box.hidden = this.#files.length < 2;
     this.#draw();
   }

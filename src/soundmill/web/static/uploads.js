@@ -1,6 +1,6 @@
 // Files on their way: chosen or dropped, then sent one after the other, each with its progress.
 
-import { currentSession, upload } from "./api.js";
+import { currentSession, service, upload } from "./api.js";
 import { clear, complain } from "./forms.js";
 import { Joining } from "./joining.js";
 import { size, together } from "./words.js";
@@ -18,8 +18,8 @@ export function wireUploads(form, onAccepted, say) {
   const ready = () => {
     start.disabled = !joining.files.length || !form.querySelector("[name=newFormat]:checked");
   };
-  const choose = (chosen) => {
-    joining.show(chosen);
+  const choose = (chosen, isJoined = false) => {
+    joining.show(chosen, isJoined);
     form.querySelector("#chosen").textContent = chosen.length ? told([...chosen]) : "Any audio, or the sound of a video";
     ready();
   };
@@ -34,9 +34,15 @@ export function wireUploads(form, onAccepted, say) {
     const fields = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && value !== "");
     const uploads = joining.isWanted ? [joining.files] : joining.files.map((file) => [file]);
     const asking = currentSession(); // those that wait must not become the next one's who logs in
+    const batch = { waiting: new Map(), isJoined: joining.isWanted };
+    const onOptionsRefused = (error) => {
+      if (!joining.files.length) giveBack(batch, choose);
+      complain(form, error);
+    };
     for (const files of uploads) {
       const row = addRow(together(files.map((file) => file.name)));
-      queue = queue.then(() => send(form, row, files, fields, asking, onAccepted));
+      batch.waiting.set(row, files);
+      queue = queue.then(() => send(row, files, fields, asking, onAccepted, onOptionsRefused)).finally(() => batch.waiting.delete(row));
     }
     input.value = "";
     const hadFocus = document.activeElement === start;
@@ -55,6 +61,13 @@ export function wireUploads(form, onAccepted, say) {
     choose([]);
     return stopAll();
   };
+}
+
+/** The same is wrong with all that were sent with the same options: they are chosen again, to be sent with better ones. */
+function giveBack({ waiting, isJoined }, choose) {
+  const left = [...waiting].filter(([row]) => !row.stopping.signal.aborted);
+  choose(left.flatMap(([, files]) => files), isJoined);
+  for (const [row] of left) stop(row);
 }
 
 function wireDrop(drop, choose) {
@@ -129,7 +142,7 @@ function remove(row) {
   if (hadFocus) (neighbour?.querySelector(".stop") ?? document.getElementById("files")).focus();
 }
 
-async function send(form, row, files, fields, asking, onAccepted) {
+async function send(row, files, fields, asking, onAccepted, onOptionsRefused) {
   const { signal } = row.stopping;
   if (signal.aborted) return;
   const body = new FormData();
@@ -152,7 +165,7 @@ async function send(form, row, files, fields, asking, onAccepted) {
     nameButton(row, ".stop", "Dismiss");
     offerAll();
     showError(row, [error.message, ...(error.fields ?? []).map((each) => each.message)].join(" "));
-    if (error.fields?.length) complain(form, error);
+    if (error.fields?.length) onOptionsRefused(error);
   }
 }
 
@@ -187,7 +200,7 @@ function asked(resume, signal, pauseSeconds) {
   return new Promise((resolve, reject) => {
     resume.onclick = resolve;
     if (pauseSeconds) timer = setTimeout(resolve, pauseSeconds * 1000);
-    window.addEventListener("online", resolve, { signal: waiting.signal });
+    for (const [source, event] of [[window, "online"], [service, "back"]]) source.addEventListener(event, resolve, { signal: waiting.signal });
     signal.addEventListener("abort", () => reject(signal.reason), { signal: waiting.signal });
   }).finally(() => {
     waiting.abort();
