@@ -215,6 +215,14 @@ def test_a_complaint_about_an_option_opens_the_options(ann: Visitor) -> None:
     expect(ann.page.get_by_label("End at second")).to_be_focused()
 
 
+def test_a_number_that_can_not_be_is_told_although_the_options_are_closed(ann: Visitor) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Quality").fill("99")
+    ann.page.get_by_text("Options").click()
+    ann.convert(SONG)
+    expect(ann.page.get_by_label("Quality, 0 (best) to 9")).to_be_focused()
+
+
 def test_files_whose_options_are_refused_are_sent_again_without_choosing_them_again(ann: Visitor) -> None:
     ann.page.get_by_text("Options").click()
     ann.page.get_by_label("Begin at second").fill("5")

@@ -38,7 +38,7 @@ export function complain(form, error) {
     const id = `${form.id}-${field}-complaint`;
     input.setAttribute("aria-invalid", "true");
     input.setAttribute("aria-describedby", id);
-    for (const closed of form.querySelectorAll("details:not([open])")) closed.open = closed.contains(input);
+    reveal(input);
     input.after(make("span", { className: "complaint", id }, message));
   }
   const told = form.querySelector(".error");
@@ -46,6 +46,12 @@ export function complain(form, error) {
   told.textContent = byField ? "Look at the marked fields." : [...new Set([error.message, ...elsewhere])].join(" ");
   told.hidden = false;
   form.querySelector("[aria-invalid]")?.focus();
+}
+
+/** Where it is in something closed, open that: nobody sees a complaint there, nor can it have the focus. */
+export function reveal(input) {
+  const closed = input.closest("details:not([open])");
+  if (closed) closed.open = true;
 }
 
 /** Take all complaints back. */

@@ -1,7 +1,7 @@
 // Files on their way: chosen or dropped, then sent one after the other, each with its progress.
 
 import { currentSession, service, upload } from "./api.js";
-import { clear, complain } from "./forms.js";
+import { clear, complain, reveal } from "./forms.js";
 import { Joining } from "./joining.js";
 import { size, together } from "./words.js";
 
@@ -27,6 +27,7 @@ export function wireUploads(form, onAccepted, say) {
   input.addEventListener("change", () => choose(input.files));
   form.addEventListener("input", () => clear(form));
   form.addEventListener("change", ready);
+  form.addEventListener("invalid", (event) => reveal(event.target), { capture: true });
   wireDrop(drop, choose);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
