@@ -40,7 +40,7 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
         title="soundmill",
         version=__version__,
         spec_path="/api/openapi.json",
-        docs_path="/api/docs",
+        docs_path=None,  # APIFlask's would have browsers run scripts of other hosts beside our sessions
     )
     app.config.update(
         OPENAPI_VERSION="3.1.0",

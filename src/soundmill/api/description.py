@@ -18,6 +18,18 @@ _OTHER_TYPES = {
 }
 _TELLS_ITS_OWN_TROUBLES = "/health/ready"
 _TEXT, _BINARY = {"type": "string"}, {"type": "string", "format": "binary"}
+_READINESS = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "status": {"enum": ["ok", "degraded", "unavailable"]},
+        "troubles": {
+            "type": "object",
+            "additionalProperties": _TEXT,
+            "description": "What is wrong, by what it is about.",
+        },
+    },
+}
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],
@@ -58,6 +70,8 @@ def describe(spec: Any) -> Any:
             if "requestBody" in operation:
                 operation["requestBody"]["required"] = True
             responses["default"] = {"description": "Any other error", "content": problem}
+    for status in ("200", "503"):
+        _answers(paths[_TELLS_ITS_OWN_TROUBLES]["get"], status, _READINESS)
     for (path, method), shape in _LISTS.items():
         _answers(paths[path][method], "200", _list_of(shape.__name__))
     submit = paths["/api/tasks"]["post"]

@@ -11,6 +11,7 @@ from soundmill.api.services import services
 from soundmill.api.shapes import storable
 from soundmill.model.errors import InvalidRequest, NotAuthenticated
 from soundmill.service.ports import Account, Token
+from soundmill.web.reference import reference
 
 _HEADERS = {
     # All of the page comes from here, and nothing of it is inline: a name that holds markup can't run anything.
@@ -24,9 +25,12 @@ _HEADERS = {
 
 
 def page_blueprint() -> Blueprint:
-    """``/``, its files below ``/web/static``, and ``/web/session``."""
-    page = Blueprint("page", __name__, static_folder="static", static_url_path="/web/static")
+    """``/``, its files below ``/web/static``, ``/web/session``, and ``/api/docs``."""
+    page = Blueprint(
+        "page", __name__, static_folder="static", static_url_path="/web/static", template_folder="templates"
+    )
     page.add_url_rule("/", view_func=lambda: page.send_static_file("index.html"), endpoint="index")
+    page.add_url_rule("/api/docs", view_func=reference)
     page.add_url_rule("/web/session", view_func=log_in, methods=["POST"])
     page.add_url_rule("/web/session", view_func=who, methods=["GET"])
     page.add_url_rule("/web/session", view_func=log_out, methods=["DELETE"])
