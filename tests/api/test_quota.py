@@ -82,6 +82,12 @@ def test_a_body_of_unknown_size_is_read_no_further_than_the_quota(
     assert not list((thrifty.settings.data_dir / "incoming").iterdir())
 
 
+def test_who_asks_for_more_than_all_is_not_told_to_delete_something(eve: User) -> None:
+    assert "at all" in eve.upload(b"x" * 2 * LIMIT).get_json()["detail"]
+    eve.upload(b"x" * (LIMIT - 10))
+    assert "delete some tasks" in eve.upload(b"x" * 11).get_json()["detail"]
+
+
 def test_an_upload_that_was_accepted_is_answered_again_when_the_quota_is_used_up(eve: User) -> None:
     key = {"Idempotency-Key": "once"}
     first = eve.upload(b"x" * LIMIT, headers=key)

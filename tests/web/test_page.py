@@ -141,6 +141,37 @@ def test_dropped_files_are_chosen(ann: Visitor) -> None:
     ann.sees("dropped.wav", "waiting")
 
 
+def test_files_dropped_beside_the_zone_are_chosen_too_but_not_before_the_log_in(ann: Visitor) -> None:
+    make = "() => { const t = new DataTransfer(); t.items.add(new File(['RIFF'], 'dropped.wav')); return t; }"
+    dropped = {"dataTransfer": ann.page.evaluate_handle(make)}
+    ann.page.dispatch_event("#list-title", "dragover", dropped)
+    expect(ann.page.locator("#drop")).to_have_class("drop over")
+    ann.page.dispatch_event("#list-title", "drop", dropped)
+    expect(ann.page.locator("#chosen")).to_have_text("dropped.wav, 4 bytes")
+    expect(ann.page.locator("#drop")).to_have_class("drop")
+    ann.page.get_by_role("button", name="Log out").click()
+    ann.page.dispatch_event("#log-in", "drop", dropped)
+    ann.log_in("ann")
+    expect(ann.page.locator("#chosen")).to_have_text("Any audio, or the sound of a video")
+
+
+def test_until_when_it_is_kept_is_told(ann: Visitor, site: Site) -> None:
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    [task] = ann.page.request.get(f"{site.address}/api/tasks").json()
+    ended = {**task, "status": "cancelled", "expiresAt": "2031-05-04T12:00:00+00:00"}
+    ann.page.route("**/api/tasks?*", lambda route: route.fulfill(json=[ended]))
+    expect(ann.row("song.wav").locator(".facts")).to_contain_text("kept until May 4, 2031")
+
+
+def test_an_action_that_is_refused_is_told_also_to_those_who_do_not_see_it(ann: Visitor) -> None:
+    ann.convert(SONG)
+    ann.page.route("**/cancel", lambda route: route.fulfill(status=429, json={"detail": "Not now."}))
+    ann.row("song.wav").get_by_role("button", name="Cancel").click()
+    expect(ann.page.get_by_role("status")).to_have_text("song.wav: Not now.")
+    expect(ann.row("song.wav").locator(".error")).to_have_text("Not now.")
+
+
 def test_the_reason_of_a_failure_is_shown_and_it_can_be_tried_again(ann: Visitor, site: Site) -> None:
     ann.convert(SONG)
     ann.sees("song.wav", "waiting")
@@ -551,6 +582,11 @@ def test_what_waits_to_be_uploaded_does_not_become_the_next_ones_who_logs_in(ann
     )
     with ann.page.expect_request("**/api/tasks"):
         ann.convert(("first.wav", b"RIFF"), ("second.wav", b"RIFF"))
+    with ann.page.expect_event("dialog") as asked:
+        ann.page.evaluate("setTimeout(() => document.getElementById('log-out').click())")
+    asked.value.dismiss()
+    expect(ann.page.locator("#uploads > li")).to_have_count(2)
+    ann.page.on("dialog", lambda dialog: dialog.accept())
     ann.page.get_by_role("button", name="Log out").click()
     ann.sign_up("bob")
     expect(ann.page.locator("#account-name")).to_have_text("bob")

@@ -32,12 +32,14 @@ class Quota:
 
     def refuse_overflow(self, used_bytes: int, more_bytes: int) -> None:
         """Raise ``OverQuota`` when ``more_bytes`` don't fit."""
-        left = self.left(used_bytes)
-        if left is not None and more_bytes > left:
-            raise OverQuota(
-                f"Your files take {used_bytes:,} of the {self.limit_bytes:,} bytes that you may keep. Nothing was accepted: delete some tasks first.",
-                _ASK_AGAIN,
-            )
+        if self.limit_bytes is None or used_bytes + more_bytes <= self.limit_bytes:
+            return
+        if more_bytes > self.limit_bytes:
+            raise OverQuota(f"This is more than the {self.limit_bytes:,} bytes that you may keep at all.", _ASK_AGAIN)
+        raise OverQuota(
+            f"Your files take {used_bytes:,} of the {self.limit_bytes:,} bytes that you may keep. Nothing was accepted: delete some tasks first.",
+            _ASK_AGAIN,
+        )
 
 
 UNLIMITED = Quota(None)

@@ -60,6 +60,7 @@ for (const button of document.querySelectorAll("[data-show]")) {
   button.addEventListener("click", () => showForm(button.dataset.show));
 }
 byId("log-out").addEventListener("click", async () => {
+  if (uploads.isAnyOnItsWay() && !confirm("Files are still on their way, and would be stopped. Log out?")) return;
   tell("");
   try {
     await logOut();
@@ -67,13 +68,13 @@ byId("log-out").addEventListener("click", async () => {
     tell(`You are still logged in. ${error.message}`);
     return;
   }
-  stopUploads();
+  uploads.stop();
   showWelcome();
 });
 showFormats(byId("formats"), formats, (chosen) => showOptions(byId("options"), chosen));
-const stopUploads = wireUploads(byId("convert"), (tasks) => list?.put(...tasks), say);
+const uploads = wireUploads(byId("convert"), (tasks) => list?.put(...tasks), say);
 whenLoggedOut(() => {
-  const lost = stopUploads() ? " Choose the files again that were still on their way." : "";
+  const lost = uploads.stop() ? " Choose the files again that were still on their way." : "";
   showWelcome(); // and show the next one nothing of it
   tell(`Your session has ended: log in again.${lost}`);
 });

@@ -52,7 +52,7 @@ export function fill(row, task) {
   bar.hidden = !underWay;
   bar.value = task.status === "processing" ? task.progress : 0;
   bar.setAttribute("aria-label", `${task.fileName} to ${task.newFormat}`);
-  part("facts").textContent = task.status === "processed" ? facts(task.result) : "";
+  part("facts").textContent = joined([...(task.status === "processed" ? facts(task.result) : []), ...keeping(task)]);
   showError(row, task.error?.message);
   part("lost").hidden = !task.notCarried.length;
   part("lost").textContent = `Not carried over: ${task.notCarried.join(", ")}`;
@@ -95,5 +95,14 @@ function facts(result) {
   if (result.sampleRate) parts.push(`${result.sampleRate / 1000} kHz`);
   if (result.channels) parts.push({ 1: "mono", 2: "stereo" }[result.channels] ?? `${result.channels} channels`);
   if (result.bitRate) parts.push(`${Math.round(result.bitRate / 1000)} kbit/s`);
+  return parts;
+}
+
+/** Until when it can be had, where the service doesn't keep all for ever. */
+function keeping({ expiresAt }) {
+  return expiresAt ? [`kept until ${new Date(expiresAt).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}`] : [];
+}
+
+function joined(parts) {
   return parts.map((each) => each.replaceAll(" ", "\u00a0")).join(" · "); // a number stays with its unit
 }

@@ -224,11 +224,17 @@ export class TaskList {
     try {
       task = await call(method, `/api/tasks/${id}${path}`, body);
     } catch (error) {
-      if (error.status !== 404) return this.#rows.has(id) && showError(this.#rows.get(id), error.message);
+      if (error.status !== 404) return this.#refused(id, error);
     }
     if (this.#isOver) return;
     if (task) this.put(task);
     else this.#removeByHand(id);
+  }
+
+  #refused(id, error) {
+    if (this.#isOver || !this.#tasks.has(id)) return;
+    showError(this.#rows.get(id), error.message);
+    this.#say(`${this.#tasks.get(id).fileName}: ${error.message}`);
   }
 
   #removeByHand(id) {

@@ -7,7 +7,7 @@ import { size, together } from "./words.js";
 
 const LONGEST_PAUSE_SECONDS = 60; // for longer nobody waits without a word of theirs
 
-/** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted upload, `say` tells what can't be seen. Gives what stops all uploads, and tells how many. */
+/** Wire the form of new conversions; `onAccepted` gets the tasks of each accepted upload, `say` tells what can't be seen. Gives what tells whether one is on its way, and what stops all of them and tells how many. */
 export function wireUploads(form, onAccepted, say) {
   const input = form.querySelector("#files");
   const drop = form.querySelector("#drop");
@@ -57,10 +57,13 @@ export function wireUploads(form, onAccepted, say) {
     stopAll();
     input.focus(); // the button is gone
   });
-  return () => {
-    input.value = "";
-    choose([]);
-    return stopAll();
+  return {
+    isAnyOnItsWay,
+    stop() {
+      input.value = "";
+      choose([]);
+      return stopAll();
+    },
   };
 }
 
@@ -72,12 +75,20 @@ function giveBack({ waiting, isJoined }, choose) {
 }
 
 function wireDrop(drop, choose) {
-  // A file that misses the zone must not replace the page.
-  for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
-  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
-  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
-    if (event.dataTransfer.files.length) choose(event.dataTransfer.files);
+  // Anywhere: a file that misses the zone must not replace the page. But not before somebody has logged in.
+  const isOffered = () => drop.offsetParent !== null;
+  const show = (isOver) => drop.classList.toggle("over", isOver);
+  window.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    const isMeant = isOffered() && event.dataTransfer.types.includes("Files");
+    if (!isMeant) event.dataTransfer.dropEffect = "none";
+    show(isMeant);
+  });
+  window.addEventListener("dragleave", (event) => event.relatedTarget || show(false)); // it left the window
+  window.addEventListener("drop", (event) => {
+    event.preventDefault();
+    show(false);
+    if (isOffered() && event.dataTransfer.files.length) choose(event.dataTransfer.files);
   });
 }
 
