@@ -30,7 +30,7 @@ _HURRY = """() => {
 def test_a_file_stopped_while_it_is_read_is_not_sent(ann: Visitor) -> None:
     ann.page.evaluate(_HOLD_READING)
     ann.convert(("stopped.wav", b"RIFF"))
-    ann.page.wait_for_function("held.length > 0")
+    ann.page.wait_for_function("() => held.length > 0")
     ann.page.locator("#uploads").get_by_role("button", name="Stop").click()
     ann.page.evaluate("readOn()")
     ann.convert(SONG)
@@ -45,7 +45,7 @@ def test_an_upload_stopped_just_after_it_broke_off_does_not_hold_those_behind_it
         ann.convert(("stopped.wav", b"RIFF"))
     ann.page.evaluate(_HOLD_READING)
     held[0].abort()
-    ann.page.wait_for_function("held.length > 0")
+    ann.page.wait_for_function("() => held.length > 0")
     ann.page.locator("#uploads").get_by_role("button", name="Stop").click()
     ann.page.evaluate("readOn()")
     ann.convert(SONG)
@@ -139,7 +139,7 @@ def test_a_service_that_is_away_is_asked_less_often_and_the_page_tells_so(ann: V
     expect(trouble).to_have_text(
         "How your conversions go on can't be shown. The service can't be reached. Is it running?"
     )
-    ann.page.wait_for_function("pauses.filter((pause) => pause === 8000).length > 2")
+    ann.page.wait_for_function("() => pauses.filter((pause) => pause === 8000).length > 2")
     pauses = ann.page.evaluate("pauses")
     assert set(pauses) - {500} == {1000, 2000, 4000, 8000}
     assert pauses == sorted(pauses)

@@ -163,13 +163,13 @@ export class TaskList {
 
   async #extend() {
     const asked = this.#changes;
-    const isFirst = this.#oldest === Infinity;
-    const tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${isFirst ? "" : `&after=${this.#oldest}`}`);
+    const newest = this.#oldest - 1;
+    const below = newest === Infinity ? "" : `&after=${this.#oldest}`;
+    const tasks = await call("GET", `/api/tasks?order=1&max=${PAGE}${below}`);
     if (this.#isOver) return;
     this.#takeBack();
     const hadFocus = document.activeElement === this.more;
-    const newest = isFirst ? Infinity : this.#oldest - 1;
-    this.#oldest = tasks.length < PAGE ? 0 : tasks.at(-1).id;
+    this.#oldest = Math.min(this.#oldest, tasks.length < PAGE ? 0 : tasks.at(-1).id);
     this.more.hidden = this.#oldest === 0;
     this.#takeIn(tasks, this.#oldest, newest, asked);
     if (hadFocus && this.more.hidden) focusOn(this.list.lastElementChild, ".delete");
