@@ -544,17 +544,28 @@ def test_without_a_network_that_is_told(ann: Visitor) -> None:
     expect(ann.page.locator("#trouble")).to_be_hidden()
 
 
-def test_a_folder_is_told_to_be_one(ann: Visitor, tmp_path: Path) -> None:
-    (tmp_path / "album").mkdir()
-    box = ann.page.locator("#drop").bounding_box()
-    assert box
-    dragged = {"items": [], "files": [str(tmp_path / "album")], "dragOperationsMask": 1}
-    browser = ann.page.context.new_cdp_session(ann.page)
-    for step in ("dragEnter", "dragOver", "drop"):
-        where = {"x": box["x"] + 9, "y": box["y"] + 9}
-        browser.send("Input.dispatchDragEvent", {"type": step, **where, "data": dragged})
+def test_the_sounds_in_a_folder_are_chosen(ann: Visitor, tmp_path: Path) -> None:
+    (tmp_path / "album" / "disc 2").mkdir(parents=True)
+    for name in ("10.wav", "9.wav", "cover.jpg", ".hidden.wav", "disc 2/1.mp3", "strange"):
+        (tmp_path / "album" / name).write_bytes(b"RIFF")
+    _drop(ann.page, tmp_path / "album")
+    expect(ann.page.locator("#chosen")).to_have_text("4 files, 16 bytes")
     ann.start()
-    expect(ann.page.locator("#uploads .error")).to_contain_text("“album” can't be read: it is a folder")
+    expect(ann.page.locator("#tasks .name")).to_have_text(["strange", "1.mp3", "10.wav", "9.wav"])
+
+
+def test_a_folder_of_more_files_than_a_browser_lists_at_once_is_chosen_whole(ann: Visitor, tmp_path: Path) -> None:
+    for number in range(250):
+        (tmp_path / f"{number}.wav").write_bytes(b"RIFF")
+    _drop(ann.page, tmp_path)
+    expect(ann.page.locator("#chosen")).to_have_text("250 files, 1.0 kB")
+
+
+def test_a_folder_without_sound_is_told_to_be_one(ann: Visitor, tmp_path: Path) -> None:
+    (tmp_path / "album").mkdir()
+    _drop(ann.page, tmp_path / "album")
+    expect(ann.page.locator("#chosen")).to_have_text("There is no sound in that folder")
+    expect(ann.page.get_by_role("button", name="Convert", exact=True)).to_be_disabled()
 
 
 def test_whose_session_ends_amid_uploads_is_told_and_the_next_one_sees_none_of_them(ann: Visitor) -> None:
@@ -688,3 +699,14 @@ def _refuse_uploads(page: Page, answer: Callable[[Route], None]) -> list[Route]:
 
     page.route("**/api/tasks", refuse)
     return came
+
+
+def _drop(page: Page, path: Path) -> None:
+    """As from a file manager."""
+    box = page.locator("#drop").bounding_box()
+    assert box
+    dragged = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
+    for step in ("dragEnter", "dragOver", "drop"):
+        where = {"x": box["x"] + 9, "y": box["y"] + 9}
+        browser.send("Input.dispatchDragEvent", {"type": step, **where, "data": dragged})

@@ -1,6 +1,7 @@
 // Files on their way: chosen or dropped, then sent one after the other, each with its progress.
 
 import { currentSession, service, upload } from "./api.js";
+import { inFolders } from "./folders.js";
 import { clear, complain, reveal } from "./forms.js";
 import { Joining } from "./joining.js";
 import { size, together } from "./words.js";
@@ -18,9 +19,10 @@ export function wireUploads(form, onAccepted, say) {
   const ready = () => {
     start.disabled = !joining.files.length || !form.querySelector("[name=newFormat]:checked");
   };
-  const choose = (chosen, isJoined = false) => {
+  const choose = (chosen, { isJoined = false, isFromFolders = false } = {}) => {
     joining.show(chosen, isJoined);
-    form.querySelector("#chosen").textContent = chosen.length ? told([...chosen]) : "Any audio, or the sound of a video";
+    const none = isFromFolders ? "There is no sound in that folder" : "Any audio, or the sound of a video";
+    form.querySelector("#chosen").textContent = chosen.length ? told([...chosen]) : none;
     ready();
   };
 
@@ -70,7 +72,7 @@ export function wireUploads(form, onAccepted, say) {
 /** The same is wrong with all that were sent with the same options: they are chosen again, to be sent with better ones. */
 function giveBack({ waiting, isJoined }, choose) {
   const left = [...waiting].filter(([row]) => !row.stopping.signal.aborted);
-  choose(left.flatMap(([, files]) => files), isJoined);
+  choose(left.flatMap(([, files]) => files), { isJoined });
   for (const [row] of left) stop(row);
 }
 
@@ -88,8 +90,15 @@ function wireDrop(drop, choose) {
   window.addEventListener("drop", (event) => {
     event.preventDefault();
     show(false);
-    if (isOffered() && event.dataTransfer.files.length) choose(event.dataTransfer.files);
+    if (isOffered() && event.dataTransfer.files.length) take(event.dataTransfer);
   });
+  const take = async (transfer) => {
+    const asking = currentSession();
+    const dropped = [...transfer.files]; // the event takes its own along
+    const found = await inFolders(transfer)?.catch(() => null); // what can't be read is told when it is sent
+    if (asking !== currentSession()) return;
+    choose(found ?? dropped, { isFromFolders: Boolean(found) });
+  };
 }
 
 /** Throws where the browser can't read one of them, which an upload that breaks off doesn't tell, and where it was stopped meanwhile. */
