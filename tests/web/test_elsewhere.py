@@ -88,6 +88,7 @@ def test_more_new_ones_than_a_page_all_show(ann: Visitor, phone: Device) -> None
 def test_a_tab_that_nobody_sees_asks_nothing_and_one_that_is_seen_again_shows_at_once(
     ann: Visitor, phone: Device
 ) -> None:
+    _take_the_clock(ann)
     ann.convert(SONG)
     ann.sees("song.wav", "waiting")
     asked: list[str] = []
@@ -99,7 +100,6 @@ def test_a_tab_that_nobody_sees_asks_nothing_and_one_that_is_seen_again_shows_at
         ann.page.clock.run_for(60_000)
         assert asked == []
 
-    ann.page.clock.install()
     _unseen(ann.page, act)
     ann.page.clock.run_for(1)
     ann.sees("elsewhere.wav", "waiting")
@@ -179,7 +179,7 @@ def test_many_that_end_at_once_are_told_in_one_sentence(ann: Visitor, phone: Dev
 
 
 def test_what_comes_in_quickly_does_not_put_off_how_it_goes_on(ann: Visitor) -> None:
-    ann.page.clock.install()
+    _take_the_clock(ann)
     ann.page.clock.pause_at(time.time() + 3600)
     ann.convert(SONG)
     ann.sees("song.wav", "waiting")
@@ -188,6 +188,13 @@ def test_what_comes_in_quickly_does_not_put_off_how_it_goes_on(ann: Visitor) -> 
     ann.sees("other.wav", "waiting")
     with ann.page.expect_request("**/api/tasks?*"):
         ann.page.clock.run_for(300)
+
+
+def _take_the_clock(ann: Visitor) -> None:
+    """Before the page begins: what waits by the real clock already would go on doing so."""
+    ann.page.clock.install()
+    ann.page.reload()
+    expect(ann.page.locator("#empty")).to_be_visible()
 
 
 def _unseen(page: Page, act: Callable[[], object]) -> None:

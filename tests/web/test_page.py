@@ -95,6 +95,14 @@ def test_several_files_are_joined_in_the_order_that_was_chosen(ann: Visitor, sit
     assert assignment.options.as_dict() == {"join": True}
 
 
+def test_names_from_right_to_left_stand_where_the_others_do(ann: Visitor) -> None:
+    ann.choose(("one.wav", b"RIFF 1"), ("שלום.wav", b"RIFF 2"))
+    ann.page.get_by_label("Join into one").check()
+    starts = "names => names.map((name) => { const text = document.createRange(); text.selectNodeContents(name); return text.getBoundingClientRect().left; })"
+    one, other = ann.page.locator("#joining li .name").evaluate_all(starts)
+    assert abs(one - other) < 2
+
+
 def test_files_are_joined_by_keyboard(ann: Visitor) -> None:
     page = ann.page
     ann.choose(("one.wav", b"RIFF 1"), ("two.wav", b"RIFF 2"), ("three.wav", b"RIFF 3"))
