@@ -222,6 +222,26 @@ def test_tempo_changes_the_length_exactly_and_not_the_pitch(tmp_path: Path, conv
     assert loudest == pytest.approx(1000, abs=3)
 
 
+@pytest.mark.parametrize("seconds", [0.01, 0.1, 1.0])
+def test_tempo_keeps_the_end_of_a_sound_and_sounds_that_are_short(
+    tmp_path: Path, convert: Convert, seconds: float
+) -> None:
+    source = write(tmp_path / "a.wav", tones([1000.0], seconds))
+    for tempo in (0.5, 2.0):
+        heard = decoded(convert(source, "wav", tempo=tempo).path, 1)[:, 0]
+        assert len(heard) == round(seconds * RATE / tempo)
+        loud = np.flatnonzero(np.abs(heard) > 0.1)
+        assert len(heard) - loud[-1] < 0.012 * RATE
+
+
+def test_a_loudness_at_another_tempo_is_measured_without_what_is_behind_the_sound(
+    tmp_path: Path, convert: Convert
+) -> None:
+    made = convert(write(tmp_path / "a.wav", music(0.6)), "wav", tempo=1.4, loudness=-20.0)
+    assert made.report.result.sample_count == round(0.6 * RATE / 1.4)
+    assert loudness_of(made.path)[0] == pytest.approx(-20, abs=0.1)
+
+
 @pytest.mark.parametrize("target", [-23.0, -16.0])
 @pytest.mark.parametrize("to", ["flac", "mp3", "opus"])
 def test_a_loudness_is_reached_by_gain_alone_where_the_peaks_allow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from av.audio.frame import AudioFrame
 
 from soundmill.engine.filtering import Filter, FilterChain
 from soundmill.engine.plan import Plan
+from soundmill.engine.planes import cut
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.silence import form_of
 from soundmill.model.conversion import ConversionError, FailureCode
@@ -18,6 +20,8 @@ from soundmill.model.options import ConversionOptions
 _OVERSAMPLING = 4
 # The way back to the sound's own rate rounds corners up by less than this.
 _LIMITER_MARGIN_DB = 0.1
+# FFmpeg's atempo works on windows of up to a twelfth of a second, and gives nothing of what doesn't fill one.
+_WINDOWS_IN_A_SECOND = 12
 _FLOAT = ("aformat", "sample_fmts=dblp")
 
 
@@ -95,7 +99,7 @@ class Editor:
                 yield from self._counted(chain.pull())
         if chain is not None:
             chain.end()
-            yield from self._counted(chain.pull())
+            yield from self._counted(self._to_the_end(chain.pull()))
         if not self.sample_count:
             raise ConversionError(
                 FailureCode.UNSUITABLE_OPTIONS,
@@ -119,6 +123,19 @@ class Editor:
             channels, name, sample_format = self._plan.channels, self._plan.channel_layout, "dblp"
         return Plan("", "", first.sample_rate, channels, name, sample_format)
 
+    def _to_the_end(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
+        """The last ones, without what stands behind the sound where the filters couldn't know how long it is."""
+        if self._edits.tempo == 1 or self._edits.source_samples is not None:
+            yield from frames
+            return
+        left = self._edits.sample_count(self._position) - self.sample_count
+        for frame in frames:
+            if left >= frame.samples:
+                yield frame
+            elif left > 0:
+                yield cut(frame, 0, left)
+            left -= frame.samples
+
     def _counted(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         for frame in frames:
             self.sample_count += frame.samples
@@ -132,7 +149,8 @@ def filters(edits: Edits, begin: int = 0) -> list[Filter]:
     if edits.only_cut:
         return chain
     if edits.tempo != 1:
-        chain.append(("atempo", f"{edits.tempo}"))
+        silent = 2 * math.ceil(edits.rate / _WINDOWS_IN_A_SECOND)
+        chain += [("apad", f"pad_len={silent}"), ("atempo", f"{edits.tempo}")]
     if edits.gain:
         chain.append(("volume", f"{edits.gain}dB:precision=double"))
     if edits.limit is not None:
