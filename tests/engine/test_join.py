@@ -111,6 +111,15 @@ def test_tags_on_which_all_agree_stay_and_the_others_are_told(tmp_path: Path, jo
     assert made.report.not_carried == ("tag: artist (differs between the sources)",)
 
 
+@pytest.mark.parametrize("asked", [{"tags": {"Artist": "Both"}}, {"tags": {"artist": ""}}, {"strip_tags": True}])
+def test_nothing_is_told_of_tags_that_are_as_they_were_asked_for(
+    tmp_path: Path, join: Join, asked: dict[str, object]
+) -> None:
+    sources = [encoded(tmp_path, f"{name}.flac", "-metadata", f"artist={name}") for name in ("Ann", "Bob")]
+    made = join(sources, "flac", **asked)
+    assert made.report.not_carried == ()
+
+
 def test_of_each_source_its_length_and_title_are_told(tmp_path: Path, two: list[Path], join: Join) -> None:
     titled = encoded(tmp_path, "3.flac", "-metadata", "title=Drei", "-metadata", "artist=Ann", samples=music(0.5))
     made = join([*two, titled], "flac")

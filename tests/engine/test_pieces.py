@@ -122,6 +122,40 @@ def test_codes_and_writers_of_a_sheet_are_those_of_its_pieces(tmp_path: Path, co
     assert [each["composer"] for each in shown] == ["All", "Somebody Else", "All"]
 
 
+def test_tags_that_are_asked_for_are_those_of_all_pieces(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", "-metadata", "title=Whole", samples=music(3.0))
+    sheet = SHEET.replace('TITLE "Two é"', "TITLE Two\nSONGWRITER Somebody Else")
+    asked = {"artist": "Ann", "composer": "", "album": "", "track": "7"}
+    made = convert(source, "flac", split="cue", cue_sheet=sheet, tags=asked)
+    for each in map(told, pieces(made)):
+        assert each["artist"] == "Ann"
+        assert not {"composer", "album"} & set(each)
+    assert made.report.not_carried == ("tag: track (each piece has its own)",)
+
+
+def test_a_title_that_is_asked_for_is_that_of_the_album_or_told(tmp_path: Path, convert: Convert) -> None:
+    source = with_chapters(tmp_path, music(4.0))
+    made = convert(source, "flac", split="chapters", tags={"title": "All"})
+    assert {(told(each)["album"]) for each in pieces(made)} == {"All"}
+    assert made.report.not_carried == ()
+    made = convert(source, "flac", split="chapters", tags={"title": "All", "album": "Own"})
+    first = told(pieces(made)[0])
+    assert (first["title"], first["album"]) == ("P0", "Own")
+    assert made.report.not_carried == ("tag: title (each piece has its own)",)
+
+
+def test_of_a_sound_that_is_cut_off_there_are_the_pieces_that_are_left(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(3.0))
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 4])
+    made = convert(source, "wav", split="cue", cue_sheet=SHEET, on_damage="salvage")
+    assert [each.name for each in pieces(made)] == ["01 One- a-b.wav"]
+    assert np.array_equal(joined(made), decoded(convert(source, "wav", on_damage="salvage").path))
+    assert made.report.not_carried[-2:] == (
+        "02 Two é.wav (the sound ends before it begins)",
+        "03.wav (the sound ends before it begins)",
+    )
+
+
 def test_how_many_pieces_there_are_is_not_what_the_whole_says(tmp_path: Path, convert: Convert) -> None:
     said = ("-metadata", "track=1", "-metadata", "tracktotal=1")
     source = encoded(tmp_path, "a.flac", *said, samples=music(3.0))

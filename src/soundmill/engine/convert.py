@@ -15,7 +15,7 @@ from soundmill.engine.bundle import PartsEncoder, WrittenPart, bundle, without_t
 from soundmill.engine.convert_joined import convert_joined
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
-from soundmill.engine.divide import Part, check_all_written, parts, places
+from soundmill.engine.divide import Part, parts, places, unwritten
 from soundmill.engine.edit import Editor, Edits, make_edits
 from soundmill.engine.encode import Encoder, open_encoder
 from soundmill.engine.encoding import encode_all, encoding_errors, progress
@@ -155,8 +155,9 @@ def _encoded(
         check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
     if isinstance(encoder, PartsEncoder):
-        check_all_written(divided, len(encoder.written))
+        behind = unwritten(divided, len(encoder.written), is_damaged=bool(decoding.holes))
         facts, lost = _bundled(job, plan, encoder)
+        lost = (*behind, *lost)
     else:
         verified = _verified(job, plan, encoder, encoded_samples, crew)
         facts, lost = verified.facts, missing(wanted, verified.about)

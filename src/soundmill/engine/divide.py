@@ -70,45 +70,63 @@ def parts(
     moved = chapters if edits is None else moved_chapters(chapters, edits)
     by_begin = {round(each["start"] * each["time_base"] * plan.sample_rate): each for each in reversed(moved)}
     begins = sorted(by_begin)
+    asked = frozenset(map(tag_name, options.tags or {}))
+    told = _unsaid(options, about)
     made = []
     for index, begin in enumerate(begins):
         number, count = index + 1, len(begins)
         title, tags = "", dict[str, str]()
         if not options.strip_tags:
             title = by_begin[begin]["metadata"].get("title", "").strip()
-            tags = _tags_of(by_begin[begin], number, count)
+            tags = _tags_of(by_begin[begin], number, count, asked)
         name = clean_file_name(
             f"{number:0{max(2, len(str(count)))}} {title.translate(_SPECIAL)}.".replace(" .", ".") + extension
         )
         end = begins[number] if number < count else None
-        whole = _album(by_begin[begin], options) | ({"album": about.tags["title"]} if "title" in about.tags else {})
+        whole = _album(by_begin[begin], options, asked)
+        if "title" in about.tags and "album" not in asked:
+            whole["album"] = about.tags["title"]
         kept = {key: text for key, text in about.tags.items() if key not in _OF_WHOLE}
-        made.append(Part(begin if index else 0, end, replace(about, tags=whole | kept | tags, chapters=()), name))
+        of_part = replace(about, tags=whole | kept | tags, chapters=(), unread=about.unread + told)
+        made.append(Part(begin if index else 0, end, of_part, name))
     if not made:
         raise _unsuitable("With this cut no piece is left.")
     return tuple(made)
 
 
-def check_all_written(planned: tuple[Part, ...], written: int) -> None:
-    """Raises ``ConversionError`` with ``UNSUITABLE_OPTIONS`` where the sound ends before a piece begins."""
-    if written < len(planned):
+def unwritten(planned: tuple[Part, ...], written: int, *, is_damaged: bool) -> tuple[str, ...]:
+    """Pieces before which a sound ends that ``is_damaged``, named for people.
+
+    Raises ``ConversionError`` with ``UNSUITABLE_OPTIONS`` where a whole one does.
+    """
+    if written < len(planned) and not is_damaged:
         raise _unsuitable(f"The sound ends before piece {written + 1} of {len(planned)} begins.")
+    return tuple(f"{each.name} (the sound ends before it begins)" for each in planned[written:])
 
 
-def _tags_of(chapter: Chapter, number: int, count: int) -> dict[str, str]:
+def _unsaid(options: ConversionOptions, about: About) -> tuple[str, ...]:
+    """Tags that the client sets and that no piece has: each has its own."""
+    asked = {tag_name(name): text for name, text in (options.tags or {}).items() if text.strip()}
+    has_album = "album" in about.tags or "album" in map(tag_name, options.tags or {})
+    without = [name for name in asked if name in _OF_WHOLE and (name != "title" or has_album)]
+    return tuple(f"tag: {name} (each piece has its own)" for name in without)
+
+
+def _tags_of(chapter: Chapter, number: int, count: int, asked: frozenset[str]) -> dict[str, str]:
+    """What only this piece says. ``asked`` are tags that the client sets or removes for all of them."""
     given = chapter["metadata"]
-    named = {key: given[key].strip() for key in _OF_TRACK if given.get(key, "").strip()}
+    own = [key for key in _OF_TRACK if key not in asked - _OF_WHOLE]
+    named = {key: given[key].strip() for key in own if given.get(key, "").strip()}
     return {"title": f"Part {number}", **named, "track": f"{number}/{count}"}
 
 
-def _album(track: Chapter, options: ConversionOptions) -> dict[str, str]:
+def _album(track: Chapter, options: ConversionOptions, asked: frozenset[str]) -> dict[str, str]:
     """What the sheet says of the whole; of those that the client sets or removes, nothing."""
     if options.split != "cue" or options.strip_tags:
         return {}
     said = {name: text for name, text in track["metadata"].items() if name not in _OF_TRACK}
     if "album_artist" in said:
         said["artist"] = said["album_artist"]
-    asked = {tag_name(each) for each in options.tags or {}}
     return {name: text for name, text in said.items() if name not in asked}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from av.rational import AVRational
 
+from soundmill.engine.names import tag_name
 from soundmill.engine.plan import Plan, Sound
 from soundmill.engine.salvage import told
 from soundmill.engine.tags import About
@@ -70,15 +71,20 @@ def common_about(joined: Sequence[Joined], rate: int) -> About:
 
 def left_behind(joined: Sequence[Joined], plan: Plan, options: ConversionOptions) -> tuple[str, ...]:
     """What ``plan`` has no place for, and what differs between the sources, named for people: one file can't say it of all."""
-    names = dict.fromkeys(name for each in joined for name in each.about.tags if name not in _OF_ONE)
+    damage = (f"{each.name}: {hole}" for each in joined for hole in told(each.facts.damage))
+    losses = (f"{each.name}: {loss}" for each in joined for loss in each.losses(plan, options))
+    about = () if options.strip_tags else _unsaid(joined, options)
+    return (*damage, *losses, *about)
+
+
+def _unsaid(joined: Sequence[Joined], options: ConversionOptions) -> tuple[str, ...]:
+    """Of what the sources say of themselves. Tags that the client sets or removes are as they were asked for."""
+    asked = {tag_name(each) for each in options.tags or {}} | _OF_ONE
+    names = dict.fromkeys(name for each in joined for name in each.about.tags if name not in asked)
     differing = [name for name in names if len({each.about.tags.get(name) for each in joined}) > 1]
     covers = {each.about.cover.data for each in joined if each.about.cover is not None}
     unread = dict.fromkeys(name for each in joined for name in each.about.unread)
-    damage = (f"{each.name}: {hole}" for each in joined for hole in told(each.facts.damage))
-    losses = (f"{each.name}: {loss}" for each in joined for loss in each.losses(plan, options))
     return (
-        *damage,
-        *losses,
         *(f"tag: {name} (differs between the sources)" for name in differing),
         *(["covers but the first"] if len(covers) > 1 else []),
         *(["chapters of the sources"] if any(each.about.chapters for each in joined) else []),
