@@ -244,6 +244,20 @@ def test_a_file_name_in_latin_1_is_read_as_such(ann: User) -> None:
     assert (answer.status_code, answer.get_json()["fileName"]) == (202, "Tönend.wav")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_a_cue_sheet_comes_as_it_lies_on_a_disk(ann: User, encoding: str) -> None:
+    sheet = 'TRACK 01 AUDIO\nTITLE "Fünf"\nINDEX 01 00:00:00\n'
+    parts = {"newFormat": b"mp3", "split": b"cue", "cueSheet": sheet.encode(encoding)}
+    body = b"".join(
+        b"--b\r\nContent-Disposition: form-data; name=%b\r\n\r\n%b\r\n" % (name.encode(), text)
+        for name, text in parts.items()
+    )
+    body += b"--b\r\nContent-Disposition: form-data; name=fileName; filename=a.wav\r\n\r\nRIFF\r\n--b--\r\n"
+    answer = ann.call("POST", "/api/tasks", data=body, content_type="multipart/form-data; boundary=b")
+    assert answer.status_code == 202, answer.get_json()
+    assert answer.get_json()["options"]["cueSheet"].removeprefix("\ufeff") == sheet
+
+
 def test_a_part_without_a_name_is_no_text_field(ann: User) -> None:
     body = b"--b\r\nContent-Disposition: form-data\r\n\r\nmp3\r\n--b--\r\n"
     answer = ann.call("POST", "/api/tasks", data=body, content_type="multipart/form-data; boundary=b")

@@ -87,17 +87,20 @@ def test_sound_and_tags_are_edited(song: Path, tmp_path: Path) -> None:
     assert np.std(soundfile.read(tmp_path / "quiet" / "song.wav")[0]) == pytest.approx(np.std(loud) * 0.5012, rel=1e-3)
 
 
-def test_a_file_is_divided_by_a_cue_sheet(song: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_file_is_divided_by_a_cue_sheet(song: Path, tmp_path: Path, encoding: str) -> None:
     sheet = tmp_path / "a.cue"
-    sheet.write_bytes(
-        'TRACK 01 AUDIO\nTITLE "Eins"\nINDEX 01 00:00:00\nTRACK 02 AUDIO\nTITLE "Fünf"\nINDEX 01 00:00:30'.encode(
-            "cp1252"
-        )
-    )
+    text = 'TRACK 01 AUDIO\nTITLE "Eins"\nINDEX 01 00:00:00\nTRACK 02 AUDIO\nTITLE "Fünf"\nINDEX 01 00:00:30'
+    sheet.write_bytes(text.encode(encoding))
     ran = converted(song, "--to", "wav", "--split", "cue", "--cue", sheet)
     assert (ran.returncode, ran.stderr) == (0, "")
     with zipfile.ZipFile(tmp_path / "song.zip") as archive:
         assert archive.namelist() == ["01 Eins.wav", "02 Fünf.wav"]
+
+
+def test_a_tag_that_comes_twice_is_refused(song: Path) -> None:
+    ran = converted(song, "--to", "flac", "--tag", "artist=Ann", "--tag", "Artist=Bob")
+    assert (ran.returncode, "comes twice" in ran.stderr) == (2, True)
 
 
 def test_files_are_joined(song: Path, tmp_path: Path) -> None:

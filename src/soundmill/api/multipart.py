@@ -14,6 +14,7 @@ from werkzeug.wsgi import get_input_stream
 
 from soundmill.api.form_data import FormDecoder
 from soundmill.model.errors import InvalidRequest, file_too_large
+from soundmill.model.text import text_of
 from soundmill.service.delivery import Delivery
 
 # Each chunk is read, hashed and written without the interpreter's lock: with small ones many uploads at a time spend more on
@@ -78,7 +79,7 @@ class _Receiving:
     def fields(self) -> MultiDict[str, str]:
         """The text fields, in their order."""
         charset_of = MultiPartParser().get_part_charset
-        return MultiDict((field.name, text.decode(charset_of(field.headers), "replace")) for field, text in self._texts)
+        return MultiDict((field.name, _decoded(text, charset_of(field.headers))) for field, text in self._texts)
 
     def _begin(self, part: Field | File) -> None:
         if isinstance(part, Field):
@@ -100,3 +101,10 @@ class _Receiving:
         if len(text) + len(data) > FIELDS_LIMIT_BYTES:
             raise RequestEntityTooLarge
         text += data
+
+
+def _decoded(text: bytearray, charset: str) -> str:
+    try:
+        return text.decode(charset)
+    except UnicodeDecodeError:
+        return text_of(bytes(text))  # a file of another encoding, sent as a field

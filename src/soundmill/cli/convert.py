@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from soundmill.cli.batch import Batch, Done, Order
 from soundmill.cli.complaints import told_in_one_line
 from soundmill.cli.join import join_files
+from soundmill.model.text import text_of
 
 SOME_FAILED = 1
 
@@ -140,9 +142,7 @@ def convert(
 
 def _text_of(sheet: Path) -> str:
     try:
-        return sheet.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return sheet.read_text("cp1252", errors="replace")  # what the programs of their time wrote
+        return text_of(sheet.read_bytes())
     except OSError as error:
         raise typer.BadParameter(f"{sheet}: {error.strerror}.", param_hint="--cue") from error
 
@@ -153,6 +153,9 @@ def _tags(given: list[str]) -> dict[str, str]:
     for name, equals, _ in pairs:
         if not equals:
             raise typer.BadParameter(f"“{name}” is not NAME=TEXT.", param_hint="--tag")
+    twice = [name for name, count in Counter(name.strip().lower() for name, _, _ in pairs).items() if count > 1]
+    if twice:
+        raise typer.BadParameter(f"“{twice[0]}” comes twice: nobody knows which was meant.", param_hint="--tag")
     return {name: text for name, _, text in pairs}
 
 

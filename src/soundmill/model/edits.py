@@ -117,11 +117,17 @@ def parse_sheet(raw: object) -> str:
     return text
 
 
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("One of them comes twice.")
+    return found
+
+
 def parse_tags(raw: object) -> dict[str, str]:
     """A mapping of tags to texts, or the JSON of one as a form sends it. Raises ``ValueError`` with a sentence."""
     if isinstance(raw, str):
         try:
-            raw = json.loads(raw)
+            raw = json.loads(raw, object_pairs_hook=_once)
         except (json.JSONDecodeError, RecursionError):
             raw = None
     if not isinstance(raw, Mapping):
@@ -131,6 +137,8 @@ def parse_tags(raw: object) -> dict[str, str]:
     if len(raw) > MOST_TAGS:
         raise ValueError(f"There are at most {MOST_TAGS} of them.")
     tags = {str(name).strip().lower(): text for name, text in raw.items()}
+    if len(tags) < len(raw):
+        raise ValueError("One of them comes twice: upper and lower case and blanks around a name make no difference.")
     for name, text in tags.items():
         if not isinstance(text, str) or len(text) > LONGEST_TAG_TEXT or not is_storable(text):
             raise ValueError(

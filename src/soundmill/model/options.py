@@ -198,15 +198,20 @@ def _misunderstood(json: str, raw: object, error: Exception) -> str:
 _FLAGS = frozenset({"stripTags", "measureLoudness", "trimSilence", "join"})
 
 
+# 64.1 times 1000 isn't quite 64,100 in binary.
+_ROUNDING = 1e-6
+
+
 def _whole_number(raw: object) -> int:
     if isinstance(raw, bool):
         raise TypeError
     text = str(raw).strip().lower()
     factor = 1000 if text.endswith("k") else 1
     number = float(text.removesuffix("k")) * factor
-    if number != int(number):
+    nearest = round(number)
+    if abs(number - nearest) > _ROUNDING:
         raise ValueError(text)
-    return int(number)
+    return nearest
 
 
 def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldError]:
