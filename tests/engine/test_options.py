@@ -212,6 +212,19 @@ def test_gain_multiplies_and_dithers(song: Path, convert: Convert) -> None:
     assert made.report.not_carried == ()
 
 
+@pytest.mark.parametrize("asked", [{"gain": 6.0}, {"gain": -3.5}, {"fade_in": 0.5}, {"trim_end": 1.0}])
+def test_what_is_above_full_scale_after_the_edits_is_told(
+    tmp_path: Path, convert: Convert, asked: dict[str, float]
+) -> None:
+    source = write(tmp_path / "a.wav", music(2.0) * 1.8, subtype="FLOAT")
+    above = int(np.count_nonzero(np.abs(decoded(convert(source, "wav", **asked).path)) > 1))
+    assert (above > 0) is (asked != {"gain": -3.5})
+    told = convert(source, "flac", **asked).report.not_carried
+    assert [each for each in told if "full scale" in each] == (
+        [f"{above} samples above full scale (cut off at it)"] if above else []
+    )
+
+
 @pytest.mark.parametrize("tempo", [0.5, 0.77, 1.25, 2.0])
 def test_tempo_changes_the_length_exactly_and_not_the_pitch(tmp_path: Path, convert: Convert, tempo: float) -> None:
     source = write(tmp_path / "a.wav", tones([1000.0], 3.0))

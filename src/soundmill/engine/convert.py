@@ -161,7 +161,8 @@ def _encoded(
     else:
         verified = _verified(job, plan, encoder, encoded_samples, crew)
         facts, lost = verified.facts, missing(wanted, verified.about)
-    lost = (*decoding.losses(plan, job.options), *lost)
+    edited_losses = () if editor is None else editor.losses()
+    lost = (*decoding.losses(plan, job.options), *edited_losses, *lost)
     return made_report(job, plan, source_facts, facts, lost, drawings)
 
 

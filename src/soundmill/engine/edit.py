@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from av.audio.frame import AudioFrame
 
 from soundmill.engine.filtering import Filter, FilterChain
+from soundmill.engine.finite import cut_off, samples_above
 from soundmill.engine.plan import Plan
 from soundmill.engine.planes import cut
 from soundmill.engine.reshape import Reshaper
@@ -81,7 +82,12 @@ class Editor:
         self._edits = edits
         self._plan = plan
         self._position = 0
+        self._above = 0
         self.sample_count = 0
+
+    def losses(self) -> Iterator[str]:
+        """What the plan has no place for of the edited sound; named for people."""
+        yield from cut_off(self._above, self._plan)
 
     def edited(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         """Every frame of the result. ``frames`` are read to their end, so that what is damaged is found behind a cut, too.
@@ -139,6 +145,8 @@ class Editor:
     def _counted(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         for frame in frames:
             self.sample_count += frame.samples
+            if self._plan.is_lossless_integer:
+                self._above += samples_above(frame)
             yield frame
 
 

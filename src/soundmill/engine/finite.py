@@ -17,6 +17,20 @@ STORED_AS_THEY_ARE = frozenset({"pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64b
 """The decoders that give out what somebody wrote, whatever it is."""
 
 
+def samples_above(frame: AudioFrame) -> int:
+    """How many of them lie above full scale, of all channels: of integers none does."""
+    kind = _TYPES.get(frame.format.name)
+    if kind is None:
+        return 0
+    return sum(int(np.count_nonzero(np.abs(np.frombuffer(plane, kind)) > 1)) for plane in planes(frame))
+
+
+def cut_off(above: int, plan: Plan) -> Iterator[str]:
+    """What an encoder by ``plan`` makes of so many samples above full scale, named for people."""
+    if above and plan.is_lossless_integer:
+        yield f"{above} samples above full scale (cut off at it)"
+
+
 class Finite:
     """Looks at every frame of a sound, and counts what no other format can hold."""
 
@@ -41,5 +55,5 @@ class Finite:
         """What became of them, named for people."""
         if self._not_numbers:
             yield f"{self._not_numbers} samples that are no numbers (silence stands there)"
-        if self._above and plan.is_lossless_integer and not options.changes_samples:
-            yield f"{self._above} samples above full scale (cut off at it)"
+        if not options.edits_sound:
+            yield from cut_off(self._above, plan)
