@@ -305,6 +305,12 @@ def test_a_loudness_that_the_peaks_forbid_is_told(tmp_path: Path, convert: Conve
     assert loudness_of(made.path)[1] <= -8.9
 
 
+def test_a_loudness_that_fades_take_away_is_told_as_that(tmp_path: Path, convert: Convert) -> None:
+    made = convert(write(tmp_path / "a.wav", music(2.0)), "flac", loudness=-20.0, fade_out=2.0)
+    (told,) = made.report.not_carried
+    assert told.startswith("loudness -20 LUFS (with these fades and this true peak it is -2")
+
+
 def test_a_true_peak_that_an_encoder_moves_is_told(tmp_path: Path, convert: Convert) -> None:
     source = write(tmp_path / "a.wav", music(4.0))
     lossy, lossless = (convert(source, to, loudness=-11.0, true_peak=-6.0).report for to in ("opus", "flac"))

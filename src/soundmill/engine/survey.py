@@ -36,7 +36,8 @@ def unreached(options: ConversionOptions, found: Loudness | None) -> tuple[str, 
         return (f"loudness {options.loudness:g} LUFS (silence has none, and nothing that is shorter than 0.4 s)",)
     said = []
     if abs(found.integrated - options.loudness) > _WORTH_TELLING_LU:
-        said.append(f"loudness {options.loudness:g} LUFS (with this true peak it is {found.integrated:.1f})")
+        cause = "these fades and this true peak" if options.fade_in or options.fade_out else "this true peak"
+        said.append(f"loudness {options.loudness:g} LUFS (with {cause} it is {found.integrated:.1f})")
     if found.true_peak > (ceiling := _ceiling(options)) + _WORTH_TELLING_DB:
         said.append(f"true peak {ceiling:g} dBTP (the encoder made {found.true_peak:.1f} of it)")
     return tuple(said)
