@@ -235,6 +235,15 @@ def test_tempo_changes_the_length_exactly_and_not_the_pitch(tmp_path: Path, conv
     assert loudest == pytest.approx(1000, abs=3)
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.ogg", "a.mp3"])
+def test_eight_bits_are_dithered_whatever_they_are_made_of(tmp_path: Path, convert: Convert, name: str) -> None:
+    below_a_step = tones([500.0, 500.0], 2.0) / 128
+    source = encoded(tmp_path, name, "-b:a", "192k", samples=below_a_step)
+    heard = decoded(convert(source, "wav", bit_depth=8).path)[:, 0]
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
+    assert spectrum[999:1002].max() > 40 * np.median(spectrum)
+
+
 @pytest.mark.parametrize("seconds", [0.01, 0.1, 1.0])
 def test_tempo_keeps_the_end_of_a_sound_and_sounds_that_are_short(
     tmp_path: Path, convert: Convert, seconds: float

@@ -13,6 +13,9 @@ _LOSSLESS_CODECS = ("pcm_", "dsd_")
 _LOSSLESS_NAMES = frozenset({"flac", "alac", "wavpack", "tta", "ape", "wmalossless", "truehd", "mlp"})
 _FORMAT_BITS = {"u8": 8, "s16": 16, "s32": 32, "s64": 64, "flt": 32, "dbl": 64}
 
+# It gains nothing by more.
+_LOSSY_DEPTH = 16
+
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """What so many channels are taken for where a file doesn't say, or says what has no name."""
 
@@ -230,13 +233,14 @@ def _lossless(plan: Plan, sound: Sound, target: TargetFormat, options: Conversio
 
 
 def _is_narrower(depth: int, sound: Sound) -> bool:
-    return sound.is_lossless and (depth < sound.depth or sound.is_float)
+    """True where steps of this depth are heard, or coarser than the sound's own."""
+    return depth < sound.depth or sound.is_float if sound.is_lossless else depth < _LOSSY_DEPTH
 
 
 def _depth(sound: Sound, target: TargetFormat) -> int:
-    """The source's depth where the target has it. What was lossy gains nothing by more than 16 bits."""
+    """The source's depth where the target has it."""
     if not sound.is_lossless:
-        return 16
+        return _LOSSY_DEPTH
     if sound.is_float and not target.float_depths:
         return 24
     return min((each for each in target.bit_depths if each >= sound.depth), default=max(target.bit_depths))
