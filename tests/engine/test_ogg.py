@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from soundmill.engine import Job, Mill
+from soundmill.model.formats import FORMATS
 from tests.engine.conftest import Convert
-from tests.sounds import decoded, encoded, ffmpeg, music
+from tests.sounds import RATE, decoded, encoded, ffmpeg, music, write
 
 
 @pytest.mark.parametrize("to", ["wav", "opus", pytest.param("ogg", marks=pytest.mark.slow)])
@@ -52,6 +54,38 @@ def test_all_of_a_chain_gets_the_form_of_its_beginning(tmp_path: Path, convert: 
     assert (found.samplerate, found.channels, found.frames) == (rate, 1, 3 * rate)
     more_hertz = ("sample rate 48000 Hz from 0:01.000 on (all of it gets 44100 Hz)",) if rate < 48_000 else ()
     assert made.report.not_carried == (*more_hertz, "2 channels from 0:01.000 on (all of it gets 1)")
+
+
+EDITS: list[dict[str, float]] = [
+    {"trim_start": 0.3}, {"trim_silence": True}, {"gain": -3.0}, {"fade_out": 0.5}, {"tempo": 1.3}
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("edits", EDITS)
+def test_a_chain_that_changes_its_rate_between_two_samples_is_edited(
+    tmp_path: Path, convert: Convert, edits: dict[str, float]
+) -> None:
+    made = convert(changing(tmp_path), "wav", **edits)
+    whole = soundfile.info(convert(tmp_path / "a.ogg", "wav").path).frames
+    begin = round(edits.get("trim_start", 0) * RATE)
+    assert soundfile.info(made.path).frames == round((whole - begin) / edits.get("tempo", 1))
+
+
+def test_a_chain_that_changes_its_rate_between_two_samples_is_joined(tmp_path: Path, mill: Mill) -> None:
+    sources = (changing(tmp_path), write(tmp_path / "b.wav", music(0.5)))
+    (directory := tmp_path / "joined").mkdir()
+    job = Job(sources[0], directory, FORMATS["wav"], following=sources[1:], names=("a.ogg", "b.wav"))
+    frames = soundfile.info(mill.convert(job, lambda fraction: True).path).frames
+    assert frames == pytest.approx((1.2345 + 0.7771 + 0.5) * RATE, abs=1)
+
+
+def changing(directory: Path) -> Path:
+    """Its second link isn't a whole number of samples long at the rate of the first."""
+    links = [
+        encoded(directory, f"{rate}.ogg", "-c:a", "libvorbis", samples=music(seconds, rate), rate=rate)
+        for rate, seconds in ((RATE, 1.2345), (48_000, 0.7771))
+    ]
+    return chained(directory / "a.ogg", links)
 
 
 @pytest.mark.parametrize("codec", ["libvorbis", "libopus"])

@@ -152,7 +152,9 @@ def _encoded(
         late_meter = drawings.source if is_drawn_late else None
         encoded_samples = encode_all(encoder, without_tail(plan) if divided else plan, sound, late_meter)
     if edits is not None and editor is not None:
-        check_edited(edits.sample_count(decoding.sample_count), editor.sample_count)
+        if editor.has_one_rate:
+            check_edited(decoding.sample_count, editor.source_samples)
+        check_edited(edits.sample_count(editor.source_samples), editor.sample_count)
     source_facts = sound_facts(job.source, source, decoding, about)
     if isinstance(encoder, PartsEncoder):
         behind = unwritten(divided, len(encoder.written), is_damaged=bool(decoding.holes))
@@ -244,10 +246,11 @@ def _another_pass(job: Job) -> Iterator[Decoding]:
 def _edits(job: Job, plan: Plan, rate: int) -> Edits:
     def measure(edits: Edits) -> Surveyed:
         meter = LoudnessMeter()
+        editor = Editor(edits, plan)
         with _another_pass(job) as decoding:
-            for frame in Editor(edits, plan).edited(decoding.frames()):
+            for frame in editor.edited(decoding.frames()):
                 meter.add(frame)
-            return Surveyed(decoding.sample_count, meter.result())
+        return Surveyed(editor.source_samples, meter.result())
 
     edits = make_edits(job.options, rate)
     if job.options.trim_silence:

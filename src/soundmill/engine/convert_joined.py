@@ -50,7 +50,7 @@ def convert_joined(job: Job, on_progress: Callable[[float], None]) -> Conversion
         encoder = open_encoder(job.result_path, plan, wanted)
         frames = drawings.seen(_one_by_one(job, facts.duration, on_progress))
         encoded_samples = encode_all(encoder, plan, frames)
-    if all(each.facts.sample_rate == plan.sample_rate for each in joined):
+    if all(each.has_one_rate and each.facts.sample_rate == plan.sample_rate for each in joined):
         check_edited(facts.sample_count, encoded_samples - plan.silent_tail)
     expected = Expected(encoded_samples, encoder.sum, encoder.listener)
     verified = verify(job.result_path, job.target, plan, expected, job.limits, None)
@@ -65,9 +65,9 @@ def _heard(job: Job, path: Path, name: str) -> Joined:
         decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
         frames = decoding.frames()
         sound = decoded_sound(source, next(frames))
-        for _ in frames:
-            pass
-        return Joined(sound, sound_facts(path, source, decoding, about), about, name, decoding.losses)
+        others = {frame.sample_rate for frame in frames} - {sound.sample_rate}
+        facts = sound_facts(path, source, decoding, about)
+        return Joined(sound, facts, about, name, decoding.losses, has_one_rate=not others)
 
 
 def _one_by_one(job: Job, total_seconds: float, on_progress: Callable[[float], None]) -> Iterator[AudioFrame]:

@@ -75,14 +75,17 @@ def make_edits(options: ConversionOptions, rate: int) -> Edits:
 
 
 class Editor:
-    """Edits frames on their way. After :meth:`edited` ended, ``sample_count`` says how many samples came out."""
+    """Edits frames on their way. After :meth:`edited` ended, ``source_samples`` says how many samples came in, ``sample_count`` how many came out."""
 
     def __init__(self, edits: Edits, plan: Plan) -> None:
         """Sound that is changed takes the layout of ``plan`` before: a mix of channels has other peaks than they have."""
         self._edits = edits
         self._plan = plan
-        self._position = 0
         self._above = 0
+        self.source_samples = 0
+        """A channel, at the first frame's rate: a sound that changes its own is rounded to whole samples at each change."""
+        self.has_one_rate = True
+        """False where the source changed its own."""
         self.sample_count = 0
 
     def losses(self) -> Iterator[str]:
@@ -96,8 +99,8 @@ class Editor:
         """
         chain: FilterChain | None = None
         for frame in self._in_one_form(frames):
-            begin, self._position = self._position, self._position + frame.samples
-            if self._position <= self._edits.start or (self._edits.end is not None and begin >= self._edits.end):
+            begin, self.source_samples = self.source_samples, self.source_samples + frame.samples
+            if self.source_samples <= self._edits.start or (self._edits.end is not None and begin >= self._edits.end):
                 continue
             if chain is None:
                 chain = FilterChain(form_of(frame), filters(self._edits, begin))
@@ -109,15 +112,18 @@ class Editor:
         if not self.sample_count:
             raise ConversionError(
                 FailureCode.UNSUITABLE_OPTIONS,
-                f"Nothing is left of the sound with these options: it ends at {self._position / self._edits.rate:.3f} s.",
+                f"Nothing is left of the sound with these options: it ends at {self.source_samples / self._edits.rate:.3f} s.",
             )
 
     def _in_one_form(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         """A source that changes its form midway goes on in that of its first frame."""
         reshaper: Reshaper | None = None
+        rate = 0
         for frame in frames:
             if reshaper is None:
                 reshaper = Reshaper(self._form(frame), 0)
+                rate = frame.sample_rate
+            self.has_one_rate &= frame.sample_rate == rate
             yield from reshaper.feed(frame)
         if reshaper is not None:
             yield from reshaper.flush()
@@ -134,7 +140,7 @@ class Editor:
         if self._edits.tempo == 1 or self._edits.source_samples is not None:
             yield from frames
             return
-        left = self._edits.sample_count(self._position) - self.sample_count
+        left = self._edits.sample_count(self.source_samples) - self.sample_count
         for frame in frames:
             if left >= frame.samples:
                 yield frame

@@ -38,6 +38,8 @@ class Joined:
     name: str
     losses: Callable[[Plan, ConversionOptions], Iterator[str]]
     """What a plan has no place for, although it was decoded; named for people."""
+    has_one_rate: bool = True
+    """False where it changes its sample rate midway: then it is as long as its facts say to some samples only."""
 
     @property
     def seconds(self) -> Fraction:
