@@ -222,7 +222,7 @@ def test_stripped_pieces_have_no_names(tmp_path: Path, convert: Convert) -> None
     [
         ({"split": "chapters"}, "no chapters"),
         ({"split": "cue"}, "no cue sheet"),
-        ({"split": "cue", "cue_sheet": SHEET, "trim_end": 0.1, "trim_start": 0.05}, "no piece is left"),
+        ({"split": "cue", "cue_sheet": SHEET, "trim_start": 1.0, "trim_end": 1.000_001}, "no piece is left"),
         ({"split": "cue", "cue_sheet": SHEET.replace("00:02:00", "00:09:00")}, "ends before piece 3 of 3"),
         ({"split": "silence", "shortest_silence": 0.0, "silence_threshold": -20.0}, "more than 999 pieces"),
     ],
@@ -234,6 +234,38 @@ def test_what_cannot_be_divided_so_is_refused(
     with pytest.raises(ConversionError, match=complaint) as refused:
         convert(source, "flac", **options)
     assert refused.value.failure.code is FailureCode.UNSUITABLE_OPTIONS
+
+
+@pytest.mark.parametrize(
+    ("cut", "wanted"),
+    [
+        ((0.0, 8.0), [("01 A", 3.0), ("02 B", 1.0), ("03 C", 4.0)]),
+        ((0.1, 0.4), [("01 A", 0.3)]),
+        ((2.2, 2.7), [("01 A", 0.5)]),
+        ((3.5, 5.0), [("01 B", 0.5), ("02 C", 1.0)]),
+        ((7.5, 8.0), [("01 C", 0.5)]),
+        ((1.0, 3.000_01), [("01 A", 2.0)]),
+    ],
+)
+def test_a_cut_leaves_of_each_piece_what_lies_in_it(
+    tmp_path: Path, convert: Convert, cut: tuple[float, float], wanted: list[tuple[str, float]]
+) -> None:
+    source = with_spans(tmp_path, [("A", 0.5, 2.0), ("B", 3.0, 6.0), ("C", 4.0, 7.0)], 8.0)
+    files = pieces(convert(source, "flac", split="chapters", trim_start=cut[0], trim_end=cut[1]))
+    assert [each.stem for each in files] == [name for name, _ in wanted]
+    assert [len(decoded(each)) for each in files] == [pytest.approx(seconds * RATE, abs=1) for _, seconds in wanted]
+
+
+def with_spans(directory: Path, spans: list[tuple[str, float, float]], seconds: float) -> Path:
+    """Chapters with gaps between them, or one over the other."""
+    told = "".join(
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={begin * 1000:.0f}\nEND={end * 1000:.0f}\ntitle={title}\n"
+        for title, begin, end in spans
+    )
+    (directory / "chapters").write_text(f";FFMETADATA1\n{told}")
+    plain = write(directory / "plain.wav", music(seconds))
+    ffmpeg("-i", plain, "-i", directory / "chapters", "-map_chapters", "1", "-c:a", "flac", directory / "a.mka")
+    return directory / "a.mka"
 
 
 def test_names_stay_in_their_archive(tmp_path: Path, convert: Convert) -> None:

@@ -67,7 +67,8 @@ def parts(
     extension: str,
 ) -> tuple[Part, ...]:
     """The pieces of the edited sound. Nothing is left out: what is before the first chapter belongs to its piece."""
-    moved = chapters if edits is None else moved_chapters(chapters, edits)
+    whole_pieces = _end_to_end(chapters)
+    moved = whole_pieces if edits is None else moved_chapters(whole_pieces, edits)
     by_begin = {round(each["start"] * each["time_base"] * plan.sample_rate): each for each in reversed(moved)}
     begins = sorted(by_begin)
     asked = frozenset(map(tag_name, options.tags or {}))
@@ -92,6 +93,22 @@ def parts(
     if not made:
         raise _unsuitable("With this cut no piece is left.")
     return tuple(made)
+
+
+def _end_to_end(chapters: tuple[Chapter, ...]) -> tuple[Chapter, ...]:
+    """Each up to where the next one begins: nothing is left out. Of those that begin together, the first."""
+    by_begin = {each["start"] * each["time_base"]: each for each in reversed(chapters)}
+    begins = sorted(by_begin)
+    ends = [*begins[1:], Fraction(LONGEST_SECONDS)]
+    return tuple(
+        {**by_begin[begin], "start": by_begin[begin]["start"] if number else 0, "end": _in_units(by_begin[begin], end)}
+        for number, (begin, end) in enumerate(zip(begins, ends, strict=True))
+    )
+
+
+def _in_units(chapter: Chapter, seconds: Fraction) -> int:
+    unit = chapter["time_base"]
+    return round(seconds * unit.denominator / unit.numerator)
 
 
 def unwritten(planned: tuple[Part, ...], written: int, *, is_damaged: bool) -> tuple[str, ...]:

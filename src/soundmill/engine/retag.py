@@ -53,5 +53,6 @@ def moved_chapters(chapters: tuple[Chapter, ...], edits: Edits) -> tuple[Chapter
         end = end if last is None else min(end, last)
         if max(start, first) < end:
             begins, ends = (round((max(0.0, at - first)) / tempo * edits.rate) for at in (start, end))
-            kept.append({**each, "start": begins, "end": ends, "time_base": AVRational(1, edits.rate)})
+            if begins < ends:
+                kept.append({**each, "start": begins, "end": ends, "time_base": AVRational(1, edits.rate)})
     return tuple(kept)
