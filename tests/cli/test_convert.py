@@ -98,6 +98,12 @@ def test_a_file_is_divided_by_a_cue_sheet(song: Path, tmp_path: Path, encoding: 
         assert archive.namelist() == ["01 Eins.wav", "02 Fünf.wav"]
 
 
+def test_an_empty_cue_sheet_is_none_that_could_be_followed(song: Path, tmp_path: Path) -> None:
+    (sheet := tmp_path / "a.cue").touch()
+    ran = converted(song, "--to", "wav", "--split", "cue", "--cue", sheet)
+    assert (ran.returncode, "empty" in ran.stderr) == (2, True)
+
+
 def test_a_tag_that_comes_twice_is_refused(song: Path) -> None:
     ran = converted(song, "--to", "flac", "--tag", "artist=Ann", "--tag", "Artist=Bob")
     assert (ran.returncode, "comes twice" in ran.stderr) == (2, True)

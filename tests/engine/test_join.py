@@ -111,6 +111,14 @@ def test_tags_on_which_all_agree_stay_and_the_others_are_told(tmp_path: Path, jo
     assert made.report.not_carried == ("tag: artist (differs between the sources)",)
 
 
+def test_integers_that_become_floats_beside_others_are_told(tmp_path: Path, join: Join) -> None:
+    sources = [
+        write(tmp_path / f"{subtype}.wav", music(0.3), subtype=subtype) for subtype in ("FLOAT", "PCM_24", "PCM_32")
+    ]
+    made = join(sources, "wav")
+    assert made.report.not_carried == ("PCM_32.wav: 32-bit samples (all of it gets 32-bit float)",)
+
+
 @pytest.mark.parametrize("asked", [{"tags": {"Artist": "Both"}}, {"tags": {"artist": ""}}, {"strip_tags": True}])
 def test_nothing_is_told_of_tags_that_are_as_they_were_asked_for(
     tmp_path: Path, join: Join, asked: dict[str, object]

@@ -142,9 +142,12 @@ def convert(
 
 def _text_of(sheet: Path) -> str:
     try:
-        return text_of(sheet.read_bytes())
+        text = text_of(sheet.read_bytes())
     except OSError as error:
         raise typer.BadParameter(f"{sheet}: {error.strerror}.", param_hint="--cue") from error
+    if not text.strip():
+        raise typer.BadParameter(f"{sheet} is empty.", param_hint="--cue")
+    return text
 
 
 def _tags(given: list[str]) -> dict[str, str]:

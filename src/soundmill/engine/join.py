@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # Of one source, and not of all: its title names a chapter instead.
 _OF_ONE = frozenset({"title", "track", "tracktotal", "cuesheet"})
 
+_EXACT_IN_FLOAT = 25
+"""Bits of an integer: a significand has 24, and its sign."""
+
 
 @dataclass(frozen=True, slots=True)
 class Joined:
@@ -76,7 +79,15 @@ def left_behind(joined: Sequence[Joined], plan: Plan, options: ConversionOptions
     damage = (f"{each.name}: {hole}" for each in joined for hole in told(each.facts.damage))
     losses = (f"{each.name}: {loss}" for each in joined for loss in each.losses(plan, options))
     about = () if options.strip_tags else _unsaid(joined, options)
-    return (*damage, *losses, *about)
+    return (*damage, *losses, *_rounded(joined, plan), *about)
+
+
+def _rounded(joined: Sequence[Joined], plan: Plan) -> Iterator[str]:
+    """Integers that became floating point, since another source is, which has no place for all of their bits."""
+    if plan.encoder.startswith("pcm_f"):
+        for each in joined:
+            if each.sound.is_lossless and not each.sound.is_float and each.sound.depth > _EXACT_IN_FLOAT:
+                yield f"{each.name}: {each.sound.depth}-bit samples (all of it gets 32-bit float)"
 
 
 def _unsaid(joined: Sequence[Joined], options: ConversionOptions) -> tuple[str, ...]:

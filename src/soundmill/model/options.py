@@ -268,7 +268,7 @@ def _edit_complaints(options: ConversionOptions) -> list[FieldError]:
         if value is not None and (complaint := allowed.complaint(value)):
             found.append(FieldError(field, complaint))
     if options.trim_end is not None and options.trim_end <= (options.trim_start or 0):
-        found.append(FieldError("trimEnd", "It lies behind trimStart."))
+        found.append(FieldError("trimEnd", "It must lie behind trimStart."))
     if options.gain is not None and options.loudness is not None:
         found.append(FieldError("gain", "Give either gain or loudness, not both."))
     if options.true_peak is not None and options.loudness is None:
