@@ -13,7 +13,7 @@ from mutagen.id3 import APIC, ID3, TIT2
 
 from tests.engine.conftest import Convert
 from tests.engine.test_odd_files import EXTENSIBLE, FORM, pcm, riff
-from tests.sounds import RATE, Samples, encoded, ffmpeg, jpeg, music, probed, write
+from tests.sounds import RATE, Samples, decoded, encoded, ffmpeg, jpeg, music, probed, write
 
 
 def noise(channels: int, samples: int = 20_000) -> bytes:
@@ -221,3 +221,11 @@ def test_chapters_without_names_are_carried(tmp_path: Path, convert: Convert, to
 def test_more_kinds_are_read(tmp_path: Path, convert: Convert, name: str, arguments: list[str]) -> None:
     source = encoded(tmp_path, name, *arguments, samples=music(1.0))
     assert convert(source, "flac").report.source.duration == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("rate", [88_200, 96_000, 192_000])
+def test_the_end_of_a_sound_of_a_high_rate_is_heard_in_windows_media_audio(
+    tmp_path: Path, convert: Convert, rate: int
+) -> None:
+    made = convert(write(tmp_path / "a.wav", music(1.0, rate), rate), "wma")
+    assert len(decoded(made.path, rate=48_000)) >= 48_000

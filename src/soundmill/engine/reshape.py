@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
@@ -61,6 +62,7 @@ class Reshaper:
         ending, self._chain = self._chain, None
         rate = ending.form[0]
         if rate != self._plan.sample_rate:
+            silent_samples = math.ceil(silent_samples * rate / self._plan.sample_rate)
             silent_samples = max(silent_samples, _RESAMPLER_SAMPLES - ending.sample_count)
         if silent_samples > 0:
             ending.push(silence(ending.form, silent_samples))
