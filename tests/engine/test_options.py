@@ -235,6 +235,19 @@ def test_tempo_changes_the_length_exactly_and_not_the_pitch(tmp_path: Path, conv
     assert loudest == pytest.approx(1000, abs=3)
 
 
+@pytest.mark.parametrize(
+    ("rate", "samples", "to_rate"),
+    [(8000, 50, 48_000), (8000, 1, 44_100), (44_100, 100, 8000), (192_000, 400, 8000), (22_050, 129, 44_056)],
+)
+def test_sounds_shorter_than_a_resamplers_filter_keep_their_length(
+    tmp_path: Path, convert: Convert, rate: int, samples: int, to_rate: int
+) -> None:
+    source = write(tmp_path / "a.wav", np.full((samples, 2), 0.5), rate)
+    made = convert(source, "wav", sample_rate=to_rate)
+    assert made.report.result.sample_count == pytest.approx(samples * to_rate / rate, abs=1)
+    assert np.max(decoded(made.path, rate=to_rate)) > 0.4
+
+
 @pytest.mark.parametrize("name", ["a.wav", "a.ogg", "a.mp3"])
 def test_eight_bits_are_dithered_whatever_they_are_made_of(tmp_path: Path, convert: Convert, name: str) -> None:
     below_a_step = tones([500.0, 500.0], 2.0) / 128

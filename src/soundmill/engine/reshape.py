@@ -13,14 +13,14 @@ from av.audio.layout import AudioLayout
 from soundmill.engine.filtering import Filter, FilterChain
 from soundmill.engine.layouts import in_order
 from soundmill.engine.plan import LAYOUTS, Plan
-from soundmill.engine.planes import planes
+from soundmill.engine.planes import cut, planes
 from soundmill.engine.silence import Form, form_of, silence
 
 # Where any size will do: each frame costs some calls on its way.
 _LARGE_FRAME_SAMPLES = 8192
 # Twice FFmpeg's own filter length, and the pass band up to 0.97 of the half rate: PyAV's wheels come without soxr.
 _LONG_FILTER = "filter_size=64:cutoff=0.97"
-# With less than its filter's length the resampler gives nothing at all: silence fills it up.
+# At the lower of both rates. With less than its filter's length the resampler gives nothing at all: silence fills it up, and is cut off again.
 _RESAMPLER_SAMPLES = 128
 
 _CODED_BITS, _UPPER_BITS = 24, np.uint32(0xFFFFFF00)
@@ -63,11 +63,23 @@ class Reshaper:
         rate = ending.form[0]
         if rate != self._plan.sample_rate:
             silent_samples = math.ceil(silent_samples * rate / self._plan.sample_rate)
-            silent_samples = max(silent_samples, _RESAMPLER_SAMPLES - ending.sample_count)
+        least = math.ceil(_RESAMPLER_SAMPLES * max(1, rate / self._plan.sample_rate))
+        lacking = least - ending.sample_count - silent_samples
+        if rate == self._plan.sample_rate or lacking <= 0:
+            self._fill_up(ending, silent_samples)
+            yield from self._pulled(ending)
+            return
+        most = math.ceil((ending.sample_count + silent_samples) * self._plan.sample_rate / rate)
+        self._fill_up(ending, silent_samples + lacking)
+        for frame in ending.pull():
+            if most > 0:
+                yield self._numbered(cut(frame, 0, min(most, frame.samples)))
+            most -= frame.samples
+
+    def _fill_up(self, ending: FilterChain, silent_samples: int) -> None:
         if silent_samples > 0:
             ending.push(silence(ending.form, silent_samples))
         ending.end()
-        yield from self._pulled(ending)
 
     def _pulled(self, chain: FilterChain) -> Iterator[AudioFrame]:
         return map(self._numbered, chain.pull())
