@@ -154,8 +154,11 @@ def test_a_bit_rate_is_the_nearest_that_the_codec_has(
     assert bool(made.losses) == (asked != given)
 
 
-def test_wma_gets_a_silent_tail() -> None:
-    assert plan(CD, "wma").silent_tail == 2048
+@pytest.mark.parametrize(
+    ("rate", "samples"), [(8000, 512), (16_000, 512), (22_050, 1024), (32_000, 2048), (48_000, 2048)]
+)
+def test_wma_gets_a_silent_tail_of_a_block(rate: int, samples: int) -> None:
+    assert plan(CD, "wma", sample_rate=rate).silent_tail == samples
 
 
 @given(

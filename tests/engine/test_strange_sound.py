@@ -223,6 +223,14 @@ def test_more_kinds_are_read(tmp_path: Path, convert: Convert, name: str, argume
     assert convert(source, "flac").report.source.duration == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.parametrize("rate", [8000, 16_000, 22_050])
+def test_windows_media_audio_of_a_low_rate_has_little_silence_behind_it(
+    tmp_path: Path, convert: Convert, rate: int
+) -> None:
+    made = convert(write(tmp_path / "a.wav", music(0.5, rate), rate), "wma")
+    assert 0.5 <= len(decoded(made.path, rate=rate)) / rate < 0.57
+
+
 @pytest.mark.parametrize("rate", [88_200, 96_000, 192_000])
 def test_the_end_of_a_sound_of_a_high_rate_is_heard_in_windows_media_audio(
     tmp_path: Path, convert: Convert, rate: int

@@ -26,8 +26,9 @@ LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
 
 _MPEG_4_LAYOUTS = {**LAYOUTS, 4: "4.0"}  # ISO/IEC 14496-3, table 1.19: four channels are C L R Cs
 
-# WMA's decoder never gives out its last block: without something behind it the end of the sound would be lost.
-_SILENT_TAILS = {"wmav2": 2048}
+# WMA's decoder never gives out its last block: without something behind it the end of the sound would be lost. Blocks are as long as
+# the sample rate is high: up to these rates, in hertz, so many samples a channel.
+_WMA_BLOCKS = ((16_000, 512), (22_050, 1024), (48_000, 2048))
 
 # FFmpeg's libopus encoder (5.1 to 9.0) exchanges channels of these layouts: given in this order they come out right.
 _OPUS_ORDERS = {"5.0": (0, 1, 4, 2, 3), "6.1": (0, 1, 4, 3, 5, 2, 6)}
@@ -271,8 +272,12 @@ def _lossy(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOp
         bit_rate=bit_rate,
         bit_rate_mode=options.bit_rate_mode or (target.bit_rate_modes[0] if quality is None else VARIABLE),
         channel_order=_OPUS_ORDERS.get(plan.channel_layout, ()) if target.codec == "opus" else (),
-        silent_tail=_SILENT_TAILS.get(target.codec, 0),
+        silent_tail=_silent_tail(target, plan.sample_rate),
     )
+
+
+def _silent_tail(target: TargetFormat, rate: int) -> int:
+    return next(block for most, block in _WMA_BLOCKS if rate <= most) if target.codec == "wmav2" else 0
 
 
 def _bit_rate(plan: Plan, target: TargetFormat, options: ConversionOptions) -> int | None:
