@@ -391,8 +391,9 @@ def test_the_arrow_keys_choose_a_format_and_convert_nothing(ann: Visitor, site: 
     expect(ann.row("song.wav").get_by_label("Convert into another format")).to_be_focused()
 
 
-def test_the_focus_stays_where_one_works(ann: Visitor, site: Site) -> None:
-    page = ann.page
+def test_the_focus_stays_where_one_works(page: Page, site: Site) -> None:
+    ann = Visitor(page, site)
+    ann.sign_up("ann")
     expect(page.locator("#files")).to_be_focused()  # and not in the form that is gone
     ann.choose(SONG)
     page.get_by_role("button", name="Convert", exact=True).press("Enter")
