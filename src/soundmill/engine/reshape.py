@@ -35,7 +35,9 @@ class Reshaper:
         self._frame_samples = frame_samples or _LARGE_FRAME_SAMPLES
         self._time_base = Fraction(1, plan.sample_rate)
         self._chain: FilterChain | None = None
-        is_left_alone = not (frame_samples or plan.silent_tail or plan.channel_order or plan.dither)
+        # Lossy encoders take frames of their own length, into which a decoder's small ones are cut for more than gathering them costs.
+        is_lossy = bool(plan.encoder) and not plan.is_lossless
+        is_left_alone = not (frame_samples or is_lossy or plan.silent_tail or plan.channel_order or plan.dither)
         self._wanted = (plan.sample_rate, plan.channel_layout, plan.sample_format) if is_left_alone else None
         # Between integers and floats stand bits that the encoder has no place for.
         self._is_longer = plan.raw_bits == _CODED_BITS and plan.sample_format.startswith("s32")
