@@ -12,7 +12,7 @@ from av.rational import AVRational
 from soundmill.engine.edit import Edits
 from soundmill.engine.names import tag_name
 from soundmill.engine.plan import Plan
-from soundmill.engine.retag import moved_chapters
+from soundmill.engine.retag import asked_tags, moved_chapters
 from soundmill.engine.tags import About
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.cue import CueTrack, album_of, parse_cue
@@ -71,8 +71,8 @@ def parts(
     moved = whole_pieces if edits is None else moved_chapters(whole_pieces, edits)
     by_begin = {round(each["start"] * each["time_base"] * plan.sample_rate): each for each in reversed(moved)}
     begins = sorted(by_begin)
-    asked = frozenset(map(tag_name, options.tags or {}))
-    told = _unsaid(options, about)
+    asked = asked_tags(options)
+    told = _unsaid(options, about, asked)
     made = []
     for index, begin in enumerate(begins):
         number, count = index + 1, len(begins)
@@ -121,11 +121,11 @@ def unwritten(planned: tuple[Part, ...], written: int, *, is_damaged: bool) -> t
     return tuple(f"{each.name} (the sound ends before it begins)" for each in planned[written:])
 
 
-def _unsaid(options: ConversionOptions, about: About) -> tuple[str, ...]:
+def _unsaid(options: ConversionOptions, about: About, asked: frozenset[str]) -> tuple[str, ...]:
     """Tags that the client sets and that no piece has: each has its own."""
-    asked = {tag_name(name): text for name, text in (options.tags or {}).items() if text.strip()}
-    has_album = "album" in about.tags or "album" in map(tag_name, options.tags or {})
-    without = [name for name in asked if name in _OF_WHOLE and (name != "title" or has_album)]
+    given = dict.fromkeys(tag_name(name) for name, text in (options.tags or {}).items() if text.strip())
+    has_album = "album" in about.tags or "album" in asked
+    without = [name for name in given if name in _OF_WHOLE and (name != "title" or has_album)]
     return tuple(f"tag: {name} (each piece has its own)" for name in without)
 
 

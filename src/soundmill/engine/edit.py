@@ -90,7 +90,7 @@ class Editor:
 
     def losses(self) -> Iterator[str]:
         """What the plan has no place for of the edited sound; named for people."""
-        yield from cut_off(self._above, self._plan)
+        return cut_off(self._above, self._plan)
 
     def edited(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         """Every frame of the result. ``frames`` are read to their end, so that what is damaged is found behind a cut, too.

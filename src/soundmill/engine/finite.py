@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -22,13 +23,22 @@ def samples_above(frame: AudioFrame) -> int:
     kind = _TYPES.get(frame.format.name)
     if kind is None:
         return 0
-    return sum(int(np.count_nonzero(np.abs(np.frombuffer(plane, kind)) > 1)) for plane in planes(frame))
+    return sum(_above(np.frombuffer(plane, kind)) for plane in planes(frame))
 
 
 def cut_off(above: int, plan: Plan) -> Iterator[str]:
     """What an encoder by ``plan`` makes of so many samples above full scale, named for people."""
     if above and plan.is_lossless_integer:
         yield f"{above} samples above full scale (cut off at it)"
+
+
+def _is_within(values: np.ndarray[Any, np.dtype[Any]]) -> bool:
+    """True where none lies above full scale: both are "not a number" where any sample is."""
+    return bool(values.max(initial=0) <= 1 and values.min(initial=0) >= -1)
+
+
+def _above(values: np.ndarray[Any, np.dtype[Any]]) -> int:
+    return 0 if _is_within(values) else int(np.count_nonzero(np.abs(values) > 1))
 
 
 class Finite:
@@ -44,12 +54,11 @@ class Finite:
             return
         for plane in planes(frame):
             values = np.frombuffer(plane, kind)
-            # Either is "not a number" where any sample is.
-            if not (values.max(initial=0) <= 1 and values.min(initial=0) >= -1):
+            if not _is_within(values):
                 wrong = ~np.isfinite(values)
                 values[wrong] = 0
                 self._not_numbers += int(np.count_nonzero(wrong))
-                self._above += int(np.count_nonzero(np.abs(values) > 1))
+                self._above += _above(values)
 
     def losses(self, plan: Plan, options: ConversionOptions) -> Iterator[str]:
         """What became of them, named for people."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from av.rational import AVRational
 
-from soundmill.engine.names import tag_name
 from soundmill.engine.plan import Plan, Sound
+from soundmill.engine.retag import asked_tags
 from soundmill.engine.salvage import told
 from soundmill.engine.tags import About
 from soundmill.engine.text import clock
@@ -92,7 +92,7 @@ def _rounded(joined: Sequence[Joined], plan: Plan) -> Iterator[str]:
 
 def _unsaid(joined: Sequence[Joined], options: ConversionOptions) -> tuple[str, ...]:
     """Of what the sources say of themselves. Tags that the client sets or removes are as they were asked for."""
-    asked = {tag_name(each) for each in options.tags or {}} | _OF_ONE
+    asked = asked_tags(options) | _OF_ONE
     names = dict.fromkeys(name for each in joined for name in each.about.tags if name not in asked)
     differing = [name for name in names if len({each.about.tags.get(name) for each in joined}) > 1]
     covers = {each.about.cover.data for each in joined if each.about.cover is not None}

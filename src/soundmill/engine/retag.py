@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _MEASURED = ("replaygain_", "r128_")
 
 
+def asked_tags(options: ConversionOptions) -> frozenset[str]:
+    """Those that the client sets or removes, by our names."""
+    return frozenset(map(tag_name, options.tags or {}))
+
+
 def edited_about(about: About, target: TargetFormat, options: ConversionOptions, edits: Edits | None = None) -> About:
     """Tags as asked for and as ``target`` calls them, and chapters where their sound went with ``edits``."""
     if options.strip_tags:
@@ -37,7 +42,7 @@ def edited_about(about: About, target: TargetFormat, options: ConversionOptions,
         tags = {name: text for name, text in tags.items() if name not in measured}
     # Ogg Opus should only have its own (RFC 7845, section 5.2.1), but there are players that look for the other's there, too.
     made = gains_by_other_name(tags, is_ogg_opus=(target.codec, target.container) == ("opus", "ogg"))
-    made = {name: text for name, text in made.items() if name not in map(tag_name, options.tags or {})}
+    made = {name: text for name, text in made.items() if name not in asked_tags(options)}
     is_moved = edits is not None and (edits.start or edits.end is not None or edits.tempo != 1)
     chapters = moved_chapters(about.chapters, edits) if edits and is_moved else about.chapters
     return replace(about, tags=tags | made, chapters=chapters, unread=unread, made=frozenset(made))
