@@ -70,6 +70,13 @@ def test_a_bit_rate_is_constant_or_a_mean(tmp_path: Path, convert: Convert, to: 
     assert said == ["constant", "variable", "constant" if to == "mp3" else "variable"]
 
 
+@pytest.mark.parametrize("bit_rate", [24_000, 48_000, 64_000, 192_000, 320_000])
+def test_a_container_adds_little_to_a_bit_rate(tmp_path: Path, convert: Convert, bit_rate: int) -> None:
+    seconds = 20
+    made = convert(write(tmp_path / "a.wav", music(seconds)), "wma", bit_rate=bit_rate)
+    assert made.path.stat().st_size * 8 / seconds < 1.25 * bit_rate
+
+
 @pytest.mark.parametrize("to", ["wav", "flac", "alac"])
 @pytest.mark.parametrize(("start", "end"), [(0.0, 1.5), (1.2345, None), (0.5, 3.000_01), (3.9, 99.0)])
 def test_a_cut_is_exact_and_leaves_the_samples_alone(

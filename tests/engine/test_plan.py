@@ -141,14 +141,18 @@ def test_a_bit_rate_that_the_rate_can_not_have_is_lowered_and_said() -> None:
         ("mp3", 22_050, 2, 8_000, 8_000),
         ("opus", 48_000, 1, 510_000, 256_000),
         ("opus", 48_000, 2, 510_000, 510_000),
+        ("opus", 48_000, 6, 6_000, 24_000),
+        ("opus", 48_000, 2, 6_000, 6_000),
         ("m4a", 8_000, 1, 512_000, 48_000),
+        ("m4a", 48_000, 6, 32_000, 58_560),
         ("aac", 44_100, 2, 512_000, 512_000),
+        ("aac", 44_100, 2, 32_000, 32_000),
     ],
 )
 def test_a_bit_rate_is_the_nearest_that_the_codec_has(
     to: str, rate: int, channels: int, asked: int, given: int
 ) -> None:
-    layout = "mono" if channels == 1 else "stereo"
+    layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
     made = plan(Sound("pcm_s16le", rate, channels, layout, "s16"), to, bit_rate=asked)
     assert made.bit_rate == given
     assert bool(made.losses) == (asked != given)

@@ -121,8 +121,7 @@ def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) ->
     plan = Plan(ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "")
     settle = _lossless if target.lossless else _lossy
     plan = settle(plan, sound, target, options)
-    muxer_options = _MUXER_OPTIONS.get(target.name, ())
-    return replace(plan, muxer_options=muxer_options, losses=_losses(plan, sound, target, options))
+    return replace(plan, muxer_options=_muxer_options(plan, target), losses=_losses(plan, sound, target, options))
 
 
 def copy_plan(kind: str, sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan | None:
@@ -185,11 +184,19 @@ _MUXER_OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "alac": _FAST_START,
     "wav": (("rf64", "auto"),),
     "aiff": (("write_id3v2", "1"),),
-    # Each holds whole blocks only, of which there is one in FFmpeg's own 3,200 bytes from 256 kbit/s on: the file gets twice its size.
-    "wma": (("packet_size", "12800"),),
     "aac": (("write_id3v2", "1"),),
     "mp3": (("id3v2_version", "4"), ("write_xing", "1")),
 }
+# Each packet of ASF holds whole blocks only, of which there is one in FFmpeg's own 3,200 bytes from 256 kbit/s on: the file gets twice
+# its size. And no more than 63 of them, which don't fill 12,800 bytes below 48 kbit/s: a third of the file would be padding.
+_LARGE_ASF_PACKETS = (("packet_size", "12800"),)
+_FILLS_LARGE_ASF_PACKETS = 64_000
+
+
+def _muxer_options(plan: Plan, target: TargetFormat) -> tuple[tuple[str, str], ...]:
+    if plan.muxer == "asf" and plan.bit_rate is not None and plan.bit_rate >= _FILLS_LARGE_ASF_PACKETS:
+        return _LARGE_ASF_PACKETS
+    return _MUXER_OPTIONS.get(target.name, ())
 
 
 def _sample_rate(sound: Sound, target: TargetFormat, options: ConversionOptions) -> int:

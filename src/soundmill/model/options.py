@@ -248,7 +248,8 @@ def _bit_rate_complaints(target: TargetFormat, options: ConversionOptions) -> li
     wanted, rate, channels = options.bit_rate, options.sample_rate, options.channels
     if wanted is None:
         return []
-    highest, lowest = highest_bit_rate(target.codec, rate, channels), lowest_bit_rate(target.codec, rate)
+    highest = highest_bit_rate(target.codec, rate, channels)
+    lowest = lowest_bit_rate(target.codec, rate, channels)
     of_what = [target.title]
     if rate is not None and target.codec != "opus":
         of_what.append(f"at {rate} Hz")
