@@ -23,6 +23,8 @@ _OVERSAMPLING = 4
 _LIMITER_MARGIN_DB = 0.1
 # FFmpeg's atempo works on windows of up to a twelfth of a second, and gives nothing of what doesn't fill one.
 _WINDOWS_IN_A_SECOND = 12
+# Lengths are shown to people without their fractions: who asks for one of these means the end.
+_ROUNDED_SECONDS = 1
 _FLOAT = ("aformat", "sample_fmts=dblp")
 
 
@@ -89,8 +91,11 @@ class Editor:
         self.sample_count = 0
 
     def losses(self) -> Iterator[str]:
-        """What the plan has no place for of the edited sound; named for people."""
-        return cut_off(self._above, self._plan)
+        """What the plan has no place for of the edited sound, and what was asked for behind its end; named for people."""
+        yield from cut_off(self._above, self._plan)
+        end, rate = self._edits.end, self._edits.rate
+        if end is not None and end > self.source_samples + _ROUNDED_SECONDS * rate:
+            yield f"trimEnd {end / rate:g} s (the sound ends at {self.source_samples / rate:.3f} s)"
 
     def edited(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         """Every frame of the result. ``frames`` are read to their end, so that what is damaged is found behind a cut, too.
