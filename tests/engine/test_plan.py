@@ -88,6 +88,19 @@ def test_32_bit_integers_stay_integers_in_wav() -> None:
     assert (made.encoder, made.dither) == ("pcm_s32le", False)
 
 
+@pytest.mark.parametrize(
+    ("sound", "told"),
+    [
+        (FLOAT, "32-bit float"),
+        (Sound("pcm_s32le", 48_000, 2, "stereo", "s32", 32), "32-bit"),
+        (Sound("dsd_lsbf_planar", 352_800, 2, "stereo", "fltp"), "1-bit (DSD)"),
+        (Sound("wavpack", 352_800, 2, "stereo", "fltp", 8), "1-bit (DSD)"),
+    ],
+)
+def test_samples_that_do_not_fit_are_told_by_their_kind(sound: Sound, told: str) -> None:
+    assert f"{told} samples (FLAC gets 24 bit)" in plan(sound, "flac").losses
+
+
 def test_asking_for_fewer_bits_dithers_and_is_no_loss_to_report() -> None:
     made = plan(STUDIO, "wav", bit_depth=16)
     assert (made.encoder, made.dither, made.losses) == ("pcm_s16le", True, ())

@@ -33,6 +33,8 @@ _WMA_BLOCKS = ((16_000, 512), (22_050, 1024), (48_000, 2048))
 # FFmpeg's libopus encoder (5.1 to 9.0) exchanges channels of these layouts: given in this order they come out right.
 _OPUS_ORDERS = {"5.0": (0, 1, 4, 2, 3), "6.1": (0, 1, 4, 3, 5, 2, 6)}
 
+_DSD_WORD_BITS = 8
+
 # As libFLAC has it for blocks of 4,608 samples of 16 bits; FFmpeg's own 15 make its sums need 64 bits (docs/decisions/0014).
 _FLAC_COEFFICIENT_BITS = 12
 
@@ -307,14 +309,20 @@ def _losses(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionO
     if plan.channels == sound.channels and speakers and speakers != _speakers(plan.channel_layout):
         said.append(f"{sound.channel_layout} layout ({target.title} gets {plan.channel_layout})")
     if plan.dither and options.bit_depth is None and _is_narrower(_bits(plan), sound):
-        kind = "float" if sound.is_float else "bit"
-        said.append(f"{sound.depth}-{kind} samples ({target.title} gets {_bits(plan)} bit)")
+        said.append(f"{_kind_of_samples(sound)} samples ({target.title} gets {_bits(plan)} bit)")
     is_float = plan.encoder.startswith("pcm_f")
     if is_float and sound.depth > _bits(plan) and options.bit_depth is None:
-        said.append(f"{sound.depth}-bit float samples ({target.title} gets {_bits(plan)}-bit float)")
+        said.append(f"{_kind_of_samples(sound)} samples ({target.title} gets {_bits(plan)}-bit float)")
     if options.bit_rate and plan.bit_rate and plan.bit_rate != options.bit_rate:
         said.append(f"{options.bit_rate} bit/s ({target.title} at {plan.sample_rate} Hz gets {plan.bit_rate})")
     return tuple(said)
+
+
+def _kind_of_samples(sound: Sound) -> str:
+    # Decoders of DSD, which has one bit, give floats; WavPack's counts its bytes.
+    if sound.codec.startswith("dsd") or (sound.is_float and sound.depth == _DSD_WORD_BITS):
+        return "1-bit (DSD)"
+    return f"{sound.depth}-bit float" if sound.is_float else f"{sound.depth}-bit"
 
 
 def _speakers(layout: str) -> str:

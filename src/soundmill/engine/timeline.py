@@ -16,6 +16,8 @@ LONGEST_LEAP_SECONDS = 3600.0
 _BEHIND_THE_END_SECONDS = 1.0
 # A decoder holds back a frame or two, of up to 2,048 samples each.
 _LONGEST_ASF_GAP_SECONDS = 0.15
+# Decoders that give nothing of a packet, which may be two seconds, before the next one comes.
+_A_PACKET_LATE = frozenset({"wmalossless"})
 # Times in ASF and Matroska are in milliseconds; those of Vorbis go by packets, whose halves overlap (2,048 samples at most).
 _ROUNDED_SECONDS = {"asf": 0.05, MATROSKA: 0.0015, "ogg": 0.03}
 
@@ -29,6 +31,7 @@ class Timeline:
         self._unit_seconds = float(source.stream.time_base)
         self._starts_at: float | None = None
         self._packets_start_at: float | None = None
+        self._packet_before_at = 0.0
 
     def leap_before(self, frame: AudioFrame) -> float:
         """By how many seconds ``frame`` is later than it would be if nothing were lost; 0 where that can't be believed."""
@@ -60,5 +63,7 @@ class Timeline:
             return False
         at = packet.pts * self._unit_seconds
         if self._packets_start_at is None:
-            self._packets_start_at = at
-        return at - self._packets_start_at - self._heard.seconds > _LONGEST_ASF_GAP_SECONDS
+            self._packets_start_at = self._packet_before_at = at
+        before, self._packet_before_at = self._packet_before_at, at
+        ought_to_be_heard = before if self._source.stream.codec_context.name in _A_PACKET_LATE else at
+        return ought_to_be_heard - self._packets_start_at - self._heard.seconds > _LONGEST_ASF_GAP_SECONDS
