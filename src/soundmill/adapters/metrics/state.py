@@ -26,19 +26,19 @@ class StateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """See the library."""
-        yield self._parts()
-        for tell in (self._waiting, self._storage):
+        working = self._health.working()
+        told = GaugeMetricFamily("soundmill_part_up", "1 while it works, tried at the scrape", labels=["part"])
+        for part, is_up in working.items():
+            told.add_metric([part], is_up)
+        yield told
+        for part, tell in (("database", self._waiting), ("storage", self._storage)):
+            # Asked all the same, one that hangs would hold up the scrape until it is given up, with all that it tells.
+            if not working.get(part, True):
+                continue
             try:
                 yield from tell()
             except SoundmillError as error:
                 _log.warning("a figure is missing", detail=error.for_log)
-
-    def _parts(self) -> Metric:
-        troubles = self._health.troubles() | self._health.slowdowns()
-        told = GaugeMetricFamily("soundmill_part_up", "1 while it works, tried at the scrape", labels=["part"])
-        for part in (*self._health.needed, *self._health.useful):
-            told.add_metric([part], part not in troubles)
-        return told
 
     def _waiting(self) -> Iterator[Metric]:
         state = self._queue.queue_state()
