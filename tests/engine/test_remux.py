@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ CODERS = {"aac": "aac", "opus": "libopus", "mp3": "libmp3lame", "flac": "flac", 
 
 def packets(path: Path) -> bytes:
     """All packets one after the other, without what the container adds: ADTS headers are taken off by ffmpeg."""
-    head = ["-bsf:a", "aac_adtstoasc"] if path.suffix == ".aac" else []
+    has_adts = path.suffix == ".aac" or (path.suffix == ".ts" and probed(path, "codec_name")["codec_name"] == "aac")
+    head = ["-bsf:a", "aac_adtstoasc"] if has_adts else []
     return ffmpeg("-i", path, "-map", "0:a:0", "-c", "copy", *head, "-f", "data", "-")
 
 
@@ -40,6 +42,10 @@ def packets(path: Path) -> bytes:
         ("aac", "a.mkv", "aac"),
         ("aac", "a.aac", "m4a"),
         ("aac", "a.aac", "aac"),
+        ("aac", "a.ts", "m4a"),
+        ("aac", "a.ts", "aac"),
+        ("aac", "a.flv", "m4a"),
+        ("aac", "a.flv", "aac"),
         ("opus", "a.opus", "webm"),
         ("opus", "a.opus", "opus"),
         ("opus", "a.webm", "opus"),
@@ -152,7 +158,8 @@ def test_what_is_copied_is_decided_by_codec_and_options(target: str, options: di
 
 
 def test_containers_whose_packets_have_no_exact_times_are_not_copied() -> None:
-    assert copy_plan("mpegts", AAC, FORMATS["m4a"], ConversionOptions()) is None
+    mp3 = replace(AAC, codec="mp3")
+    assert copy_plan("mpegts", mp3, FORMATS["mp3"], ConversionOptions()) is None
     assert copy_plan("asf", AAC, FORMATS["m4a"], ConversionOptions()) is None
 
 

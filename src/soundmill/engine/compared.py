@@ -90,7 +90,12 @@ def is_cut(packet: SoundPacket) -> bool:
 
 def bare_data(source: Source) -> Callable[[SoundPacket], memoryview]:
     """Gives a packet's bytes, without headers that only one container has."""
-    return _Unwrapped() if source.kind == "aac" else memoryview
+    return _Unwrapped() if has_adts(source) else memoryview
+
+
+def has_adts(source: Source) -> bool:
+    """True where packets of AAC have ADTS's headers."""
+    return source.kind == "aac" or (source.kind == "mpegts" and source.stream.codec_context.name == "aac")
 
 
 class _Unwrapped:

@@ -132,7 +132,8 @@ def copy_plan(kind: str, sound: Sound, target: TargetFormat, options: Conversion
     ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls it.
     """
     is_asked_anew = options.is_encoded_anew or options.edits_sound
-    if kind not in _COPIED_KINDS or sound.codec != target.codec or is_asked_anew:
+    kinds = _AAC_COPIED_KINDS if sound.codec == "aac" else _COPIED_KINDS
+    if kind not in kinds or sound.codec != target.codec or is_asked_anew:
         return None
     asked = (
         (options.sample_rate, sound.sample_rate),
@@ -155,8 +156,9 @@ def copy_plan(kind: str, sound: Sound, target: TargetFormat, options: Conversion
     )
 
 
-# Their packets say when they are heard, and are whole frames.
+# Their packets are whole frames, and say when they are heard or follow on one another.
 _COPIED_KINDS = frozenset({MOV, MATROSKA, "ogg", "aac", "mp3", "flac"})
+_AAC_COPIED_KINDS = _COPIED_KINDS | {"mpegts", "flv"}
 
 ENCODERS = {
     "mp3": "libmp3lame",

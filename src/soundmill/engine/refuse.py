@@ -27,7 +27,6 @@ class Refusing:
         self._errors_since_sound = 0
         self._first_broken_byte: int | None = None
         self._timeline = Timeline(source, heard)
-        self._tells_leaps = source.kind == "flac"
         self._leap: ConversionError | None = None
 
     def packet(self, packet: Packet[AudioStream]) -> None:
@@ -52,7 +51,7 @@ class Refusing:
             if not at_start or self._errors_since_sound > MOST_EDGE_ERRORS:
                 raise self._damaged(f"{self._errors_since_sound} packets", self._first_broken_byte)
             self._errors_since_sound, self._first_broken_byte = 0, None
-        if self._tells_leaps and self._leap is None:
+        if self._timeline.tells_of_losses and self._leap is None:
             self._note_leap(frame)
         return ()
 
@@ -67,11 +66,8 @@ class Refusing:
         check_declared(self._source, self._heard.sample_count, self._heard.sample_rate)
 
     def _note_leap(self, frame: AudioFrame) -> None:
-        """FFmpeg leaves out FLAC frames whose checksum is wrong, and says nothing; the next one tells its number.
-
-        Whether it is the number that is wrong is known at the end.
-        """
-        if not self._timeline.begin(frame) and self._timeline.leap_before(frame):
+        """Whether it is the time that is wrong is known at the end."""
+        if not self._timeline.begin(frame) and self._timeline.is_loss(self._timeline.leap_before(frame)):
             self._leap = self._damaged(f"the next frame is at {frame.time} s")
 
     def _damaged(self, detail: str, byte: int | None = None) -> ConversionError:

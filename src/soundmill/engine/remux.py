@@ -14,6 +14,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from soundmill.engine import flac, opus
+from soundmill.engine.compared import has_adts
 from soundmill.engine.copied import Copied
 from soundmill.engine.decode import Decoding
 from soundmill.engine.mpeg import adts_blocks, mpeg_header
@@ -28,7 +29,8 @@ from soundmill.engine.tags import About
 type _SoundPacket = Packet[AudioStream]
 type _Retime = Callable[[_SoundPacket, int], None]
 
-_MILLISECOND_KINDS = frozenset({MATROSKA})
+# In milliseconds, or on the clock of 90 kHz that MPEG's systems have.
+_TIMED_WITHOUT_SAMPLES = frozenset({MATROSKA, "flv", "mpegts"})
 _FIXED_FRAMES = frozenset({"aac", "mp3"})
 
 
@@ -50,13 +52,14 @@ def copy_sound(
     with _REFUSALS:
         muxer = Muxer(path, plan, about, add_sound)
     retime, copied, digest = _clock(source), Copied(source), _Digest(source)
+    is_unwrapped = has_adts(source) and plan.muxer != "adts"
     last_pts: int | None = None
 
     def add(packet: _SoundPacket, samples: int) -> None:
         nonlocal last_pts
         if source.kind == "mp3" and mpeg_header(bytes(memoryview(packet)[:4])) is None:
             raise NotCopyable(f"a tag between frames, at byte {packet.pos}")
-        if source.kind == "aac" and plan.muxer != "adts" and adts_blocks(bytes(memoryview(packet)[:7])) > 1:
+        if is_unwrapped and adts_blocks(bytes(memoryview(packet)[:7])) > 1:
             raise NotCopyable(f"several blocks in a frame, which only ADTS has, at byte {packet.pos}")
         copied.add(packet, samples)
         if retime is not None:
@@ -120,10 +123,10 @@ _REFUSALS = _Refusals()
 
 
 def _clock(source: Source) -> _Retime | None:
-    """Gives packets their time in samples where the container only knows milliseconds, and their length is known otherwise."""
+    """Gives packets their time in samples where the container doesn't count these, and their length is known otherwise."""
     context = source.stream.codec_context
     codec = context.name.removeprefix("lib").removesuffix("float")
-    if source.kind not in _MILLISECOND_KINDS:
+    if source.kind not in _TIMED_WITHOUT_SAMPLES:
         return None
     if codec == "opus":
         start = -opus.pre_skip(context.extradata or b"")

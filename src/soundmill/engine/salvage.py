@@ -18,8 +18,6 @@ from soundmill.model.sound import Hole
 
 _MOST_HOLES = 200
 _MOST_TOLD = 10
-# FFmpeg leaves out FLAC frames whose checksum is wrong, and says nothing.
-_SILENT_ABOUT_ERRORS = frozenset({"flac"})
 # Nothing but the order of packets says when they are heard: what a broken one took with it is told by its bytes. No whole
 # frame is larger than this (ISO/IEC 11172-3: 1,441 bytes; 14496-3: 768 a channel): the rest of such a packet is junk.
 _TIMELESS = frozenset({"mp3", "aac"})
@@ -39,7 +37,7 @@ class Salvaging:
         self._heard = heard
         self._timeline = Timeline(source, heard)
         self._is_timeless = source.kind in _TIMELESS
-        self._believes_leaps = source.damage is not None or source.kind in _SILENT_ABOUT_ERRORS
+        self._believes_leaps = source.damage is not None
         self._errors = 0
         self._broken_bytes = self._good_bytes = self._packet_bytes = 0
         self._holes: list[Hole] = []
@@ -74,7 +72,8 @@ class Salvaging:
             return
         is_at_begin = not self._errors and self._timeline.begin(frame)
         leap = self._timeline.leap_before(frame)
-        if (self._errors and frame.time is not None) or (self._believes_leaps and leap and not is_at_begin):
+        is_lost = self._timeline.is_loss(leap) or (self._believes_leaps and leap > 0)
+        if (self._errors and frame.time is not None) or (is_lost and not is_at_begin):
             yield from self._mended(frame, round(leap * frame.sample_rate))
 
     def end(self) -> None:

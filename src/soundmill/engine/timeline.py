@@ -18,8 +18,15 @@ _BEHIND_THE_END_SECONDS = 1.0
 _LONGEST_ASF_GAP_SECONDS = 0.15
 # Decoders that give nothing of a packet, which may be two seconds, before the next one comes.
 _A_PACKET_LATE = frozenset({"wmalossless"})
-# Times in ASF and Matroska are in milliseconds; those of Vorbis go by packets, whose halves overlap (2,048 samples at most).
-_ROUNDED_SECONDS = {"asf": 0.05, MATROSKA: 0.0015, "ogg": 0.03}
+# Times in ASF and Matroska are in milliseconds; those of Vorbis go by packets, whose halves overlap (2,048 samples at most); whoever
+# broadcasts brings sound and picture together again by less than this.
+_ROUNDED_SECONDS = {"asf": 0.05, MATROSKA: 0.0015, "ogg": 0.03, "mpegts": 0.05}
+
+# What FFmpeg leaves out of these, and says nothing: FLAC's frames with a wrong checksum; packets of MPEG-TS that don't follow on another.
+# Up to so many seconds: what was recorded later, or cut out of a broadcast, is longer than what a receiver loses.
+_SILENT_LOSSES = {"flac": LONGEST_LEAP_SECONDS, "mpegts": 10.0}
+# The sender's clock and that of the sound differ, and time leaps in what was recorded in pieces: each frame is compared with the last.
+_BY_ANOTHER_CLOCK = frozenset({"mpegts"})
 
 
 class Timeline:
@@ -28,22 +35,34 @@ class Timeline:
     def __init__(self, source: Source, heard: Heard) -> None:
         self._source = source
         self._heard = heard
+        self.tells_of_losses = source.kind in _SILENT_LOSSES
+        """True where nothing but time may tell of sound that is missing."""
         self._unit_seconds = float(source.stream.time_base)
         self._starts_at: float | None = None
         self._packets_start_at: float | None = None
         self._packet_before_at = 0.0
 
     def leap_before(self, frame: AudioFrame) -> float:
-        """By how many seconds ``frame`` is later than it would be if nothing were lost; 0 where that can't be believed."""
+        """By how many seconds ``frame``, each in its turn, is later than it would be if nothing were lost; 0 where that can't be believed."""
         if frame.time is None:
             return 0.0
-        leap = frame.time - (self._starts_at or 0.0) - self._heard.seconds
+        leap = self._leap_before(frame, frame.time)
+        if self._source.kind in _BY_ANOTHER_CLOCK:
+            self.set(frame)
+        return leap
+
+    def _leap_before(self, frame: AudioFrame, time: float) -> float:
+        leap = time - (self._starts_at or 0.0) - self._heard.seconds
         end = self._source.expected_seconds
         is_behind_the_end = end is not None and self._heard.seconds + leap > end + _BEHIND_THE_END_SECONDS
         if leap > LONGEST_LEAP_SECONDS or is_behind_the_end:
             return 0.0
         smallest = _ROUNDED_SECONDS.get(self._source.kind, 0.5 / frame.sample_rate)
         return leap if leap > smallest else 0.0
+
+    def is_loss(self, leap: float) -> bool:
+        """True where a ``leap`` means that sound is missing, even if no packet is broken."""
+        return 0 < leap <= _SILENT_LOSSES.get(self._source.kind, 0)
 
     def begin(self, frame: AudioFrame) -> bool:
         """True for frames up to the first that has a time: it is that of its place."""

@@ -1,0 +1,74 @@
+"""MPEG-TS: FFmpeg says nothing of packets that a receiver lost; time does. What was put together from several recordings is no damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from soundmill.model.conversion import ConversionError, FailureCode
+from tests.engine.conftest import Convert
+from tests.sounds import RATE, decoded, encoded, ffmpeg, music
+
+SECONDS = 8
+FRAME_SAMPLES = 1024
+
+
+@pytest.fixture
+def broadcast(tmp_path: Path) -> Path:
+    # Decoders of AAC's noise make another one each time.
+    return encoded(tmp_path, "a.ts", "-c:a", "aac", "-aac_pns", "0", samples=music(SECONDS))
+
+
+def with_lost_packets(broadcast: Path) -> Path:
+    data = bytearray(broadcast.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 1000] = bytes(1000)
+    damaged = broadcast.with_name("lost.ts")
+    damaged.write_bytes(data)
+    return damaged
+
+
+@pytest.mark.parametrize("to", ["m4a", "mp3"])
+def test_lost_packets_are_damage(convert: Convert, broadcast: Path, to: str) -> None:
+    with pytest.raises(ConversionError, match=r"damaged after 0:0[34]") as refused:
+        convert(with_lost_packets(broadcast), to)
+    assert refused.value.failure.code is FailureCode.DAMAGED_INPUT
+
+
+def test_lost_packets_become_silence_where_it_is_asked_for(convert: Convert, broadcast: Path) -> None:
+    whole = convert(broadcast, "wav")
+    made = convert(with_lost_packets(broadcast), "wav", on_damage="salvage")
+    assert made.report.result.sample_count == whole.report.result.sample_count
+    first, *_, last = made.report.source.damage  # frames of which a part is there are told before the silence
+    assert last.filled
+    assert last.lost is not None
+    begin, end = round(first.at * RATE), round((last.at + last.lost) * RATE)
+    assert FRAME_SAMPLES < end - begin < RATE
+    heard, wanted = decoded(made.path), decoded(whole.path)
+    # A frame's decoding leans on the one before.
+    assert abs(heard[: begin - FRAME_SAMPLES] - wanted[: begin - FRAME_SAMPLES]).max() < 1e-3
+    assert abs(heard[end + FRAME_SAMPLES :] - wanted[end + FRAME_SAMPLES :]).max() < 1e-3
+
+
+@pytest.mark.parametrize("to", ["m4a", "mp3"])
+def test_recordings_one_behind_another_are_no_damage(tmp_path: Path, convert: Convert, to: str) -> None:
+    first, again, later = (tmp_path / f"{name}.ts" for name in ("first", "again", "later"))
+    encoded(tmp_path, first.name, "-c:a", "aac", samples=music(SECONDS))
+    ffmpeg("-i", first, "-c", "copy", "-output_ts_offset", "60", later)
+    again.write_bytes(first.read_bytes() + later.read_bytes() + first.read_bytes())
+    once, thrice = convert(first, to), convert(again, to)
+    assert thrice.report.source.sample_count == 3 * once.report.source.sample_count
+    assert thrice.report.not_carried == ()
+
+
+def test_segments_of_a_live_stream_are_one_sound(tmp_path: Path, convert: Convert, broadcast: Path) -> None:
+    segments = tmp_path / "%d.ts"
+    ffmpeg("-i", broadcast, "-c", "copy", "-f", "segment", "-segment_format", "mpegts", "-segment_time", "2", segments)
+    parts = sorted(tmp_path.glob("[0-9].ts"))
+    assert len(parts) >= SECONDS // 2
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    made = convert(joined, "m4a")
+    assert made.report.settings["encoder"] == "copy"
+    assert made.report.result.sample_count == convert(broadcast, "m4a").report.result.sample_count
