@@ -238,3 +238,22 @@ def test_frame_numbers_that_leap_are_no_damage_where_no_sample_is_missing(
     leaping = tmp_path / "a.flac"
     leaping.write_bytes(data[: data.index(frames[0])] + b"".join(numbered))
     assert np.array_equal(decoded(convert(leaping, "wav").path), decoded(whole("flac")))
+
+
+@pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav"])
+def test_one_broken_block_of_many_is_found_and_one_is_lost(tmp_path: Path, convert: Convert, codec: str) -> None:
+    source = encoded(tmp_path, "a.wav", "-c:a", codec, samples=music(SECONDS))
+    length = convert(source, "wav").report.source.sample_count
+    data = bytearray(source.read_bytes())
+    form, sound = data.index(b"fmt ") + 8, data.index(b"data") + 8
+    block_bytes, block_samples = (int.from_bytes(data[form + at :][:2], "little") for at in (12, 18))
+    # No predictor of MS has the first number; no step of IMA's table, which stands two bytes later, the last one.
+    data[sound + 101 * block_bytes : sound + 101 * block_bytes + 4] = b"\xff" * 4
+    source.write_bytes(data)
+    with pytest.raises(ConversionError) as refused:
+        convert(source, "wav")
+    assert refused.value.failure.code is FailureCode.DAMAGED_INPUT
+    made = convert(source, "wav", on_damage="salvage")
+    assert made.report.result.sample_count == length
+    (hole,) = made.report.source.damage
+    assert hole.lost == pytest.approx(block_samples / RATE, abs=1e-5)

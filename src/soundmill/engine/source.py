@@ -24,6 +24,7 @@ from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
 from soundmill.engine.mpeg import first_mpeg_frame
 from soundmill.engine.sniff import MATROSKA, sniff, sound_start
+from soundmill.engine.wave import has_blocks_of_many_samples
 from soundmill.engine.words import AsWide, WideWords, wide_words
 from soundmill.model.conversion import ConversionError, FailureCode
 
@@ -36,6 +37,8 @@ _SMALL_PROBE = {"probesize": "32768", "analyzeduration": "0"}
 # FFmpeg's own choice is an eighth of it for a CD's sound: eight times the calls, for the same samples. The first packet is looked
 # at by every demuxer, for DTS and AC-3 that call themselves PCM: 1.6 ms for 64 KiB, and 16 KiB hold too few frames of AC-3.
 _LARGE_PACKETS = {"max_size": "32768"}
+# PyAV keeps to itself that a block is broken behind others of the same packet.
+_A_BLOCK_EACH = {"max_size": "1"}
 
 # Honest files take milliseconds. FFmpeg keeps tags in a list that it searches for each new one: 50,000 take 46 s.
 _OPENING = timedelta(seconds=5)
@@ -132,9 +135,10 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
             raise damage.error()
         junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
         words = wide_words(stream, kind)
+        has_blocks = kind == "wav" and has_blocks_of_many_samples(stream)
     links = examined.links
     section = Section(links[0].begin, links[1].begin) if len(links) > 1 else None
-    container = _opened(path, kind, section, junk_bytes, words)
+    container = _opened(path, kind, section, junk_bytes, words, has_blocks=has_blocks)
     try:
         sound = _sound_of(container, audio_stream)
         declared = declared_sample_count(path, kind, container, sound)
@@ -156,7 +160,13 @@ def opened_section(source: Source, section: Section) -> Iterator[tuple[InputCont
 
 
 def _opened(
-    path: Path, kind: str, section: Section | None, junk_bytes: int = 0, words: WideWords | None = None
+    path: Path,
+    kind: str,
+    section: Section | None,
+    junk_bytes: int = 0,
+    words: WideWords | None = None,
+    *,
+    has_blocks: bool = False,
 ) -> InputContainer:
     url = f"file:{path}"
     options = {
@@ -165,7 +175,7 @@ def _opened(
         "codec_whitelist": ",".join(_DECODERS),
         **({"skip_initial_bytes": str(junk_bytes)} if junk_bytes else {}),
         **(_SMALL_PROBE if kind in _SAID_BY_HEADER else {}),
-        **(_LARGE_PACKETS if kind == "wav" else {}),
+        **((_A_BLOCK_EACH if has_blocks else _LARGE_PACKETS) if kind == "wav" else {}),
     }
     if section is not None:
         url = f"subfile,,start,{section.begin},end,{section.end},,:{url}"

@@ -48,6 +48,12 @@ def told_sample_count(file: BinaryIO) -> int | None:
     return None
 
 
+def has_blocks_of_many_samples(file: BinaryIO) -> bool:
+    """True where a block may be broken: of ADPCM and the like, not of plain samples."""
+    found = format_chunk(file)
+    return found is not None and int.from_bytes(found[1][:2], "little") not in _WHOLE_BLOCKS
+
+
 def format_chunk(file: BinaryIO) -> tuple[int, bytes] | None:
     """Where what the header says of the sound's form begins, and as much of it as there is of any length that is in use."""
     for name, size in _chunks(file):
