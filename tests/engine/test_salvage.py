@@ -257,3 +257,20 @@ def test_one_broken_block_of_many_is_found_and_one_is_lost(tmp_path: Path, conve
     assert made.report.result.sample_count == length
     (hole,) = made.report.source.damage
     assert hole.lost == pytest.approx(block_samples / RATE, abs=1e-5)
+
+
+@pytest.mark.parametrize("codec", ["libmp3lame", "pcm_s16le"])
+def test_a_chunk_of_avi_that_only_its_index_tells_of_is_missed(tmp_path: Path, convert: Convert, codec: str) -> None:
+    source = encoded(tmp_path, "a.avi", "-c:a", codec, samples=music(SECONDS))
+    length = convert(source, "wav").report.source.sample_count
+    data = bytearray(source.read_bytes())
+    head = data.index(b"00wb", len(data) // 2)
+    data[head : head + 8] = bytes(8)
+    source.write_bytes(data)
+    with pytest.raises(ConversionError, match=r"damaged after 0:0[23]") as refused:
+        convert(source, "wav")
+    assert refused.value.failure.code is FailureCode.DAMAGED_INPUT
+    made = convert(source, "wav", on_damage="salvage")
+    assert 0 < length - made.report.result.sample_count < RATE / 2
+    (hole,) = made.report.source.damage
+    assert hole.at == pytest.approx(SECONDS / 2, abs=0.5)

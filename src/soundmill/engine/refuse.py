@@ -8,6 +8,7 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from soundmill.engine.damage import Damage
+from soundmill.engine.indexed import IndexedSound
 from soundmill.engine.judge import MOST_EDGE_ERRORS, Heard, is_bare, is_harmless_at_end, missing_samples, no_sound
 from soundmill.engine.source import Source
 from soundmill.engine.text import exact_clock
@@ -28,9 +29,12 @@ class Refusing:
         self._first_broken_byte: int | None = None
         self._timeline = Timeline(source, heard)
         self._leap: ConversionError | None = None
+        self._index = IndexedSound.of(source)
 
     def packet(self, packet: Packet[AudioStream]) -> None:
         """See :class:`~soundmill.engine.judge.Judge`."""
+        if self._index is not None:
+            self._index.add(packet)
         if self._timeline.has_asf_gap_before(packet):
             raise self._damaged(f"the next packet is late: {packet.pts}", packet.pos)
 
@@ -63,6 +67,8 @@ class Refusing:
             raise self._damaged(f"{self._errors_since_sound} packets at the end", self._first_broken_byte)
         if self._leap is not None and self._source.declared_samples != self._heard.sample_count:
             raise self._leap
+        if self._index is not None and (seconds := self._index.left_out_seconds()) is not None:
+            raise Damage(seconds, None, False, "chunks of the index that aren't there").error()
         check_declared(self._source, self._heard.sample_count, self._heard.sample_rate)
 
     def _note_leap(self, frame: AudioFrame) -> None:

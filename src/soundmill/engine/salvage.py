@@ -9,6 +9,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
+from soundmill.engine.indexed import IndexedSound
 from soundmill.engine.judge import Heard, is_bare, is_harmless_at_end, missing_samples, no_sound
 from soundmill.engine.silence import form_of, silence
 from soundmill.engine.source import Source
@@ -41,6 +42,7 @@ class Salvaging:
         self._errors = 0
         self._broken_bytes = self._good_bytes = self._packet_bytes = 0
         self._holes: list[Hole] = []
+        self._index = IndexedSound.of(source)
 
     @property
     def holes(self) -> tuple[Hole, ...]:
@@ -49,6 +51,8 @@ class Salvaging:
 
     def packet(self, packet: Packet[AudioStream]) -> None:
         """See :class:`~soundmill.engine.judge.Judge`."""
+        if self._index is not None:
+            self._index.add(packet)
         self._packet_bytes = packet.size
         self._good_bytes += min(packet.size, _LARGEST_TIMELESS_BYTES)
         if self._timeline.has_asf_gap_before(packet):
@@ -81,6 +85,8 @@ class Salvaging:
         heard, damage = self._heard, self._source.damage
         if not heard.sample_rate:
             raise no_sound(self._source, self._errors)
+        if self._index is not None and (seconds := self._index.left_out_seconds()) is not None and not self._holes:
+            self._note(seconds, None, filled=False)
         missing = self._missing_seconds()
         if missing:
             self._note(heard.seconds, missing, filled=False)
