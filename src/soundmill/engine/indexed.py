@@ -14,7 +14,6 @@ class IndexedSound:
     """Is told of each packet in its turn, and knows at the end what of the index was left out."""
 
     def __init__(self, source: Source) -> None:
-        self._stream = source.stream
         self._entries = source.stream.index_entries
         # FFmpeg makes entries of its own while it reads where a file has no index.
         self._count = len(self._entries)
@@ -36,14 +35,13 @@ class IndexedSound:
             self._pass_on()
         self._is_met = True
 
-    def left_out_seconds(self) -> float | None:
-        """Where the first sound that wasn't read would have been heard, once all is read; nothing where all of it was."""
+    def left_out_at(self, seconds: float) -> float | None:
+        """About where in so many ``seconds`` the first sound belongs that wasn't read, once all is read; nothing where all of it was."""
         if self._left_bytes <= 0:
             return None
         while self._current < self._count and self._first_left_out is None:
             self._pass_on()
-        entry = self._entries[self._first_left_out or 0]
-        return max(0.0, float(entry.timestamp * self._stream.time_base))
+        return seconds * (self._first_left_out or 0) / self._count
 
     def _pass_on(self) -> None:
         # A frame may reach over a small chunk, of which none begins in it: only the bytes of all of them tell that some are missing.

@@ -67,7 +67,7 @@ class Refusing:
             raise self._damaged(f"{self._errors_since_sound} packets at the end", self._first_broken_byte)
         if self._leap is not None and self._source.declared_samples != self._heard.sample_count:
             raise self._leap
-        if self._index is not None and (seconds := self._index.left_out_seconds()) is not None:
+        if self._index is not None and (seconds := self._index.left_out_at(self._heard.seconds)) is not None:
             raise Damage(seconds, None, False, "chunks of the index that aren't there").error()
         check_declared(self._source, self._heard.sample_count, self._heard.sample_rate)
 

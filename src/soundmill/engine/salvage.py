@@ -85,8 +85,9 @@ class Salvaging:
         heard, damage = self._heard, self._source.damage
         if not heard.sample_rate:
             raise no_sound(self._source, self._errors)
-        if self._index is not None and (seconds := self._index.left_out_seconds()) is not None and not self._holes:
-            self._note(seconds, None, filled=False)
+        left_out_at = None if self._index is None else self._index.left_out_at(heard.seconds)
+        if left_out_at is not None and not self._holes:
+            self._note(left_out_at, None, filled=False)
         missing = self._missing_seconds()
         if missing:
             self._note(heard.seconds, missing, filled=False)
