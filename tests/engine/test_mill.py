@@ -14,9 +14,10 @@ import pytest
 from soundmill.engine import Job, Limits, Mill
 from soundmill.model.conversion import ConversionError, ConversionStopped, FailureCode
 from soundmill.model.formats import FORMATS
+from soundmill.model.options import ConversionOptions
 from tests.engine.mills import conversions, servers
 from tests.processes import kill
-from tests.sounds import music, write
+from tests.sounds import encoded, music, write
 from tests.waiting import until
 
 
@@ -63,6 +64,22 @@ def test_progress_rises_to_the_end(long_job: Job) -> None:
         mill.convert(long_job, tick)
     assert seen == sorted(seen)
     assert any(0 < fraction < 1 for fraction in seen)
+
+
+def test_progress_rises_in_the_passes_before_the_one_that_encodes(tmp_path: Path) -> None:
+    quiet = encoded(tmp_path, "quiet.opus", samples=np.tile(music(1.0) / 10_000, (360, 1)))
+    cut_off = tmp_path / "cut off.opus"
+    cut_off.write_bytes(quiet.read_bytes()[:-4000])
+    trimmed = Job(quiet, tmp_path / "trimmed", FORMATS["flac"], ConversionOptions(trim_silence=True))
+    joined = Job(quiet, tmp_path / "joined", FORMATS["flac"], following=(cut_off,), names=("quiet", "cut off"))
+    with Mill() as mill:
+        for job in (trimmed, joined):
+            job.directory.mkdir()
+            seen: list[float] = []
+            # Both fail at the end of the first pass.
+            with pytest.raises(ConversionError):
+                mill.convert(job, lambda fraction, seen=seen: not seen.append(fraction))  # type: ignore[misc]
+            assert any(0 < fraction < 1 for fraction in seen)
 
 
 def test_stopping_kills_the_conversion_and_leaves_no_process(long_job: Job, tmp_path: Path) -> None:

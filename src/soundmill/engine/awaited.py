@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from soundmill.engine.crew import Crew
 
 # With one who helps it goes nearly twice as fast from the begin on: later, less is gained than is thrown away.
@@ -15,11 +13,10 @@ class HelpCame(Exception):
 
 
 class AwaitedHelp:
-    """Passes on how far the conversion is."""
+    """Hears how far the encoding is."""
 
-    def __init__(self, on_progress: Callable[[float], None]) -> None:
+    def __init__(self) -> None:
         """Nobody is awaited yet."""
-        self._on_progress = on_progress
         self._crew: Crew | None = None
 
     def call(self, crew: Crew) -> None:
@@ -27,12 +24,12 @@ class AwaitedHelp:
         self._crew = crew
         crew.call()
 
-    def __call__(self, fraction: float) -> None:
+    def __call__(self, share: float) -> None:
         """Raises ``HelpCame``, unless it is too late for that."""
-        if self._crew is not None:
-            if self._crew.looks_for_help():
-                raise HelpCame
-            if fraction > _LATEST:
-                self._crew.lend_no_more()
-                self._crew = None
-        self._on_progress(fraction)
+        if self._crew is None:
+            return
+        if self._crew.looks_for_help():
+            raise HelpCame
+        if share > _LATEST:
+            self._crew.lend_no_more()
+            self._crew = None

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from av.audio.frame import AudioFrame
 
 from soundmill.engine.awaited import AwaitedHelp, HelpCame
+from soundmill.engine.beforehand import Beforehand, open_for
 from soundmill.engine.bundle import PartsEncoder, WrittenPart, bundle, without_tail
 from soundmill.engine.convert_joined import convert_joined
 from soundmill.engine.crew import Crew
 from soundmill.engine.decode import Decoding
 from soundmill.engine.divide import Part, parts, places, unwritten
-from soundmill.engine.edit import Editor, Edits, make_edits
+from soundmill.engine.edit import Editor, Edits
 from soundmill.engine.encode import Encoder, open_encoder
-from soundmill.engine.encoding import encode_all, encoding_errors, progress
+from soundmill.engine.encoding import encode_all, encoding_errors
 from soundmill.engine.facts import declared_sound, decoded_sound, sound_facts
 from soundmill.engine.job import Job
 from soundmill.engine.loudness import LoudnessMeter, PartMeter
-from soundmill.engine.pauses import pieces_between_pauses
+from soundmill.engine.passes import Passes, behind
 from soundmill.engine.peaks import Drawings
 from soundmill.engine.plan import Plan, copy_plan, make_plan
 from soundmill.engine.remux import NotCopyable, copy_sound
@@ -30,17 +29,12 @@ from soundmill.engine.report import made_report
 from soundmill.engine.retag import edited_about
 from soundmill.engine.seams import Unstitchable
 from soundmill.engine.side_by_side import SideBySide, can_decode, is_by_sample
-from soundmill.engine.silent_ends import without_silent_ends
-from soundmill.engine.source import Source, open_source
+from soundmill.engine.source import Source
 from soundmill.engine.split import SplitEncoder, can_be_split, is_worth_lending, suited
-from soundmill.engine.survey import Surveyed, settle
 from soundmill.engine.tags import About, missing, read_about
 from soundmill.engine.verify import Expected, Listeners, Verified, check_edited, verify
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import ConversionReport, SoundFacts
-
-if TYPE_CHECKING:
-    from av.container.core import Chapter  # in PyAV's stubs only
 
 
 def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = None) -> ConversionReport:
@@ -50,7 +44,7 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
     """
     if job.following:
         return convert_joined(job, on_progress)
-    with _open(job) as source:
+    with open_for(job) as source:
         about = read_about(job.source, source)
         copying = copy_plan(source.kind, declared_sound(source), job.target, job.options)
         if source.damage is not None or source.is_chained or job.options.is_split:
@@ -60,7 +54,7 @@ def convert(job: Job, on_progress: Callable[[float], None], crew: Crew | None = 
         report = _copied(job, source, about, copying, on_progress)
     if report is not None:
         return report
-    with _open(job) as source:
+    with open_for(job) as source:
         return _made(job, source, about, on_progress, crew)
 
 
@@ -68,18 +62,16 @@ def _made(
     job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None
 ) -> ConversionReport:
     """By the ``crew`` where there is one and the pieces fit together, else in one piece."""
+    passes = Passes(job, on_progress)
+    beforehand = Beforehand(job, passes)
     if crew is None:
-        return _encoded(job, source, about, on_progress)
+        return _encoded(job, source, about, passes, beforehand)
     try:
-        return _split(job, source, about, on_progress, crew)
+        return _split(job, source, about, passes, beforehand, crew)
     except Unstitchable as why:
         remarks = (f"encoded in one piece: {why}",)
-    with _open(job) as again:
-        return replace(_encoded(job, again, about, on_progress), remarks=remarks)
-
-
-def _open(job: Job) -> Source:
-    return open_source(job.source, job.options.audio_stream, although_damaged=job.options.salvages)
+    with open_for(job) as again:
+        return replace(_encoded(job, again, about, passes, beforehand), remarks=remarks)
 
 
 def _copied(
@@ -89,10 +81,9 @@ def _copied(
     drawings = Drawings(is_wanted=job.draws)
     decoding = Decoding(source, job.limits.decoded, _meter(job), peaks=drawings.source, counts=True)
     wanted = edited_about(about, job.target, job.options)
+    passes = Passes(job, on_progress)
     try:
-        copied = copy_sound(
-            job.result_path, source, decoding, plan, wanted, progress(source.expected_seconds, on_progress)
-        )
+        copied = copy_sound(job.result_path, source, decoding, plan, wanted, passes.encoding(source.expected_seconds))
     except NotCopyable:
         return None
     except ConversionError as error:
@@ -103,7 +94,8 @@ def _copied(
         return None
     try:
         expected = Expected(decoding.sample_count, listener=copied)
-        verified = verify(job.result_path, job.target, plan, expected, job.limits, _meter(job))
+        on_position = passes.verifying(decoding.seconds)
+        verified = verify(job.result_path, job.target, plan, expected, job.limits, _meter(job), on_position)
     except ConversionError:
         return None
     source_facts = sound_facts(job.source, source, decoding, about)
@@ -111,39 +103,39 @@ def _copied(
 
 
 def _split(
-    job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew
+    job: Job, source: Source, about: About, passes: Passes, beforehand: Beforehand, crew: Crew
 ) -> ConversionReport:
     """Raises ``Unstitchable`` where the pieces don't fit together."""
     try:
-        return _encoded(job, source, about, on_progress, crew)
+        return _encoded(job, source, about, passes, beforehand, crew)
     except HelpCame:
-        with _open(job) as again:
-            return _split(job, again, about, on_progress, crew)
+        with open_for(job) as again:
+            return _split(job, again, about, passes, beforehand, crew)
 
 
 def _encoded(
-    job: Job, source: Source, about: About, on_progress: Callable[[float], None], crew: Crew | None = None
+    job: Job, source: Source, about: About, passes: Passes, beforehand: Beforehand, crew: Crew | None = None
 ) -> ConversionReport:
     drawings = Drawings(is_wanted=job.draws, is_edited=job.options.edits_sound)
     decoding = Decoding(source, job.limits.decoded, _meter(job), salvages=job.options.salvages)
-    help_to_come = AwaitedHelp(on_progress)
-    frames = decoding.frames(progress(source.expected_seconds, help_to_come))
+    help_to_come = AwaitedHelp()
+    frames = decoding.frames(passes.encoding(source.expected_seconds, help_to_come))
     first = next(frames)
     plan = make_plan(decoded_sound(source, first), job.target, job.options)
-    expected_seconds = source.expected_seconds or 0
+    edits = beforehand.edits(plan, first.sample_rate)
+    expected_seconds = _edited_seconds(source.expected_seconds or 0, edits)
     members = suited(crew, expected_seconds)
     if crew is not None and members is None and is_worth_lending(plan, expected_seconds) and not job.options.is_split:
         help_to_come.call(crew)
     crew = members
     if crew is not None and _is_as_it_stands(job, source, plan) and can_decode(source, plan):
-        return _decoded_side_by_side(job, about, plan, on_progress, crew)
+        return _decoded_side_by_side(job, about, plan, passes, crew)
     is_drawn_late = _is_drawn_alike(source, plan) and is_by_sample(source, plan) and not job.options.edits_sound
     sound: Iterator[AudioFrame] = chain([first], frames)
     if not is_drawn_late:
         sound = drawings.seen_by_source(sound)
-    edits = _edits(job, plan, first.sample_rate) if job.options.edits_sound else None
     wanted = edited_about(about, job.target, job.options, edits)
-    divided = _parts(job, plan, about, wanted, edits, first.sample_rate) if job.options.is_split else ()
+    divided = _parts(job, plan, about, wanted, edits, first.sample_rate, beforehand) if job.options.is_split else ()
     editor = None if edits is None else Editor(edits, plan)
     with encoding_errors():
         encoder = _opened(job, plan, wanted, divided, crew, expected_seconds)
@@ -158,10 +150,10 @@ def _encoded(
     source_facts = sound_facts(job.source, source, decoding, about)
     if isinstance(encoder, PartsEncoder):
         behind = unwritten(divided, len(encoder.written), is_damaged=bool(decoding.holes))
-        facts, lost = _bundled(job, plan, encoder)
+        facts, lost = _bundled(job, plan, encoder, encoded_samples, passes)
         lost = (*behind, *lost)
     else:
-        verified = _verified(job, plan, encoder, encoded_samples, crew)
+        verified = _verified(job, plan, encoder, encoded_samples, passes, crew)
         facts, lost = verified.facts, missing(wanted, verified.about)
     edited_losses = () if editor is None else editor.losses()
     lost = (*decoding.losses(plan, job.options), *edited_losses, *lost)
@@ -179,12 +171,15 @@ def _opened(
     return open_encoder(job.result_path, plan, wanted)
 
 
-def _verified(job: Job, plan: Plan, encoder: Encoder, encoded_samples: int, crew: Crew | None) -> Verified:
+def _verified(
+    job: Job, plan: Plan, encoder: Encoder, encoded_samples: int, passes: Passes, crew: Crew | None
+) -> Verified:
     listener = encoder.listener
     if crew is not None:
         listener = Listeners(crew, encoder.prints if isinstance(encoder, SplitEncoder) else (), listener)
     expected = Expected(encoded_samples, encoder.sum, listener)
-    return verify(job.result_path, job.target, plan, expected, job.limits, _meter(job))
+    on_position = passes.verifying(encoded_samples / plan.sample_rate)
+    return verify(job.result_path, job.target, plan, expected, job.limits, _meter(job), on_position)
 
 
 def _is_as_it_stands(job: Job, source: Source, plan: Plan) -> bool:
@@ -200,63 +195,49 @@ def _is_drawn_alike(source: Source, plan: Plan) -> bool:
     return plan.channels == source.stream.codec_context.channels
 
 
-def _decoded_side_by_side(
-    job: Job, about: About, plan: Plan, on_progress: Callable[[float], None], crew: Crew
-) -> ConversionReport:
+def _decoded_side_by_side(job: Job, about: About, plan: Plan, passes: Passes, crew: Crew) -> ConversionReport:
     wanted = edited_about(about, job.target, job.options)
     drawings = Drawings(is_wanted=job.draws)
-    with _open(job) as source:
+    with open_for(job) as source:
         decoding = SideBySide(source, plan, crew, job.limits.decoded.total_seconds())
         with encoding_errors():
             encoder = open_encoder(job.result_path, plan, wanted)
-            frames = drawings.seen_by_source(decoding.frames(progress(source.expected_seconds, on_progress)))
+            frames = drawings.seen_by_source(decoding.frames(passes.encoding(source.expected_seconds)))
             encoded_samples = encode_all(encoder, plan, frames)
         source_facts = sound_facts(job.source, source, decoding, about)
     expected = Expected(encoded_samples, encoder.sum, encoder.listener)
-    verified = verify(job.result_path, job.target, plan, expected, job.limits, None)
+    on_position = passes.verifying(encoded_samples / plan.sample_rate)
+    verified = verify(job.result_path, job.target, plan, expected, job.limits, None, on_position)
     return made_report(job, plan, source_facts, verified.facts, missing(wanted, verified.about), drawings)
 
 
-def _parts(job: Job, plan: Plan, about: About, wanted: About, edits: Edits | None, rate: int) -> tuple[Part, ...]:
-    def pauses() -> list[Chapter]:
-        with _another_pass(job) as decoding:
-            return pieces_between_pauses(edits or Edits(rate), job.options, plan, decoding.frames())
+def _edited_seconds(seconds: float, edits: Edits | None) -> float:
+    return seconds if edits is None else edits.sample_count(round(seconds * edits.rate)) / edits.rate
 
-    chapters = places(job.options, about, pauses)
+
+def _parts(
+    job: Job, plan: Plan, about: About, wanted: About, edits: Edits | None, rate: int, beforehand: Beforehand
+) -> tuple[Part, ...]:
+    chapters = places(job.options, about, lambda: beforehand.pieces_between_pauses(edits or Edits(rate), plan))
     return parts(chapters, job.options, wanted, edits, plan, job.target.extension)
 
 
-def _bundled(job: Job, plan: Plan, encoder: PartsEncoder) -> tuple[SoundFacts, tuple[str, ...]]:
+def _bundled(
+    job: Job, plan: Plan, encoder: PartsEncoder, encoded_samples: int, passes: Passes
+) -> tuple[SoundFacts, tuple[str, ...]]:
     meter = _meter(job)
+    on_position, done = passes.verifying(encoded_samples / plan.sample_rate), 0.0
 
     def check(written: WrittenPart) -> Verified:
+        nonlocal done
         of_part = None if meter is None else PartMeter(meter)
-        return verify(written.path, job.target, plan, written.expected, job.limits, of_part)
+        here = behind(on_position, done)
+        verified = verify(written.path, job.target, plan, written.expected, job.limits, of_part, here)
+        done += verified.facts.duration
+        return verified
 
     facts, lost = bundle(job.result_path, encoder.written, check)
     return (facts if meter is None else replace(facts, loudness=meter.result())), lost
-
-
-@contextmanager
-def _another_pass(job: Job) -> Iterator[Decoding]:
-    with _open(job) as source:
-        yield Decoding(source, job.limits.decoded, salvages=job.options.salvages)
-
-
-def _edits(job: Job, plan: Plan, rate: int) -> Edits:
-    def measure(edits: Edits) -> Surveyed:
-        meter = LoudnessMeter()
-        editor = Editor(edits, plan)
-        with _another_pass(job) as decoding:
-            for frame in editor.edited(decoding.frames()):
-                meter.add(frame)
-        return Surveyed(editor.source_samples, meter.result())
-
-    edits = make_edits(job.options, rate)
-    if job.options.trim_silence:
-        with _another_pass(job) as decoding:
-            edits = without_silent_ends(edits, job.options, plan, decoding.frames())
-    return settle(edits, job.options, measure)
 
 
 def _meter(job: Job) -> LoudnessMeter | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from av.audio.frame import AudioFrame
 
 from soundmill.engine.decode import Decoding
 from soundmill.engine.encode import open_encoder
-from soundmill.engine.encoding import encode_all, encoding_errors, progress
+from soundmill.engine.encoding import encode_all, encoding_errors
 from soundmill.engine.facts import decoded_sound, sound_facts
 from soundmill.engine.job import Job
 from soundmill.engine.join import (
@@ -24,6 +23,7 @@ from soundmill.engine.join import (
     left_behind,
     named_errors,
 )
+from soundmill.engine.passes import OnPosition, Passes, behind
 from soundmill.engine.peaks import Drawings
 from soundmill.engine.plan import make_plan
 from soundmill.engine.report import made_report
@@ -39,7 +39,8 @@ def convert_joined(job: Job, on_progress: Callable[[float], None]) -> Conversion
 
     A first pass tells how long each source is: chapters stand before the sound in most formats.
     """
-    joined = [_heard(job, path, name) for path, name in zip(job.sources, job.names, strict=True)]
+    passes = Passes(job, on_progress)
+    joined = _all_heard(job, passes)
     check_length(joined, job.limits.decoded)
     plan = make_plan(common_sound([each.sound for each in joined]), job.target, job.options)
     about = common_about(joined, plan.sample_rate)
@@ -48,37 +49,48 @@ def convert_joined(job: Job, on_progress: Callable[[float], None]) -> Conversion
     drawings = Drawings(is_wanted=job.draws, is_edited=True)  # the result alone is one sound
     with encoding_errors():
         encoder = open_encoder(job.result_path, plan, wanted)
-        frames = drawings.seen(_one_by_one(job, facts.duration, on_progress))
+        frames = drawings.seen(_one_by_one(job, passes.encoding(facts.duration)))
         encoded_samples = encode_all(encoder, plan, frames)
     if all(each.has_one_rate and each.facts.sample_rate == plan.sample_rate for each in joined):
         check_edited(facts.sample_count, encoded_samples - plan.silent_tail)
     expected = Expected(encoded_samples, encoder.sum, encoder.listener)
-    verified = verify(job.result_path, job.target, plan, expected, job.limits, None)
+    on_position = passes.verifying(encoded_samples / plan.sample_rate)
+    verified = verify(job.result_path, job.target, plan, expected, job.limits, None, on_position)
     lost = (*left_behind(joined, plan, job.options), *missing(wanted, verified.about))
     report = made_report(job, plan, facts, verified.facts, lost, drawings)
     return replace(report, sources=each_ones_facts(joined))
 
 
-def _heard(job: Job, path: Path, name: str) -> Joined:
+def _all_heard(job: Job, passes: Passes) -> list[Joined]:
+    # How long they are is what this is to find out, so the progress counts them.
+    with passes.survey(len(job.sources)) as on_heard:
+        return [
+            _heard(job, path, name, behind(on_heard, number))
+            for number, (path, name) in enumerate(zip(job.sources, job.names, strict=True))
+        ]
+
+
+def _heard(job: Job, path: Path, name: str, on_share: Callable[[float], None]) -> Joined:
     with named_errors(name), open_source(path, although_damaged=job.options.salvages) as source:
         about = read_about(path, source)
         decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
-        frames = decoding.frames()
+        expected_seconds = source.expected_seconds
+
+        def on_position(seconds: float) -> None:
+            if expected_seconds:
+                on_share(min(1.0, seconds / expected_seconds))
+
+        frames = decoding.frames(on_position)
         sound = decoded_sound(source, next(frames))
         others = {frame.sample_rate for frame in frames} - {sound.sample_rate}
         facts = sound_facts(path, source, decoding, about)
         return Joined(sound, facts, about, name, decoding.losses, has_one_rate=not others)
 
 
-def _one_by_one(job: Job, total_seconds: float, on_progress: Callable[[float], None]) -> Iterator[AudioFrame]:
-    on_position = progress(total_seconds, on_progress)
+def _one_by_one(job: Job, on_position: OnPosition) -> Iterator[AudioFrame]:
     done = 0.0
     for path, name in zip(job.sources, job.names, strict=True):
         with named_errors(name), open_source(path, although_damaged=job.options.salvages) as source:
             decoding = Decoding(source, job.limits.decoded, salvages=job.options.salvages)
-            yield from decoding.frames(partial(_behind, on_position, done))
+            yield from decoding.frames(behind(on_position, done))
         done += decoding.seconds
-
-
-def _behind(on_position: Callable[[float], None], before: float, seconds: float) -> None:
-    on_position(before + seconds)

@@ -1,10 +1,9 @@
-"""One pass of sound into an encoder: its progress, and its errors as a client reads them."""
+"""One pass of sound into an encoder: and its errors as a client reads them."""
 
 from __future__ import annotations
 
 import errno
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 
@@ -19,9 +18,6 @@ from soundmill.engine.plan import Plan
 from soundmill.engine.reshape import Reshaper
 from soundmill.model.conversion import ConversionError, FailureCode
 
-_REPORT_SECONDS = 0.25
-# Encoding takes most of the time; verifying gets the rest of the progress bar.
-_ENCODING_SHARE = 0.95
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # A file system that was mounted anew, a disk that fails, a directory of NFS that was made anew.
 _UNWRITABLE = frozenset({errno.EROFS, errno.EIO, errno.ESTALE})
@@ -51,20 +47,6 @@ def encode_all(encoder: Encoder, plan: Plan, frames: Iterator[AudioFrame], peaks
         encoder.abandon()
         raise
     return reshaper.sample_count
-
-
-def progress(expected: float | None, on_progress: Callable[[float], None]) -> Callable[[float], None]:
-    """Takes the seconds done of those ``expected``, and gives ``on_progress`` the share of the work, a few times a second."""
-    said_at = time.monotonic()
-
-    def on_position(seconds: float) -> None:
-        nonlocal said_at
-        moment = time.monotonic()
-        if expected and moment - said_at >= _REPORT_SECONDS:
-            said_at = moment
-            on_progress(_ENCODING_SHARE * min(1.0, seconds / expected))
-
-    return on_position
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from soundmill.engine.hearing import Print, can_be_heard_in_stretches, hear
 from soundmill.engine.job import Limits
 from soundmill.engine.listener import Listener
 from soundmill.engine.loudness import Meter
+from soundmill.engine.passes import OnPosition
 from soundmill.engine.plan import Plan
 from soundmill.engine.sound_sum import SoundSum
 from soundmill.engine.source import Source, open_source
@@ -73,8 +74,11 @@ def verify(
     expected: Expected,
     limits: Limits,
     meter: Meter | None,
+    on_position: OnPosition = lambda seconds: None,
 ) -> Verified:
     """Hear the result to its end and compare it with the plan and with what is ``expected``. ``meter`` hears it on the way, if there is one.
+
+    ``on_position`` gets the seconds heard so far, where they are heard one after the other.
 
     Raises ``ConversionError`` with ``VERIFICATION_FAILED`` and what was wrong in the log.
     """
@@ -83,7 +87,7 @@ def verify(
         if expected.listener is not None and expected.sum is None and meter is None:
             found = _heard(path, expected.listener)
         if found is None:
-            found = _decoded(path, limits, meter, expected.sum)
+            found = _decoded(path, limits, meter, expected.sum, on_position)
     except ConversionError as error:
         raise _failed(f"it doesn't decode: {error.message} {error.detail_for_log}") from error
     _compare(target, plan, expected.samples, found.facts)
@@ -97,12 +101,14 @@ def _heard(path: Path, listener: Listener) -> Verified | None:
         return None if heard is None else Verified(sound_facts(path, result, heard, about), about)
 
 
-def _decoded(path: Path, limits: Limits, meter: Meter | None, encoded: SoundSum | None) -> Verified:
+def _decoded(
+    path: Path, limits: Limits, meter: Meter | None, encoded: SoundSum | None, on_position: OnPosition
+) -> Verified:
     with open_source(path) as result:
         about = read_about(path, result)
         decoding = Decoding(result, limits.decoded * 2, meter)
         found = SoundSum()
-        for frame in decoding.frames():
+        for frame in decoding.frames(on_position):
             if encoded is not None:
                 found.add(frame)
         if encoded not in (None, found):
