@@ -276,6 +276,13 @@ def test_a_name_in_utf_8_survives_the_header(ann: User) -> None:
     assert "filename*=UTF-8''%C3%96l%C3%A9%20%E2%80%9Cx%E2%80%9D.wav" in header
 
 
+def test_a_file_has_the_media_type_that_the_formats_tell(ann: User) -> None:
+    for each in ann.call("GET", "/api/formats").get_json():
+        name = ann.upload(name=f"song.{each['extension']}").get_json()["fileName"]
+        told = ann.call("HEAD", f"/api/files/{name}").headers["Content-Type"]
+        assert told == ("video/webm" if each["name"] == "webm" else each["mimeType"])
+
+
 def test_changing_the_format_starts_anew(ann: User, app: App) -> None:
     task = ann.upload().get_json()
     process(app)

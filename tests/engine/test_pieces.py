@@ -88,6 +88,16 @@ def test_a_cue_sheet_divides_to_the_frame_and_names_and_tags_its_pieces(tmp_path
         subprocess.run(["flac", "-t", "--silent", each], check=True)
 
 
+def test_dots_within_a_title_stay_in_the_name(tmp_path: Path, convert: Convert) -> None:
+    source = write(tmp_path / "a.wav", music(3.0))
+    sheet = SHEET.replace("One: a/b", "...And Justice").replace("Two é", "Point .5 ...")
+    assert [each.name for each in pieces(convert(source, "flac", split="cue", cue_sheet=sheet))] == [
+        "01 ...And Justice.flac",
+        "02 Point .5.flac",
+        "03.flac",
+    ]
+
+
 def test_a_cue_sheet_in_the_file_is_followed(tmp_path: Path, convert: Convert) -> None:
     source = encoded(tmp_path, "a.flac", samples=music(3.0))
     song = mutagen.File(source)

@@ -18,6 +18,8 @@ from soundmill.api.authentication import signed_in
 from soundmill.api.services import services
 from soundmill.api.shapes import storable
 from soundmill.model.errors import NotFound
+from soundmill.model.formats import FORMATS
+from soundmill.model.names import named_format
 from soundmill.model.tasks import FileFacts
 from soundmill.service.ports import Account
 
@@ -29,6 +31,8 @@ files = APIBlueprint("files", __name__, url_prefix="/api/files", tag="Files")
 # One range of bytes. Other units, several ranges and what is malformed may be ignored (RFC 9110, sections 14.1 and 14.2).
 _RANGE = re.compile(r"bytes=(?:(?P<first>\d{1,18})-(?P<last>\d{1,18})?|-(?P<suffix>\d{1,18}))", re.ASCII)
 _CHUNK_BYTES = 256 * 1024
+# What GET /api/formats says of them; other names depend on what the machine knows. A source that is called .webm may be a film.
+_MIME_TYPES = {each.extension: each.mime_type for each in FORMATS.values() if each.name != "webm"}
 
 
 @files.get("/<filename>")
@@ -85,7 +89,8 @@ def _conditions(facts: FileFacts) -> WSGIEnvironment:
 
 
 def _mime_type(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+    own = _MIME_TYPES.get(named_format(name))
+    return own or mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _disposition(facts: FileFacts) -> str:

@@ -79,7 +79,10 @@ def _found(account: Account, task_id: int, given: WaveformIn) -> Waveform:
     both = services().waveforms.of_task(account.id, task_id)
     found = both.source if given.of == "source" else both.result
     if found is None:
-        raise NotFound(f"The {given.of} of this task has no waveform: it is measured when the task is processed.")
+        raise NotFound(
+            f"The {given.of} of this task has no waveform. It is measured when the task is processed; there is none of the sources of a join, nor of a "
+            "sound that changes its sample rate, channels or sample format on the way."
+        )
     return found
 
 

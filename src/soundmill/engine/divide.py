@@ -80,9 +80,8 @@ def parts(
         if not options.strip_tags:
             title = by_begin[begin]["metadata"].get("title", "").strip()
             tags = _tags_of(by_begin[begin], number, count, asked)
-        name = clean_file_name(
-            f"{number:0{max(2, len(str(count)))}} {title.translate(_SPECIAL)}.".replace(" .", ".") + extension
-        )
+        numeral = f"{number:0{max(2, len(str(count)))}}"
+        name = clean_file_name(f"{numeral} {title.translate(_SPECIAL)}.{extension}")
         end = begins[number] if number < count else None
         whole = _album(by_begin[begin], options, asked)
         if "title" in about.tags and "album" not in asked:
