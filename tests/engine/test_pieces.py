@@ -88,6 +88,12 @@ def test_a_cue_sheet_divides_to_the_frame_and_names_and_tags_its_pieces(tmp_path
         subprocess.run(["flac", "-t", "--silent", each], check=True)
 
 
+def test_the_duration_of_many_pieces_is_that_of_the_whole(tmp_path: Path, convert: Convert) -> None:
+    thirds = "".join(f"TRACK 0{number + 1} AUDIO\nINDEX 01 00:00:{25 * number}\n" for number in range(3))
+    made = convert(write(tmp_path / "a.wav", music(1.0)), "flac", split="cue", cue_sheet=f'FILE "a.wav" WAVE\n{thirds}')
+    assert made.report.result.duration == 1
+
+
 def test_dots_within_a_title_stay_in_the_name(tmp_path: Path, convert: Convert) -> None:
     source = write(tmp_path / "a.wav", music(3.0))
     sheet = SHEET.replace("One: a/b", "...And Justice").replace("Two é", "Point .5 ...")

@@ -145,12 +145,13 @@ def _entry(part: Part, file: Path) -> zipfile.ZipInfo:
 
 
 def _summed(path: Path, facts: list[SoundFacts]) -> SoundFacts:
-    seconds = sum(each.duration for each in facts)
+    sample_count = sum(each.sample_count for each in facts)
+    seconds = sample_count / facts[0].sample_rate  # of many pieces, what their durations were rounded by would add up
     return replace(
         facts[0],
         container="zip",
         duration=round(seconds, 6),
-        sample_count=sum(each.sample_count for each in facts),
+        sample_count=sample_count,
         bit_rate=round(path.stat().st_size * 8 / seconds) if seconds else None,
         tags={},
         chapter_count=len(facts),
