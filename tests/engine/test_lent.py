@@ -13,6 +13,7 @@ from soundmill.engine import Job, Limits, Mill, PieceJob
 from soundmill.model.conversion import ConversionError, ConversionStopped
 from soundmill.model.formats import FORMATS
 from soundmill.model.helping import Answer, News
+from soundmill.model.options import ConversionOptions
 from tests.engine.mills import servers
 from tests.sounds import long_music, write
 
@@ -139,10 +140,11 @@ def whole(mill: Mill, long_sound: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def convert(mill: Mill, long_sound: Path, tmp_path: Path) -> Convert:
-    def run(to: str, helpers: Neighbours, encoders: int = ENCODERS) -> Coded:
+    def run(to: str, helpers: Neighbours, encoders: int = ENCODERS, **asked: float) -> Coded:
         directory = tmp_path / "job"
         directory.mkdir()
-        job = Job(long_sound, directory, FORMATS[to], encoders=encoders, may_be_helped=True)
+        options = ConversionOptions(**asked)  # type: ignore[arg-type]
+        job = Job(long_sound, directory, FORMATS[to], options, encoders=encoders, may_be_helped=True)
         made = mill.convert(job, lambda fraction: True, helpers)
         # What came too late to be heard of goes with the directory.
         assert not any(each.name.startswith("piece") for each in directory.iterdir())
@@ -183,6 +185,17 @@ def test_one_core_is_helped_too(convert: Convert, alone: Alone, neighbour: Mill,
     made = convert("mp3", helpers, encoders=1)
     assert sum(len(data) for _, data in made) == sum(len(data) for _, data in alone("mp3"))
     assert helpers.answered
+
+
+def test_one_core_is_helped_with_a_sound_that_must_be_heard_before(
+    convert: Convert, alone: Alone, neighbour: Mill, tmp_path: Path
+) -> None:
+    helpers = Neighbours(neighbour, tmp_path)
+    made, unfaded = convert("mp3", helpers, encoders=1, fade_out=30.0), alone("mp3")
+    assert helpers.answered
+    assert len(made) == len(unfaded)
+    assert made[:1000] == unfaded[:1000]
+    assert made[-50:] != unfaded[-50:]
 
 
 def test_one_core_that_nobody_comes_to_help_converts_in_one_piece(
