@@ -17,6 +17,13 @@ import soundfile
 from tests.sounds import RATE, music, probed, write
 from tests.waiting import until
 
+WITHOUT_PRIVILEGE = [
+    "setpriv",
+    "--bounding-set=-dac_override,-dac_read_search",
+    "--inh-caps=-dac_override,-dac_read_search",
+]
+"""Root may read what is forbidden to all."""
+
 
 def command(*arguments: str | Path) -> list[str | Path]:
     return [sys.executable, "-m", "soundmill", "convert", *arguments]
@@ -153,7 +160,39 @@ def test_what_is_no_file_is_told_as_what_it_is(song: Path, tmp_path: Path) -> No
         sorted(each.partition(": ")[2] for each in told)
         == ["This is a pipe or a device. Save what comes from it as a file."] * 2
     )
-    assert converted(song, "--to", "flac", "--output", song).stderr == f"{song}: File exists ({song}).\n"
+    assert "Standard input" in converted("-", "--to", "flac").stderr
+
+
+@pytest.mark.parametrize(("wrong", "told"), [("song.mp3", "file's name"), ("song.wav", "is a file"), ("-", "output")])
+def test_results_go_into_a_directory_and_never_into_one_that_was_meant_as_a_file(
+    song: Path, tmp_path: Path, wrong: str, told: str
+) -> None:
+    ran = subprocess.run(
+        command(song, "--to", "mp3", "-o", wrong), capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (ran.returncode, told in " ".join(ran.stderr.split())) == (2, True)
+    assert names(tmp_path) == {"song.wav"}
+
+
+def test_what_cannot_be_read_stops_nothing_else(song: Path, tmp_path: Path) -> None:
+    too_long = tmp_path / f"{'a' * 300}.wav"
+    ran = converted(too_long, song, "--to", "flac")
+    assert (ran.returncode, f"{too_long}: File name too long" in ran.stderr) == (1, True)
+    assert (tmp_path / "song.flac").exists()
+    ran = converted("--join", song, too_long, "--to", "flac")
+    assert (ran.returncode, ran.stderr.startswith(f"{too_long}: File name too long")) == (1, True)
+
+
+@pytest.mark.parametrize("also", [[], ["--join"]])
+def test_a_file_without_permission_is_one_file_s_trouble(song: Path, tmp_path: Path, also: list[str]) -> None:
+    closed = write(tmp_path / "closed.wav", music(0.3))
+    closed.chmod(0)
+    asked = command(song, closed, "--to", "flac", *also)
+    ran = subprocess.run(
+        [*(WITHOUT_PRIVILEGE if os.geteuid() == 0 else ()), *asked], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (1, f"{closed}: Permission denied ({closed}).\n")
+    assert (tmp_path / "song.flac").exists() is not bool(also)
 
 
 def test_nothing_is_replaced_unless_asked(song: Path, tmp_path: Path) -> None:
@@ -173,6 +212,14 @@ def test_a_source_is_never_replaced_by_its_result(song: Path) -> None:
     assert ran.returncode == 1
     assert song.read_bytes() == before
     assert "would replace it" in ran.stderr
+
+
+def test_no_source_is_replaced_by_the_result_of_another(song: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "song.flac", music(0.4))
+    before = other.read_bytes()
+    ran = converted(song, other, "--to", "flac", "--overwrite")
+    assert (ran.returncode, "would replace it" in ran.stderr) == (1, True)
+    assert other.read_bytes() == before
 
 
 def test_no_source_is_replaced_by_what_joins_it(song: Path, tmp_path: Path) -> None:
@@ -214,6 +261,27 @@ def test_two_sources_of_one_result_are_told_apart(song: Path, tmp_path: Path) ->
     assert (tmp_path / "song.mp3").exists()
 
 
+def test_two_sources_of_one_result_are_told_apart_through_links(song: Path, tmp_path: Path) -> None:
+    (real := tmp_path / "real").mkdir()
+    (linked := tmp_path / "linked").symlink_to(real)
+    first = song.rename(real / "song.wav")
+    other = write(real / "song.flac", music(0.4))
+    ran = converted(first, linked / other.name, linked / first.name, "--to", "mp3", "--overwrite")
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines() == [
+        f"{linked / other.name}: Its result would be song.mp3, as that of {first}. Convert one of them elsewhere."
+    ]
+
+
+def test_what_has_the_result_s_name_is_told_as_what_it_is(song: Path, tmp_path: Path) -> None:
+    (result := tmp_path / "song.mp3").symlink_to("nowhere")
+    assert converted(song, "--to", "mp3").stderr == f"{song}: {result} exists. To replace it, say --overwrite.\n"
+    result.unlink()
+    result.mkdir()
+    ran = converted(song, "--to", "mp3", "--overwrite")
+    assert (ran.returncode, f"{result} is a directory" in ran.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
@@ -234,8 +302,10 @@ def test_a_wrong_call_converts_nothing(song: Path, tmp_path: Path, wrong: list[s
     assert names(tmp_path) == {"song.wav"}
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
-    sources = [write(tmp_path / f"{number}.flac", music(120, channels=1)) for number in range(2)]
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("count", [1, 2])
+def test_who_is_stopped_leaves_nothing_behind(tmp_path: Path, stop: signal.Signals, count: int) -> None:
+    sources = [write(tmp_path / f"{number}.flac", music(120, channels=1)) for number in range(count)]
     with subprocess.Popen(
         command(*sources, "--to", "mp3", "--quality", "0"),
         stderr=subprocess.PIPE,
@@ -245,10 +315,10 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     ) as process:
         try:
             until(lambda: any(any(work.iterdir()) for work in tmp_path.glob(".soundmill-*")))
-            process.send_signal(signal.SIGINT)
+            process.send_signal(stop)
             _, told = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert process.returncode not in (0, None)
-    assert "Traceback" not in told
-    assert names(tmp_path) == {"0.flac", "1.flac"}
+    assert process.returncode == 128 + stop
+    assert told == ""
+    assert names(tmp_path) == {each.name for each in sources}

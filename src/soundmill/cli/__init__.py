@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,10 +11,20 @@ from soundmill.cli.database import db
 from soundmill.cli.processes import api, janitor, worker
 from soundmill.cli.serve import serve
 from soundmill.cli.settings import settings
+from soundmill.cli.streams import make_streams_usable, say
 
 __all__ = ["main"]
 
-main = typer.Typer(
+
+class _Program(typer.Typer):
+    """The commands, run as a program: not as tests and other programs invoke them, with streams of theirs."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        make_streams_usable()
+        return super().__call__(*arguments, **named)
+
+
+main = _Program(
     name="soundmill",
     help="Audio conversion that loses nothing.",
     no_args_is_help=True,
@@ -27,7 +37,7 @@ def _show_version(asked: bool) -> None:
     if asked:
         from soundmill import __version__
 
-        print(f"soundmill {__version__}")
+        say(f"soundmill {__version__}")
         raise typer.Exit
 
 

@@ -6,9 +6,10 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from pydantic.alias_generators import to_camel
 
 from soundmill.engine import Job, Limits, Mill, cores
 from soundmill.model.conversion import ConversionStopped
-from soundmill.model.errors import SoundmillError
+from soundmill.model.errors import AlreadyTaken, SoundmillError
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport
 from soundmill.placing import move_to_free_name
+
+type FileIdentity = tuple[int, int]
+"""Device and number: the same for each name of one file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,31 @@ class Order:
         """Where the result of ``source`` goes."""
         return (self.directory or source.parent) / f"{source.stem}.{self.options.extension_for(self.target)}"
 
-    def trouble_with(self, result: Path, sources: Sequence[Path]) -> str:
-        """Why ``result`` can't be made of ``sources``; empty when it can. Raises ``OSError``."""
-        if not result.exists():
+    def trouble_with(self, result: Path, sources: AbstractSet[FileIdentity]) -> str:
+        """Why ``result`` can't be made while ``sources`` are read; empty when it can. Raises ``OSError``."""
+        try:
+            result.lstat()
+        except FileNotFoundError:
             return ""
-        if any(result.samefile(each) for each in sources):
+        if result.is_dir():
+            return f"{result} is a directory, and the result would have this name."
+        if identities([result]) & sources:
             return f"{result} is a source, and the result would replace it. Say another directory with --output."
-        return "" if self.overwrite else f"{result} exists. To replace it, say --overwrite."
+        return "" if self.overwrite else _exists(result)
+
+    def publish(self, made: Path, result: Path) -> None:
+        """Make it appear whole under its name. Raises ``AlreadyTaken``, or ``OSError`` that names ``result``."""
+        with made.open("rb") as stream:
+            os.fsync(stream.fileno())
+        try:
+            if self.overwrite:
+                made.replace(result)
+            else:
+                move_to_free_name(made, result)
+        except FileExistsError as error:
+            raise AlreadyTaken(_exists(result)) from error
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, os.fspath(result)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +107,17 @@ class Batch:
         self._open_mill = open_mill
         self._on_progress = on_progress
         self._encoders = 1
+        self._sources: AbstractSet[FileIdentity] = frozenset()
         self._stopped = threading.Event()
         self._thread = threading.local()
         self._mills: list[Mill] = []
 
-    def run(self, sources: Iterable[Path]) -> Iterator[Done]:
-        """Each file's end, as they come. When the caller leaves early (Ctrl-C), all conversions are killed."""
+    def run(self, sources: Iterable[Path]) -> Generator[Done]:
+        """Each file's end, as they come. When the caller closes it early (Ctrl-C), all conversions are killed."""
         with ThreadPoolExecutor(self._jobs) as pool:
             try:
                 yield from self._refused(wanted := _distinct(sources, self._order))
+                self._sources = identities(source for source, _ in wanted)
                 accepted = [source for source, rival in wanted if rival is None]
                 # Several files fill the cores better than pieces of one do.
                 self._encoders = max(1, cores() // max(1, min(self._jobs, len(accepted))))
@@ -125,13 +149,13 @@ class Batch:
 
     def _converted(self, source: Path) -> Done:
         result = self._order.result_of(source)
-        if trouble := trouble_with(source) or self._order.trouble_with(result, (source,)):
+        if trouble := trouble_with(source) or self._order.trouble_with(result, self._sources):
             return Done(source, trouble=trouble)
         with work_directory(result.parent) as directory:
             order = self._order
             job = Job(source.resolve(), directory, order.target, order.options, order.limits, self._encoders)
             made = self._mill().convert(job, lambda fraction: self._tick(source, fraction))
-            publish(made.path, result, overwrite=self._order.overwrite)
+            order.publish(made.path, result)
         return Done(source, result, made.report)
 
     def _tick(self, source: Path, fraction: float) -> bool:
@@ -147,16 +171,27 @@ class Batch:
 
 
 def trouble_with(source: Path) -> str:
-    """Why it is no file to convert; empty when it is one."""
+    """Why it is no file to convert; empty when it is one. Raises ``OSError`` where it can't be read."""
     if source.is_dir():
         return "This is a directory. Name the files in it."
     if source.is_file():
+        source.open("rb").close()
         return ""
-    return (
-        "This is a pipe or a device. Save what comes from it as a file."
-        if source.exists()
-        else "There is no such file."
-    )
+    if source.exists():
+        return "This is a pipe or a device. Save what comes from it as a file."
+    if source == Path("-"):
+        return "Standard input isn't read. Save what comes from it as a file."
+    return "There is no such file."
+
+
+def identities(files: Iterable[Path]) -> frozenset[FileIdentity]:
+    """Of those that are there."""
+    found = set()
+    for each in files:
+        with suppress(OSError):
+            about = each.stat()
+            found.add((about.st_dev, about.st_ino))
+    return frozenset(found)
 
 
 def sentence_of(error: OSError) -> str:
@@ -179,29 +214,37 @@ def camel_cased(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _distinct(sources: Iterable[Path], order: Order) -> list[tuple[Path, Path | None]]:
     """Each source once, with the earlier one that wants the same result."""
     takers: dict[Path, Path] = {}
-    wanted = []
+    wanted: list[tuple[Path, Path | None]] = []
     for source in dict.fromkeys(sources):
-        rival = takers.setdefault(order.result_of(source).absolute(), source)
-        wanted.append((source, None if rival is source else rival))
+        rival = takers.setdefault(_place_of(order.result_of(source)), source)
+        if rival is source:
+            wanted.append((source, None))
+        elif not identities([source]) & identities([rival]):
+            wanted.append((source, rival))
     return wanted
+
+
+def _place_of(result: Path) -> Path:
+    """The same for the same place, by whatever links it is reached."""
+    try:
+        return Path(os.path.realpath(result.parent), result.name)
+    except FileNotFoundError:  # the working directory was removed
+        return result
+
+
+def _exists(result: Path) -> str:
+    return f"{result} exists. To replace it, say --overwrite."
 
 
 @contextmanager
 def work_directory(beside: Path) -> Iterator[Path]:
     """A new one, in the result's own file system, so that a rename makes it appear whole."""
     beside.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix=".soundmill-", dir=beside)).resolve()
+    try:
+        directory = Path(tempfile.mkdtemp(prefix=".soundmill-", dir=beside)).resolve()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(beside)) from error
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def publish(made: Path, result: Path, *, overwrite: bool) -> None:
-    """Make it appear whole under its name. Raises ``OSError``, also where something is there and ``overwrite`` isn't said."""
-    with made.open("rb") as stream:
-        os.fsync(stream.fileno())
-    if overwrite:
-        made.replace(result)
-    else:
-        move_to_free_name(made, result)

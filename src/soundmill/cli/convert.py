@@ -2,32 +2,70 @@
 
 from __future__ import annotations
 
-import io
-import json
-import sys
+import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from soundmill.cli.batch import Batch, Done, Order
+from soundmill.cli.batch import Batch, Order
 from soundmill.cli.complaints import told_in_one_line
 from soundmill.cli.join import join_files
+from soundmill.cli.shown import shown_progress
+from soundmill.cli.stopping import cleaned_up_when_stopped
+from soundmill.model.errors import UnknownFormat
+from soundmill.model.formats import target_format
 from soundmill.model.text import text_of
 
 SOME_FAILED = 1
+_SEPARATORS = frozenset({os.sep, os.altsep})
+
+
+def _directory(given: str) -> Path:
+    """Other programs' ``-o`` names a file: what looks like one is not silently made a directory."""
+    directory = Path(given)
+    if not given:
+        raise typer.BadParameter("It is empty. Name a directory; . is this one.")
+    if directory.is_dir():
+        return directory
+    if given == "-":
+        raise typer.BadParameter("Results aren't written to standard output. Name a directory.")
+    if directory.exists():
+        raise typer.BadParameter(f"{given} is a file. Name a directory; results are called as their sources.")
+    if given[-1] not in _SEPARATORS and _names_a_format(directory.suffix):
+        raise typer.BadParameter(
+            f"{given} looks like a file's name. Name a directory; results are called as their sources. "
+            f"If it is to be one: {given}{os.sep}"
+        )
+    return directory
+
+
+def _names_a_format(suffix: str) -> bool:
+    try:
+        target_format(suffix)
+    except UnknownFormat:
+        return False
+    return True
 
 
 def convert(
-    files: Annotated[list[Path], typer.Argument(help="Audio or video files.", metavar="FILE…", show_default=False)],
+    files: Annotated[
+        # What can't be read is one file's trouble, not the batch's.
+        list[Path],
+        typer.Argument(help="Audio or video files.", metavar="FILE", show_default=False, readable=False),
+    ],
     to: Annotated[str, typer.Option("--to", "-t", help="Target format: mp3, wav, ogg, opus, aac, m4a, wma, flac …")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Directory for the results; beside each source unless set.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Directory for the results; beside each source unless set.",
+            metavar="DIRECTORY",
+            parser=_directory,
+        ),
     ] = None,
     bit_rate: Annotated[str | None, typer.Option(help="Bits per second, e.g. 192k.")] = None,
     bit_rate_mode: Annotated[
@@ -83,13 +121,9 @@ def convert(
     ] = False,
 ) -> None:
     """Convert files, on all cores, each verified. Exit status: 0 all converted, 1 some failed, 2 wrong usage."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="surrogateescape")  # names of files are bytes, not always UTF-8
     with told_in_one_line():
         from soundmill.app import conversion_limits, load_settings, open_mill
         from soundmill.engine import cores, gaps
-        from soundmill.model.formats import target_format
         from soundmill.model.options import parse_options
 
         settings = load_settings()
@@ -125,17 +159,17 @@ def convert(
         order = Order(target, parse_options(target, given), conversion_limits(settings), output, overwrite)
         if gaps():
             open_mill(settings).close()  # refuses here, once, if it must
-    if join:
-        with _shown(1, quiet=quiet, as_json=as_json) as shown:
-            done = join_files(files, order, lambda: open_mill(settings), shown.progress)
-            shown.done(done)
-        raise typer.Exit(0 if done.result else SOME_FAILED)
+    count = 1 if join else len(files)
     failed = 0
-    with _shown(len(files), quiet=quiet, as_json=as_json) as shown:
-        batch = Batch(order, jobs or cores(), lambda: open_mill(settings), shown.progress)
-        for done in batch.run(files):
-            failed += done.result is None
-            shown.done(done)
+    with cleaned_up_when_stopped(), shown_progress(count, quiet=quiet, as_json=as_json) as shown:
+        if join:
+            ends = join_files(files, order, lambda: open_mill(settings), shown.progress)
+        else:
+            ends = Batch(order, jobs or cores(), lambda: open_mill(settings), shown.progress).run(files)
+        with closing(ends):
+            for done in ends:
+                failed += done.result is None
+                shown.done(done)
     if failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -160,58 +194,3 @@ def _tags(given: list[str]) -> dict[str, str]:
     if twice:
         raise typer.BadParameter(f"“{twice[0]}” comes twice: nobody knows which was meant.", param_hint="--tag")
     return {name: text for name, _, text in pairs}
-
-
-class _Shown:
-    """Bars on a terminal, lines elsewhere; troubles always, on standard error."""
-
-    def __init__(self, bars: Progress | None, overall: TaskID | None, *, quiet: bool, as_json: bool) -> None:
-        self._bars = bars
-        self._overall = overall
-        self._quiet = quiet
-        self._as_json = as_json
-        self._of: dict[Path, TaskID] = {}
-        self._errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-    def progress(self, source: Path, fraction: float) -> None:
-        if self._bars is not None:
-            if source not in self._of:
-                self._of[source] = self._bars.add_task(source.name, total=1.0)
-            self._bars.update(self._of[source], completed=fraction)
-
-    def done(self, done: Done) -> None:
-        if self._bars is not None and self._overall is not None:
-            self._bars.advance(self._overall)
-            if done.source in self._of:
-                self._bars.remove_task(self._of.pop(done.source))
-        if self._as_json:
-            print(_json(done.as_dict()), flush=True)
-        if done.result is None or done.report is None:
-            self._errors.print(f"{done.source}: {done.trouble}", markup=False)
-        elif not (self._quiet or self._as_json):
-            lost = f" (not carried: {', '.join(done.report.not_carried)})" if done.report.not_carried else ""
-            line = f"{done.source} → {done.result}{lost}"
-            if self._bars is None:
-                print(line, flush=True)
-            else:
-                self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _shown(count: int, *, quiet: bool, as_json: bool) -> Iterator[_Shown]:
-    if quiet or as_json or not sys.stdout.isatty():
-        yield _Shown(None, None, quiet=quiet, as_json=as_json)
-        return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, MofNCompleteColumn() if count > 1 else TextColumn(""), transient=True) as bars:
-        yield _Shown(bars, bars.add_task("all files", total=count), quiet=quiet, as_json=False)
-
-
-def _json(told: dict[str, Any]) -> str:
-    text = json.dumps(told, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # A name that isn't UTF-8: its bytes stand there as lone surrogates (PEP 383), which only ASCII can show.
-        return json.dumps(told)
-    return text

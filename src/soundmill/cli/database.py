@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from soundmill.cli.complaints import told_in_one_line
+from soundmill.cli.streams import say
 
 db = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -21,4 +22,4 @@ def upgrade() -> None:
         from soundmill.app import App, load_settings
 
         App(load_settings()).upgrade_database()
-        print("The database is up to date.")
+        say("The database is up to date.")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from soundmill.cli.streams import say
+
 _PAGE_HEAD = """# Settings
 
 All come from the environment, or from a file `.env` in the directory where soundmill is started; options of the command line win over
@@ -23,10 +25,10 @@ def settings(
     from soundmill.app import describe_settings
 
     if markdown:
-        print(_PAGE_HEAD)
+        say(_PAGE_HEAD)
     for each in describe_settings():
         if markdown:
             default = f"`{each.default}`" if each.default else ""
-            print(f"| `{each.variable}` | {default} | {each.meaning} |")
+            say(f"| `{each.variable}` | {default} | {each.meaning} |")
         else:
-            print(f"{each.variable}={each.default}\n    {each.meaning}")
+            say(f"{each.variable}={each.default}\n    {each.meaning}")

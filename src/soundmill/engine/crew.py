@@ -220,6 +220,8 @@ def _fork(limits: Limits, count: int, areas: Sequence[mmap]) -> _Member:
         status = 0
     except MemoryError:
         status = deaths.OUT_OF_MEMORY
+    except (BrokenPipeError, EOFError):
+        pass  # the job has ended before: there is nobody to be told
     except BaseException:  # noqa: BLE001 - nothing may escape into the job's code
         os.write(2, traceback.format_exc().encode())
     finally:
