@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,11 @@ _GIGABYTE = 1 << 30
 _PREFIX = "SOUNDMILL_"
 _SHORTEST_SECRET = 32
 # Kombu takes what has no scheme for a RabbitMQ's host.
+_BUCKET = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_COUNTERS = frozenset({"redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster"})
+_LONGEST_SECONDS = 1e9
+"""31 years: what waits (poll(2), timedelta) takes it. Only what nobody meant is longer."""
+_LARGEST = 1 << 62
 _BROKERS = frozenset({"redis", "rediss", "redis+socket", "amqp", "amqps"})
 
 
@@ -40,7 +46,6 @@ class Settings(BaseSettings):
     storage_url: Annotated[
         str,
         Field(
-            pattern=r"^((s3|gs)://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$",
             description="s3://bucket/prefix or gs://bucket/prefix for files in a bucket; empty: the data directory.",
         ),
     ] = ""
@@ -94,11 +99,12 @@ class Settings(BaseSettings):
         ),
     ] = SecretStr("")
     log_level: Annotated[
-        str, Field(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error: what is logged.")
+        Literal["debug", "info", "warning", "error"],
+        Field(description="debug, info, warning or error: what is logged."),
     ] = "info"
-    log_format: Annotated[
-        str, Field(pattern="^(logfmt|json)$", description="logfmt or json: one line of it an event.")
-    ] = "logfmt"
+    log_format: Annotated[Literal["logfmt", "json"], Field(description="logfmt or json: one line of it an event.")] = (
+        "logfmt"
+    )
     metrics_host: Annotated[str, Field(description="The address where a worker or janitor shows its metrics.")] = (
         "127.0.0.1"
     )
@@ -220,6 +226,41 @@ class Settings(BaseSettings):
         Field(description="Convert although the kernel can't confine a conversion fully."),
     ] = False
 
+    @field_validator("*")
+    @classmethod
+    def _can_be_reckoned_with(cls, value: object) -> object:
+        if isinstance(value, float | int) and value > (
+            most := _LONGEST_SECONDS if isinstance(value, float) else _LARGEST
+        ):
+            raise ValueError(f"it must be {most:.0f} at the most")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _is_a_bucket_s_address(cls, value: str) -> str:
+        if value and not _BUCKET.fullmatch(value):
+            raise ValueError("it must be like s3://bucket/prefix or gs://bucket/prefix")
+        return value
+
+    @field_validator("login_limit", "login_limit_wide")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        from limits import parse  # takes a while, and few set it
+
+        try:
+            parse(value)
+        except ValueError as error:
+            raise ValueError("it must be like 10/minute or 100 per 2 hours") from error
+        return value
+
+    @field_validator("limits_storage")
+    @classmethod
+    def _is_a_counter_s_address(cls, value: str) -> str:
+        scheme, separator, where = value.partition("://")
+        if value != "memory://" and not (separator and where and scheme in _COUNTERS):
+            raise ValueError("it must be memory:// or like redis://:password@redis.internal:6379/1")
+        return value
+
     @field_validator("secret", "worker_secret")
     @classmethod
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
@@ -334,7 +375,8 @@ def read_settings(**overrides: object) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         wrong = "; ".join(
-            f"SOUNDMILL_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()
+            f"SOUNDMILL_{'_'.join(map(str, each['loc'])).upper()}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
         )
         raise ConfigurationError(f"Wrong settings: {wrong}") from error
 

@@ -205,6 +205,18 @@ def test_the_service_answers_and_a_stop_is_clean(service: Service, tmp_path: Pat
     until(service.is_gone)
 
 
+def test_a_flag_beats_what_is_wrong_in_the_environment_in_every_process(tmp_path: Path) -> None:
+    made = Service(tmp_path, SOUNDMILL_HOST="from.env.invalid", SOUNDMILL_PORT="none", SOUNDMILL_WORKERS="none")
+    try:
+        made.process.terminate()
+        assert made.process.wait(30) == 0, made.output.read_text()
+        assert "Traceback" not in made.output.read_text()
+    finally:
+        made.process.kill()
+        made.process.wait()
+    until(made.is_gone)
+
+
 def signed_up(service: Service) -> str:
     """Somebody's token."""
     password = "correct horse battery"

@@ -67,11 +67,27 @@ def test_a_secret_that_is_damaged_is_never_worked_with(secret: str, tmp_path: Pa
         ("SOUNDMILL_BROKER_URL", "redis.internal:6379"),
         ("SOUNDMILL_BROKER_URL", "valkey://redis.internal/0"),
         ("SOUNDMILL_API_URL", "api.internal"),
+        ("SOUNDMILL_LOGIN_LIMIT", "ten"),
+        ("SOUNDMILL_LOGIN_LIMIT_WIDE", ""),
+        ("SOUNDMILL_LIMITS_STORAGE", "127.0.0.1:6379"),
+        ("SOUNDMILL_LIMITS_STORAGE", "disk://"),
+        ("SOUNDMILL_LEASE", "inf"),
+        ("SOUNDMILL_CONVERSION_HOURS", "1e20"),
+        ("SOUNDMILL_CONVERSION_MEMORY", "99999999999999999999"),
+        ("SOUNDMILL_STORAGE_URL", "bucket"),
+        ("SOUNDMILL_LOG_LEVEL", "loud"),
     ],
 )
-def test_an_address_that_is_none_is_told_in_a_line(command: str, setting: str, value: str, tmp_path: Path) -> None:
+def test_a_value_that_is_none_is_told_in_a_line(command: str, setting: str, value: str, tmp_path: Path) -> None:
     environment = {"SOUNDMILL_DATA_DIR": str(tmp_path), setting: value}
     ended = CliRunner().invoke(main, [command], env=environment)
     assert ended.exit_code == 2
     assert len(ended.stderr.splitlines()) == 1
     assert f"{setting}: " in ended.stderr
+    assert "Value error" not in ended.stderr
+
+
+@pytest.mark.parametrize("value", ["30 per 2 hours", "5/second"])
+def test_rates_are_read_as_people_write_them(value: str) -> None:
+    ended = CliRunner().invoke(main, ["janitor"], env={"SOUNDMILL_LOGIN_LIMIT": value, "SOUNDMILL_PORT": "none"})
+    assert "LOGIN_LIMIT" not in ended.stderr

@@ -38,9 +38,11 @@ def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
         from soundmill.app import App, load_settings
         from soundmill.web.server import serve_site
 
-        if data_dir is not None:
-            os.environ["SOUNDMILL_DATA_DIR"] = str(data_dir)  # the server's worker process reads the settings again
         settings = load_settings(host=host, port=port, data_dir=data_dir)
+        # The server's worker process reads the settings again.
+        for name, value in (("HOST", host), ("PORT", port), ("DATA_DIR", data_dir)):
+            if value is not None:
+                os.environ[f"SOUNDMILL_{name}"] = str(value)
         endpoint = checked_endpoint(settings.host, settings.port)
         app = App(settings)
         app.before_forks(App.prepare)  # the server forks its worker process

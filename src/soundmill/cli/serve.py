@@ -65,7 +65,13 @@ def child_specs(host: str, port: int, workers: int, data_dir: Path) -> list[Chil
 
     def spec(name: str, *command: str, stops_first: bool = False) -> ChildSpec:
         # The API shows the metrics of all; each on one port would be one too many.
-        given = {"SOUNDMILL_DATA_DIR": str(data_dir.absolute()), "SOUNDMILL_METRICS_PORT": "0"}
+        given = {
+            "SOUNDMILL_DATA_DIR": str(data_dir.absolute()),
+            "SOUNDMILL_HOST": host,
+            "SOUNDMILL_PORT": str(port),
+            "SOUNDMILL_WORKERS": str(workers),
+            "SOUNDMILL_METRICS_PORT": "0",
+        }
         return ChildSpec(name, (sys.executable, "-m", "soundmill", *command), given, stops_first)
 
     return [
