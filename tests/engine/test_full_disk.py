@@ -59,6 +59,23 @@ def test_a_disk_that_is_full_when_the_cover_is_written_is_the_storages_fault(
     assert (caught.value.failure.code, caught.value.failure.retryable) == (FailureCode.STORAGE, True)
 
 
+@pytest.mark.parametrize("left_kilobytes", [4, 8, 12])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in {"wav", "aiff"}])
+def test_a_disk_that_is_full_at_the_end_is_the_storages_fault(
+    mill: Mill, tmp_path: Path, small_disk: Path, name: str, left_kilobytes: int
+) -> None:
+    """What a library writes at the close only, too: where there is no room it finds none, or has all it needs."""
+    source = write(tmp_path / "a.wav", music(0.2))
+    (small_disk / "other").write_bytes(bytes((64 - left_kilobytes) << 10))
+    job = Job(source, small_disk, FORMATS[name], ConversionOptions(), Limits())
+    failures = []
+    try:
+        mill.convert(job, lambda fraction: True)
+    except ConversionError as error:
+        failures.append(error.failure)
+    assert [each for each in failures if (each.code, each.retryable) != (FailureCode.STORAGE, True)] == []
+
+
 @pytest.mark.parametrize("name", ["mp3", "ogg", "wav"])
 def test_a_storage_that_became_read_only_is_the_storages_fault(
     mill: Mill, source: Path, small_disk: Path, name: str

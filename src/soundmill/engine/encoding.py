@@ -16,12 +16,12 @@ from soundmill.engine.encode import Encoder
 from soundmill.engine.peaks import PeakMeter
 from soundmill.engine.plan import Plan
 from soundmill.engine.reshape import Reshaper
+from soundmill.engine.vorbis import SYSTEM_ERROR
 from soundmill.model.conversion import ConversionError, FailureCode
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # A file system that was mounted anew, a disk that fails, a directory of NFS that was made anew.
 _UNWRITABLE = frozenset({errno.EROFS, errno.EIO, errno.ESTALE})
-_SNDFILE_SYSTEM_ERROR = 2  # SF_ERR_SYSTEM of sndfile.h
 
 
 def encode_all(encoder: Encoder, plan: Plan, frames: Iterator[AudioFrame], peaks: PeakMeter | None = None) -> int:
@@ -67,7 +67,7 @@ def _encoding_error(error: Exception) -> ConversionError:
         raise error
     number = getattr(error, "errno", None)
     # libsndfile doesn't say which error of the system's it met; in a file that it writes none is about settings.
-    is_systems = isinstance(error, soundfile.LibsndfileError) and error.code == _SNDFILE_SYSTEM_ERROR
+    is_systems = isinstance(error, soundfile.LibsndfileError) and error.code == SYSTEM_ERROR
     if number in _FULL or is_systems:
         return ConversionError(FailureCode.STORAGE, "The storage is full.", retryable=True, detail_for_log=str(error))
     if number in _UNWRITABLE:

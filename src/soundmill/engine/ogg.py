@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -12,6 +13,7 @@ from soundmill.engine.damage import Damage
 from soundmill.engine.vorbis_ends import Mark, Marks
 
 _HEADER_BYTES = 27
+_LARGEST_PAGE_BYTES = _HEADER_BYTES + 255 + 255 * 255
 _CAPTURE = b"OggS"
 _CHECKSUM = slice(22, 26)
 _BEGIN, _END = 2, 4
@@ -75,6 +77,18 @@ def examine(file: BinaryIO) -> Examined:
     walk = _Walk()
     damage = _find_damage(file, walk)
     return Examined(damage, walk.links, walk.seconds)
+
+
+def is_ended(file: BinaryIO) -> bool:
+    """Whether its last page is whole and says that it is the last."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _LARGEST_PAGE_BYTES))
+    tail = file.read()
+    page = tail[tail.rfind(_CAPTURE) :]
+    if len(page) < _HEADER_BYTES or not page.startswith(_CAPTURE):
+        return False
+    table = page[_HEADER_BYTES : _HEADER_BYTES + page[_HEADER_BYTES - 1]]
+    return bool(page[5] & _END) and len(page) == _HEADER_BYTES + page[_HEADER_BYTES - 1] + sum(table)
 
 
 def _find_damage(file: BinaryIO, walk: _Walk) -> Damage | None:

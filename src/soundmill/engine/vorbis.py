@@ -11,8 +11,12 @@ import soundfile
 from av.audio.frame import AudioFrame
 
 from soundmill.engine.comments import write_comments
+from soundmill.engine.ogg import is_ended
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About
+
+SYSTEM_ERROR = 2
+"""SF_ERR_SYSTEM of sndfile.h."""
 
 # libvorbis gets all of a write at once on its stack: large ones overflow it.
 WRITE_SAMPLES = 4096
@@ -71,6 +75,10 @@ class VorbisEncoder:
     def finish(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
         self._writer.close()
+        with self._path.open("rb") as written:
+            if not is_ended(written):
+                # What is left is written at the close, and that it found no room is what libsndfile keeps to itself.
+                raise soundfile.LibsndfileError(SYSTEM_ERROR)
         write_comments(self._path, self._about)
 
     def abandon(self) -> None:
