@@ -235,6 +235,13 @@ class Settings(BaseSettings):
             raise ValueError(f"it must be {most:.0f} at the most")
         return value
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _is_a_name(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("it is empty: name a directory; . is the one where soundmill is started")
+        return value
+
     @field_validator("storage_url")
     @classmethod
     def _is_a_bucket_s_address(cls, value: str) -> str:

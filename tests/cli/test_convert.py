@@ -163,7 +163,9 @@ def test_what_is_no_file_is_told_as_what_it_is(song: Path, tmp_path: Path) -> No
     assert "Standard input" in converted("-", "--to", "flac").stderr
 
 
-@pytest.mark.parametrize(("wrong", "told"), [("song.mp3", "file's name"), ("song.wav", "is a file"), ("-", "output")])
+@pytest.mark.parametrize(
+    ("wrong", "told"), [("song.mp3", "file's name"), ("song.wav", "is a file"), ("-", "output"), ("", "is empty")]
+)
 def test_results_go_into_a_directory_and_never_into_one_that_was_meant_as_a_file(
     song: Path, tmp_path: Path, wrong: str, told: str
 ) -> None:

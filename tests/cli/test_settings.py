@@ -76,6 +76,7 @@ def test_a_secret_that_is_damaged_is_never_worked_with(secret: str, tmp_path: Pa
         ("SOUNDMILL_CONVERSION_MEMORY", "99999999999999999999"),
         ("SOUNDMILL_STORAGE_URL", "bucket"),
         ("SOUNDMILL_LOG_LEVEL", "loud"),
+        ("SOUNDMILL_DATA_DIR", ""),
     ],
 )
 def test_a_value_that_is_none_is_told_in_a_line(command: str, setting: str, value: str, tmp_path: Path) -> None:
@@ -85,6 +86,13 @@ def test_a_value_that_is_none_is_told_in_a_line(command: str, setting: str, valu
     assert len(ended.stderr.splitlines()) == 1
     assert f"{setting}: " in ended.stderr
     assert "Value error" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["api", "worker", "janitor", "serve"])
+@pytest.mark.parametrize(("given", "told"), [("", "It is empty."), (__file__, "is a file"), ("d" * 300, "too long")])
+def test_what_names_no_directory_is_refused(command: str, given: str, told: str) -> None:
+    ended = CliRunner().invoke(main, [command, "--data-dir", given])
+    assert (ended.exit_code, told in " ".join(ended.stderr.replace("│", " ").split())) == (2, True)
 
 
 @pytest.mark.parametrize("value", ["30 per 2 hours", "5/second"])

@@ -12,6 +12,7 @@ import typer
 
 from soundmill.cli.batch import Batch, Order
 from soundmill.cli.complaints import told_in_one_line
+from soundmill.cli.directories import directory_named
 from soundmill.cli.join import join_files
 from soundmill.cli.shown import shown_progress
 from soundmill.cli.stopping import cleaned_up_when_stopped
@@ -25,15 +26,11 @@ _SEPARATORS = frozenset({os.sep, os.altsep})
 
 def _directory(given: str) -> Path:
     """Other programs' ``-o`` names a file: what looks like one is not silently made a directory."""
-    directory = Path(given)
-    if not given:
-        raise typer.BadParameter("It is empty. Name a directory; . is this one.")
+    directory = directory_named(given)
     if directory.is_dir():
         return directory
     if given == "-":
         raise typer.BadParameter("Results aren't written to standard output. Name a directory.")
-    if directory.exists():
-        raise typer.BadParameter(f"{given} is a file. Name a directory; results are called as their sources.")
     if given[-1] not in _SEPARATORS and _names_a_format(directory.suffix):
         raise typer.BadParameter(
             f"{given} looks like a file's name. Name a directory; results are called as their sources. "

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from soundmill.cli.complaints import told_in_one_line
+from soundmill.cli.directories import directory_named
 from soundmill.cli.listening import checked_endpoint
 from soundmill.lifeline import die_with_supervisor
 
@@ -20,7 +21,9 @@ Port = Annotated[int | None, typer.Option(help="Port to listen on; 5000 unless s
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        help="Where files, the database and the secrets live; ./data unless set.", file_okay=False, metavar="DIRECTORY"
+        help="Where files, the database and the secrets live; ./data unless set.",
+        metavar="DIRECTORY",
+        parser=directory_named,
     ),
 ]
 
