@@ -288,12 +288,15 @@ def test_what_has_the_result_s_name_is_told_as_what_it_is(song: Path, tmp_path: 
     ("wrong", "told"),
     [
         (["--to", "mp4x"], "mp4x"),
-        (["--to", "mp3", "--bit-rate", "loud"], "bitRate"),
-        (["--to", "flac", "--bit-rate", "128k"], "bitRate"),
+        (["--to", "mp3", "--bit-rate", "loud"], " --bit-rate: “loud” is not a number."),
+        (["--to", "flac", "--bit-rate", "128k"], " --bit-rate: "),
+        (["--to", "mp3", "--silence-threshold", "-50"], "It belongs to --trim-silence or --split silence: "),
+        (["--to", "mp3", "--tag", "=x"], " --tag: A tag's name"),
+        (["--to", "wav", "--cue", "/dev/zero/no"], "--cue"),
         (["--to", "mp3", "--jobs", "0"], "--jobs"),
         (["--to", "mp3", "--tag", "title"], "--tag"),
         (["--to", "mp3", "--gain", "3", "--loudness", "-16"], "gain"),
-        (["--to", "mp3", "--trim-start", "3", "--trim-end", "2"], "trimEnd"),
+        (["--to", "mp3", "--trim-start", "3", "--trim-end", "2"], "--trim-end: "),
         ([], "--to"),
     ],
 )

@@ -13,6 +13,7 @@ import typer
 from soundmill.cli.batch import Batch, Order
 from soundmill.cli.complaints import told_in_one_line
 from soundmill.cli.directories import directory_named
+from soundmill.cli.flags import told_by_flags
 from soundmill.cli.join import join_files
 from soundmill.cli.shown import shown_progress
 from soundmill.cli.stopping import cleaned_up_when_stopped
@@ -153,7 +154,9 @@ def convert(
             "cueSheet": _text_of(cue) if cue else None,
             "join": join,
         }
-        order = Order(target, parse_options(target, given), conversion_limits(settings), output, overwrite)
+        with told_by_flags(given):
+            options = parse_options(target, given)
+        order = Order(target, options, conversion_limits(settings), output, overwrite)
         if gaps():
             open_mill(settings).close()  # refuses here, once, if it must
     count = 1 if join else len(files)
