@@ -17,6 +17,7 @@ from soundmill.model.errors import ConfigurationError
 
 _GIGABYTE = 1 << 30
 _PREFIX = "SOUNDMILL_"
+_DOTENV = ".env"
 _SHORTEST_SECRET = 32
 # Kombu takes what has no scheme for a RabbitMQ's host.
 _BUCKET = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
@@ -34,7 +35,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix=_PREFIX, env_file=_DOTENV, extra="ignore", frozen=True, populate_by_name=True
     )
 
     data_dir: Annotated[
@@ -375,7 +376,7 @@ def _host(name: str) -> str:
 def read_settings(**overrides: object) -> Settings:
     """Flags over the environment over ``.env`` over the defaults; ``None`` means not given.
 
-    Raises ``ConfigurationError`` that names each wrong setting.
+    Raises ``ConfigurationError`` that names each wrong setting, or the file that can't be read.
     """
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     try:
@@ -386,6 +387,9 @@ def read_settings(**overrides: object) -> Settings:
             for each in error.errors()
         )
         raise ConfigurationError(f"Wrong settings: {wrong}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise ConfigurationError(f"Can't read {Path(_DOTENV).absolute()}: {reason}.") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,16 @@ def test_a_value_that_is_none_is_told_in_a_line(command: str, setting: str, valu
     assert "Value error" not in ended.stderr
 
 
+@pytest.mark.parametrize("command", [["janitor"], ["db", "upgrade"], ["convert", "song.wav", "--to", "mp3"]])
+def test_a_dotenv_that_is_no_text_is_told_in_a_line(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (named := tmp_path / ".env").write_bytes(b"\xff\xfe")
+    ended = CliRunner().invoke(main, command)
+    assert (ended.exit_code, ended.stderr) == (2, f"soundmill: Can't read {named}: it is no text in UTF-8.\n")
+
+
 @pytest.mark.parametrize("command", ["api", "worker", "janitor", "serve"])
 @pytest.mark.parametrize(("given", "told"), [("", "It is empty."), (__file__, "is a file"), ("d" * 300, "too long")])
 def test_what_names_no_directory_is_refused(command: str, given: str, told: str) -> None:
