@@ -62,11 +62,27 @@ def test_results_go_where_they_are_wanted(song: Path, tmp_path: Path) -> None:
     assert names(wanted) == {"song.mp3"}
 
 
+def test_several_formats_are_made_in_one_go(song: Path, tmp_path: Path) -> None:
+    ran = converted(song, tmp_path / "none.wav", "-t", "mp3", "-t", "flac", "-t", "MP3", "--json")
+    assert ran.returncode == 1
+    told = [(each["newFormat"], each["status"]) for each in map(json.loads, ran.stdout.splitlines())]
+    assert sorted(told) == [(to, status) for to in ("flac", "mp3") for status in ("failed", "processed")]
+    assert names(tmp_path) == {"song.wav", "song.mp3", "song.flac"}
+
+
+def test_formats_whose_results_would_have_one_name_are_refused(song: Path, tmp_path: Path) -> None:
+    ran = converted(song, "-t", "m4a", "-t", "alac")
+    assert ran.returncode == 2
+    assert "would have the same names" in " ".join(ran.stderr.replace("│", " ").split())
+    assert names(tmp_path) == {"song.wav"}
+
+
 def test_what_became_of_each_file_is_told_as_json(song: Path, tmp_path: Path) -> None:
     ran = converted(song, tmp_path / "none.wav", "--to", "mp3", "--measure-loudness", "--json")
     told = {Path(each["file"]).name: each for each in map(json.loads, ran.stdout.splitlines())}
     assert told["none.wav"] == {
         "file": str(tmp_path / "none.wav"),
+        "newFormat": "mp3",
         "status": "failed",
         "error": "There is no such file.",
     }

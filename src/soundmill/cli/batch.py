@@ -78,9 +78,13 @@ class Done:
     report: ConversionReport | None = None
     trouble: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self, target: TargetFormat) -> dict[str, Any]:
         """Plain values, for JSON, by the names that the HTTP API has for them."""
-        told: dict[str, Any] = {"file": str(self.source), "status": "failed" if self.result is None else "processed"}
+        told: dict[str, Any] = {
+            "file": str(self.source),
+            "newFormat": target.name,
+            "status": "failed" if self.result is None else "processed",
+        }
         if self.result is None or self.report is None:
             return {**told, "error": self.trouble}
         report = self.report

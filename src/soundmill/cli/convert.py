@@ -54,7 +54,12 @@ def convert(
         list[Path],
         typer.Argument(help="Audio or video files.", metavar="FILE", show_default=False, readable=False),
     ],
-    to: Annotated[str, typer.Option("--to", "-t", help="Target format: mp3, wav, ogg, opus, aac, m4a, wma, flac …")],
+    to: Annotated[
+        list[str],
+        typer.Option(
+            "--to", "-t", help="Target format: mp3, wav, ogg, opus, aac, m4a, wma, flac … Several, if given again."
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -125,7 +130,7 @@ def convert(
         from soundmill.model.options import parse_options
 
         settings = load_settings()
-        target = target_format(to)
+        targets = list(dict.fromkeys(map(target_format, to)))
         given = {
             "bitRate": bit_rate,
             "bitRateMode": bit_rate_mode,
@@ -155,23 +160,38 @@ def convert(
             "join": join,
         }
         with told_by_flags(given):
-            options = parse_options(target, given)
-        order = Order(target, options, conversion_limits(settings), output, overwrite)
+            options = [parse_options(target, given) for target in targets]
+        limits = conversion_limits(settings)
+        orders = [Order(*each, limits, output, overwrite) for each in zip(targets, options, strict=True)]
+        _check_names(orders)
         if gaps():
             open_mill(settings).close()  # refuses here, once, if it must
-    count = 1 if join else len(files)
+    count = len(orders) * (1 if join else len(files))
     failed = 0
     with cleaned_up_when_stopped(), shown_progress(count, quiet=quiet, as_json=as_json) as shown:
-        if join:
-            ends = join_files(files, order, lambda: open_mill(settings), shown.progress)
-        else:
-            ends = Batch(order, jobs or cores(), lambda: open_mill(settings), shown.progress).run(files)
-        with closing(ends):
-            for done in ends:
-                failed += done.result is None
-                shown.done(done)
+        for order in orders:
+            if join:
+                ends = join_files(files, order, lambda: open_mill(settings), shown.progress)
+            else:
+                ends = Batch(order, jobs or cores(), lambda: open_mill(settings), shown.progress).run(files)
+            with closing(ends):
+                for done in ends:
+                    failed += done.result is None
+                    shown.done(done, order.target)
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _check_names(orders: list[Order]) -> None:
+    """Refuse formats whose results would have one name: M4A and ALAC, or all formats of pieces, which come in a ZIP."""
+    takers: dict[str, str] = {}
+    for order in orders:
+        rival = takers.setdefault(order.options.extension_for(order.target), order.target.name)
+        if rival != order.target.name:
+            raise typer.BadParameter(
+                f"Results in {rival} and {order.target.name} would have the same names: convert into each by itself.",
+                param_hint="--to",
+            )
 
 
 def _text_of(sheet: Path) -> str:

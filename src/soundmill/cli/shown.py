@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from soundmill.cli.batch import Done
 from soundmill.cli.streams import say
+from soundmill.model.formats import TargetFormat
 
 _CONTROLS = {number: f"\\x{number:02x}" for number in (*range(0x20), *range(0x7F, 0xA0))}
 
@@ -34,14 +35,14 @@ class Shown:
                 self._of[source] = self._bars.add_task(_printable(source.name), total=1.0)
             self._bars.update(self._of[source], completed=fraction)
 
-    def done(self, done: Done) -> None:
-        """One file's end."""
+    def done(self, done: Done, target: TargetFormat) -> None:
+        """One file's end, on its way into ``target``."""
         if self._bars is not None and self._overall is not None:
             self._bars.advance(self._overall)
             if done.source in self._of:
                 self._bars.remove_task(self._of.pop(done.source))
         if self._as_json:
-            say(_json(done.as_dict()))
+            say(_json(done.as_dict(target)))
         if done.result is None or done.report is None:
             self._complain(f"{done.source}: {done.trouble}")
         elif not (self._quiet or self._as_json):
