@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,9 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soundmill.model.errors import ConfigurationError
+from soundmill.named_files import NamedFiles
 
 _GIGABYTE = 1 << 30
 _PREFIX = "SOUNDMILL_"
@@ -307,7 +307,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names it
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags over the environment over files that it names over ``.env``."""
-        return init_settings, env_settings, _NamedFiles(settings_cls, dotenv_settings, env_settings), dotenv_settings
+        return init_settings, env_settings, NamedFiles(settings_cls, dotenv_settings, env_settings), dotenv_settings
 
     @property
     def effective_broker_url(self) -> str:
@@ -335,38 +335,6 @@ class Settings(BaseSettings):
     def sqlite_path(self) -> Path | None:
         """The database's file; ``None`` for a server."""
         return None if self.database_url else self.data_dir.resolve() / "soundmill.db"
-
-
-class _NamedFiles(PydanticBaseSettingsSource):
-    """``SOUNDMILL_…_FILE``: how Docker, systemd and Kubernetes hand over secrets."""
-
-    def __init__(self, settings_cls: type[BaseSettings], *over: PydanticBaseSettingsSource) -> None:
-        super().__init__(settings_cls)
-        self._given: dict[str, str | None] = {}
-        for source in over:
-            if isinstance(source, EnvSettingsSource):
-                self._given |= source.env_vars
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """What the named file holds, without white space around it."""
-        path = self._given.get(f"{_PREFIX}{field_name}_file".lower())
-        if not path:
-            return None, field_name, False
-        try:
-            return Path(path).read_text().strip(), field_name, False
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
-            raise ConfigurationError(f"Can't read {_PREFIX}{field_name.upper()}_FILE ({path}): {reason}.") from error
-
-    def __call__(self) -> dict[str, Any]:
-        """The settings that are in files."""
-        return dict(self._in_files())
-
-    def _in_files(self) -> Iterator[tuple[str, Any]]:
-        for name, field in self.settings_cls.model_fields.items():
-            value, key, _ = self.get_field_value(field, name)
-            if value is not None:
-                yield key, value
 
 
 def _host(name: str) -> str:
