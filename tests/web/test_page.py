@@ -193,6 +193,26 @@ def test_the_reason_of_a_failure_is_shown_and_it_can_be_tried_again(ann: Visitor
     ann.sees("song.wav", "ready")
 
 
+def test_of_a_damaged_file_what_can_be_read_is_converted_by_a_button(ann: Visitor, site: Site) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Channels").select_option("mono")
+    ann.convert(SONG)
+    ann.sees("song.wav", "waiting")
+    damaged = Failure(FailureCode.DAMAGED_INPUT, "The file is damaged after 0:15.")
+    site.fail(damaged)
+    ann.sees("song.wav", "failed")
+    expect(ann.row("song.wav").get_by_role("button", name="Try again")).to_be_hidden()
+    ann.row("song.wav").get_by_role("button", name="Convert what can be read").click()
+    ann.sees("song.wav", "waiting")
+    assignment = site.app.board.claim("test")
+    assert assignment is not None
+    assert assignment.options.as_dict() == {"channels": 1, "onDamage": "salvage"}
+    site.app.board.failed(assignment.attempt, damaged)
+    ann.sees("song.wav", "failed")
+    expect(ann.row("song.wav").get_by_role("button", name="Convert what can be read")).to_be_hidden()
+    expect(ann.row("song.wav").get_by_role("button", name="Try again")).to_be_visible()
+
+
 def test_a_task_is_cancelled_converted_into_another_format_and_deleted(ann: Visitor, site: Site) -> None:
     ann.convert(SONG)
     ann.row("song.wav").get_by_role("button", name="Cancel").click()

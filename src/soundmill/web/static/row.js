@@ -30,6 +30,10 @@ export function makeRow(formats, act) {
     chosen();
   };
   part("cancel").onclick = () => act("POST", "/cancel");
+  part("salvage").onclick = () => {
+    const { newFormat, options } = row.shown;
+    act("PUT", "", { newFormat, options: { ...options, onDamage: "salvage" } });
+  };
   part("retry").onclick = () => act("POST", "/retry");
   part("delete").onclick = () => act("DELETE", "");
   return row;
@@ -40,6 +44,7 @@ export function fill(row, task) {
   const focused = row.contains(document.activeElement) ? document.activeElement : null;
   const part = (name) => row.querySelector(`.${name}`);
   const underWay = isUnderWay(task);
+  row.shown = task;
   row.dataset.status = task.status;
   row.dataset.name = task.fileName;
   const names = task.sources?.map((source) => source.fileName) ?? [task.fileName];
@@ -65,11 +70,14 @@ export function fill(row, task) {
     download.setAttribute("aria-label", `Download ${task.resultName}`);
   }
   part("cancel").hidden = !underWay;
-  part("retry").hidden = !["failed", "cancelled"].includes(task.status);
+  // A damaged file stays what it is, however often it is tried.
+  const canBeSalvaged = task.error?.code === "damaged_input" && task.options.onDamage !== "salvage";
+  part("salvage").hidden = !canBeSalvaged;
+  part("retry").hidden = canBeSalvaged || !["failed", "cancelled"].includes(task.status);
   row.querySelector("select").setAttribute("aria-label", `Convert into another format: ${task.fileName}`);
-  for (const name of ["cancel", "retry", "delete"]) part(name).setAttribute("aria-label", `${part(name).textContent}: ${task.fileName}`);
+  for (const name of ["cancel", "salvage", "retry", "delete"]) part(name).setAttribute("aria-label", `${part(name).textContent}: ${task.fileName}`);
   // Who works by keyboard goes on where they were.
-  if (focused?.hidden) ["download", "cancel", "retry"].map(part).find((each) => !each.hidden).focus();
+  if (focused?.hidden) ["download", "cancel", "salvage", "retry"].map(part).find((each) => !each.hidden).focus();
 }
 
 /** Show why the service refused what was asked for this task, or take that back. */
