@@ -51,6 +51,8 @@ def test_no_trouble_is_wiped_away_with_the_bars(song: Path, tmp_path: Path) -> N
     assert len(told) == 1
     # Bars are wiped before it is written; nothing of them stands before it in its line.
     assert told[0].rpartition(b"\x1b[2K")[2].startswith(bytes(tmp_path))
+    assert b"\x1b[2K1 of 4 failed.\r\n" in shown
+    assert b" 0/1 " not in shown
 
 
 def test_a_name_does_not_command_the_terminal(song: Path, tmp_path: Path) -> None:

@@ -178,6 +178,7 @@ def convert(
                 for done in ends:
                     failed += done.result is None
                     shown.done(done, order.target)
+        shown.end(failed, count)
     if failed:
         raise typer.Exit(SOME_FAILED)
 

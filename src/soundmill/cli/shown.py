@@ -9,13 +9,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from soundmill.cli.batch import Done
 from soundmill.cli.streams import say
 from soundmill.model.formats import TargetFormat
 
+_OF_ONE_FILE = 1.0
 _CONTROLS = {number: f"\\x{number:02x}" for number in (*range(0x20), *range(0x7F, 0xA0))}
+
+
+class _CountColumn(MofNCompleteColumn):
+    """How many of several are done; nothing beside a single file's bar."""
+
+    def render(self, task: Task) -> Text:
+        """See the library."""
+        return super().render(task) if task.total != _OF_ONE_FILE else Text("")
 
 
 class Shown:
@@ -32,7 +42,7 @@ class Shown:
         """How much of ``source`` is done, 0 to 1."""
         if self._bars is not None:
             if source not in self._of:
-                self._of[source] = self._bars.add_task(_printable(source.name), total=1.0)
+                self._of[source] = self._bars.add_task(_printable(source.name), total=_OF_ONE_FILE)
             self._bars.update(self._of[source], completed=fraction)
 
     def done(self, done: Done, target: TargetFormat) -> None:
@@ -53,6 +63,11 @@ class Shown:
             else:
                 self._print_above(self._bars, line)
 
+    def end(self, failed: int, count: int) -> None:
+        """All are done. On a terminal, the troubles of a few may have scrolled away."""
+        if failed and count > 1 and self._bars is not None:
+            self._complain(f"{failed} of {count} failed.")
+
     def _complain(self, line: str) -> None:
         if self._bars is not None and sys.stderr.isatty():
             # Written beside the bars, it would be wiped away with them.
@@ -72,7 +87,7 @@ def shown_progress(count: int, *, quiet: bool, as_json: bool) -> Iterator[Shown]
         yield Shown(None, None, quiet=quiet, as_json=as_json)
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, MofNCompleteColumn() if count > 1 else TextColumn(""), transient=True) as bars:
+    with Progress(*columns, _CountColumn(), transient=True) as bars:
         yield Shown(bars, bars.add_task("all files", total=count, visible=count > 1), quiet=quiet, as_json=False)
 
 
