@@ -1,4 +1,4 @@
-"""One pass of sound into an encoder: and its errors as a client reads them."""
+"""One pass of sound into an encoder, and its errors as a client reads them."""
 
 from __future__ import annotations
 
