@@ -238,7 +238,7 @@ def _seconds(files: int, convert: Callable[[], None]) -> float:
 
 def _convert(mills: SimpleQueue[Mill], source: Path, way: Way, encoders: int) -> None:
     with _borrowed(mills) as mill, tempfile.TemporaryDirectory() as directory:
-        job = Job(source, Path(directory), FORMATS[way.target], encoders=encoders)
+        job = Job(source, Path(directory), FORMATS[way.target], encoders=encoders, account="one")
         mill.convert(job, lambda fraction: True)
 
 

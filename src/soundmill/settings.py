@@ -222,6 +222,10 @@ class Settings(BaseSettings):
     conversion_wall: Annotated[float, Field(gt=0, description="Wall time of one conversion.")] = 4 * 3600
     conversion_output: Annotated[int, Field(gt=0, description="Largest result.")] = 64 * _GIGABYTE
     conversion_hours: Annotated[float, Field(gt=0, description="Longest sound that is decoded, in hours.")] = 100
+    one_process_per_file: Annotated[
+        bool,
+        Field(description="Convert each file in a process of its own, also small ones of one account: slower."),
+    ] = False
     allow_weak_sandbox: Annotated[
         bool,
         Field(description="Convert although the kernel can't confine a conversion fully."),

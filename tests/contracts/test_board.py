@@ -113,6 +113,7 @@ def test_a_claim_gives_all_that_a_worker_needs(desk: Desk) -> None:
     assert (assignment.sources, assignment.source_format) == ((NamedKey(upload.key, "a.wav"),), "wav")
     assert assignment.new_format == "mp3"
     assert assignment.options.bit_rate == 128_000
+    assert assignment.account == str(desk.owner)
     assert desk.see(task.id).status is TaskStatus.PROCESSING
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from soundmill.engine import server
+from soundmill.engine import forked, resident, server
 from soundmill.engine.control import line
 from soundmill.engine.crew import Crew
+from soundmill.engine.forked import Say
 from soundmill.engine.job import Job
-from soundmill.engine.lent import Say
-
-_convert = server._convert
+from soundmill.engine.told import convert_and_tell
 
 
-def _lie(job: Job, say: Say, crew: Crew | None) -> None:
+def _lie(job: Job, say: Say, crew: Crew | None = None) -> None:
     said = job.source.read_bytes()
     if said.startswith(b"RIFF"):
-        _convert(job, say, crew)
+        convert_and_tell(job, say, crew)
     else:
         say({"lie": said.decode()})
 
@@ -26,8 +25,9 @@ def _line(message: dict[str, Any]) -> bytes:
     return message["lie"].encode() if "lie" in message else line(message)
 
 
-server._convert = _lie
-server.line = _line  # type: ignore[attr-defined]
+for module in (server, resident):
+    module.convert_and_tell = _lie  # type: ignore[attr-defined]
+forked.line = _line  # type: ignore[attr-defined]
 
 if __name__ == "__main__":
     server.main(int(sys.argv[1]), int(sys.argv[2]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -173,21 +174,24 @@ LIES = [
     "[1]\n",
     "nonsense\n",
     "[" * 100_000 + "\n",
+    '{"report": 7}\n{"done": "early"}\n',
+    '{"failure": {"code": ["crashed"]}}\n{"done": 1}\n',
     "x" * (9 << 20),
 ]
 
 
+@pytest.mark.parametrize("account", ["", "somebody's"])
 def test_whatever_a_hijacked_conversion_says_the_next_one_is_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, account: str
 ) -> None:
     monkeypatch.setattr("soundmill.engine.mill._SERVER_MODULE", "tests.engine.lying_server")
     work, hijacked = tmp_path / "work", tmp_path / "hijacked"
     work.mkdir()
-    honest = short_job(tmp_path)
+    honest = replace(short_job(tmp_path), account=account)
     with Mill() as mill:
         for lie in LIES:
             hijacked.write_text(lie)
             with pytest.raises(ConversionError) as failed:
-                mill.convert(Job(hijacked, work, FORMATS["wav"]), lambda fraction: True)
+                mill.convert(Job(hijacked, work, FORMATS["wav"], account=account), lambda fraction: True)
             assert failed.value.failure.code is FailureCode.CRASHED, lie[:80]
             assert mill.convert(honest, lambda fraction: True).report.result.sample_count == 8820, lie[:80]

@@ -33,6 +33,7 @@ class MillConverter:
         options: ConversionOptions,
         on_tick: Callable[[float], bool],
         helpers: Helpers | None = None,
+        account: str = "",
     ) -> tuple[Path, ConversionReport]:
         """See the port."""
         # Pieces buy latency and not throughput: only cores that would stay idle take part.
@@ -48,6 +49,7 @@ class MillConverter:
             draws=True,
             following=tuple(following),
             names=tuple(each.name for each in sources),
+            account=account,
         )
         made = self._mill.convert(job, on_tick, helpers)
         return made.path, made.report

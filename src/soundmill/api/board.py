@@ -187,4 +187,5 @@ def _assignment(assignment: Assignment) -> dict[str, Any]:
         "newFormat": assignment.new_format,
         "options": assignment.options.as_dict(),
         "traceparent": assignment.traceparent,
+        "account": assignment.account,
     }

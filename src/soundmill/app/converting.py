@@ -13,7 +13,7 @@ from soundmill.settings import Settings
 
 def open_mill(settings: Settings) -> Mill:
     """A warm engine. Raises ``ConfigurationError`` where conversions can't be confined and that isn't allowed."""
-    return Mill(allow_weak_sandbox=settings.allow_weak_sandbox)
+    return Mill(allow_weak_sandbox=settings.allow_weak_sandbox, one_process_per_file=settings.one_process_per_file)
 
 
 def worker_name() -> str:

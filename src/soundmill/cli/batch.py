@@ -24,6 +24,9 @@ from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport
 from soundmill.placing import move_to_free_name
 
+# Whoever types the command; its files needn't be kept from each other.
+_ACCOUNT = "command line"
+
 type FileIdentity = tuple[int, int]
 """Device and number: the same for each name of one file."""
 
@@ -157,7 +160,9 @@ class Batch:
             return Done(source, trouble=trouble)
         with work_directory(result.parent) as directory:
             order = self._order
-            job = Job(source.resolve(), directory, order.target, order.options, order.limits, self._encoders)
+            job = Job(
+                source.resolve(), directory, order.target, order.options, order.limits, self._encoders, account=_ACCOUNT
+            )
             made = self._mill().convert(job, lambda fraction: self._tick(source, fraction))
             order.publish(made.path, result)
         return Done(source, result, made.report)

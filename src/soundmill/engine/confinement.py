@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -76,6 +78,13 @@ def confine_encoder(limits: Limits, encoders: int, output_bytes: int = 0) -> Non
     _limit_processor_time(limits.cpu / encoders)
     _limit(resource.RLIMIT_AS, min(limits.memory_bytes, _ENCODER_BYTES))
     _give_up((), None)
+
+
+def allow_processor_time(most: timedelta) -> None:
+    """Let this process use so much more before it is ended as :func:`confine` says; never more than that allowed it in all."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = math.ceil(time.process_time() + most.total_seconds())
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 @contextmanager

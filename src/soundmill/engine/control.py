@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from collections import deque
 from collections.abc import Iterator
@@ -28,6 +29,12 @@ class Control:
     def has_heard(self) -> bool:
         """True where something waits here already: several messages may come at once."""
         return bool(self._lines)
+
+    def hears_within(self, seconds: float) -> bool:
+        """True once there is something to hear, or the other end is closed; False where nothing came for so long."""
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        return self.has_heard or bool(poll.poll(seconds * 1000))
 
     def heard(self) -> Iterator[dict[str, Any]]:
         """What came, waiting for it if need be; what is complete of that may be nothing. What isn't taken of it is given the next time."""

@@ -55,6 +55,8 @@ class Job:
     """Sources that are joined: their sounds follow on that of ``source``."""
     names: tuple[str, ...] = ()
     """What all joined sources are called, with their extensions."""
+    account: str = ""
+    """Whose they are: small files of one account may be converted by one process, one after another. A process of its own where it isn't told."""
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -79,6 +81,7 @@ class Job:
             "draws": self.draws,
             "following": [str(each) for each in self.following],
             "names": list(self.names),
+            "account": self.account,
         }
 
     @classmethod
@@ -95,6 +98,7 @@ class Job:
             draws=values["draws"],
             following=tuple(Path(each) for each in values["following"]),
             names=tuple(values["names"]),
+            account=values["account"],
         )
 
 

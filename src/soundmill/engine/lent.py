@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soundmill.engine.forked import Say
 from soundmill.engine.messages import Message
 from soundmill.engine.parcels import read_parcel, write_parcel
 from soundmill.model.conversion import ConversionError, FailureCode
@@ -24,8 +25,6 @@ MOST_SEATS = 16
 _READ_BYTES = 1 << 16
 # The result needs some, too.
 _ROOM_BYTES = 1 << 30
-
-type Say = Callable[[dict[str, Any]], None]
 
 
 @dataclass(slots=True)

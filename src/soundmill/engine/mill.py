@@ -1,4 +1,4 @@
-"""The engine's front door: one conversion at a time, each in a confined process of its own."""
+"""The engine's front door: one conversion at a time, in a confined process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeGuard
@@ -52,13 +52,16 @@ class Mill:
     Raises ``ConfigurationError`` where the system can't confine conversions fully, unless ``allow_weak_sandbox``.
     """
 
-    def __init__(self, *, allow_weak_sandbox: bool = False) -> None:
+    def __init__(self, *, allow_weak_sandbox: bool = False, one_process_per_file: bool = False) -> None:
+        """``one_process_per_file`` also where small files of one account come one after another."""
         missing = gaps()
         if missing and not allow_weak_sandbox:
             raise ConfigurationError(
                 f"Conversions can't be confined here: {'; '.join(missing)}. "
                 "To convert all the same, set SOUNDMILL_ALLOW_WEAK_SANDBOX=1."
             )
+        # What keeps the files of one account from those of another must be whole.
+        self._may_share = not (missing or one_process_per_file)
         self._server: _Server | None = _Server()
 
     def convert(self, job: Job, on_tick: Callable[[float], bool], helpers: Helpers | None = None) -> Converted:
@@ -69,7 +72,8 @@ class Mill:
         when there is no result, ``ConversionStopped`` when ``on_tick`` said so, and what ``on_tick`` raised.
         """
         helping = None if helpers is None else _Helping(job.directory, helpers)
-        outcome = self._run({"job": job.as_dict()}, on_tick, helping)
+        given = job if self._may_share else replace(job, account="")
+        outcome = self._run({"job": given.as_dict()}, on_tick, helping)
         _raise_failure(outcome)
         if outcome.report is None:
             raise _death(outcome)

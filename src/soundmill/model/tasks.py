@@ -63,6 +63,8 @@ class Assignment:
     """As its file name says, for figures; nothing is decided by it."""
     traceparent: str | None = None
     """Of the request that asked for it (W3C Trace Context); nothing is decided by it."""
+    account: str = ""
+    """Whose it is, as one word; none where the API doesn't say."""
 
 
 @dataclass(frozen=True, slots=True)

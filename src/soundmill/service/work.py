@@ -139,6 +139,7 @@ class Worker:
                 assignment.options,
                 report_progress.tick,
                 self._helpers(attempt, directory),
+                assignment.account,
             )
             report_progress.last_word()
             failpoint("before_publish")

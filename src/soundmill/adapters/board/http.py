@@ -64,6 +64,7 @@ class HttpBoard:
             accepted_options(target, given["options"]),
             given.get("sourceFormat", ""),  # an API of the version before doesn't say
             given.get("traceparent"),
+            str(given.get("account", "")),
         )
 
     def progress(self, attempt: Attempt, fraction: float) -> None:

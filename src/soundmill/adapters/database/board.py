@@ -45,6 +45,7 @@ _assigned = (
     tasks.c.new_format,
     tasks.c.options,
     tasks.c.traceparent,
+    tasks.c.account_id,
     _of_the_source["key"].label("source_key"),
     _of_the_source["name"].label("source_name"),
 )
@@ -100,6 +101,7 @@ class DatabaseBoard:
             accepted_options(target, task.options),
             named_format(task.source_name),
             task.traceparent,
+            str(task.account_id),
         )
 
     def progress(self, attempt: Attempt, fraction: float) -> None:

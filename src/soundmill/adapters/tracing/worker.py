@@ -129,10 +129,11 @@ class FollowedConverter:
         options: ConversionOptions,
         on_tick: Callable[[float], bool],
         helpers: Helpers | None = None,
+        account: str = "",
     ) -> tuple[Path, ConversionReport]:
         """See the port."""
         with self._board.inside(), self._tracer.start_as_current_span("engine"):
-            return self._converter.convert(sources, directory, target, options, on_tick, helpers)
+            return self._converter.convert(sources, directory, target, options, on_tick, helpers, account)
 
     def encode_piece(self, piece: Path, answer: Path, on_tick: Callable[[float], bool]) -> None:
         """See the port. It belongs to another's attempt, which is followed there."""

@@ -37,12 +37,13 @@ class Converter(Protocol):
         options: ConversionOptions,
         on_tick: Callable[[float], bool],
         helpers: Helpers | None = None,
+        account: str = "",
     ) -> tuple[Path, ConversionReport]:
         """The verified result, a file inside ``directory``, and what was found. Several sources are joined, in their order.
 
         ``on_tick`` gets the progress (0 to 1) several times a second, also while there is none; when it gives False, the
         conversion is killed and ``ConversionStopped`` raised. Raises ``ConversionError`` when there is no result. ``helpers`` may
-        encode pieces of it, if there are any.
+        encode pieces of it, if there are any. Files of one ``account`` needn't be kept from each other.
         """
         ...
 
