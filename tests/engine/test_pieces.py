@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import mutagen
 import numpy as np
 import pytest
 
-from soundmill.engine import Converted
+from soundmill.engine import Converted, Job, Mill
 from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.formats import FORMATS
+from soundmill.model.options import ConversionOptions
 from tests.engine.conftest import Convert
+from tests.engine.mills import conversions
 from tests.engine.test_options import with_chapters
-from tests.sounds import RATE, Samples, decoded, encoded, ffmpeg, jpeg, music, write
+from tests.sounds import RATE, Samples, decoded, encoded, ffmpeg, jpeg, long_music, music, write
 
 REST = ("wav", "alac", "aiff", "opus", "m4a", "aac", "wma", "mka", "webm")
 SHEET = """FILE "a.wav" WAVE
@@ -298,3 +302,44 @@ def test_pieces_have_the_loudness_of_all_together(tmp_path: Path, convert: Conve
     whole = convert(source, "flac", measure_loudness=True).report.result.loudness
     assert whole is not None
     assert convert(source, "flac", split="chapters", measure_loudness=True).report.result.loudness == whole
+
+
+ALBUM_SHEET = """FILE "album.wav" WAVE
+TRACK 01 AUDIO
+INDEX 01 00:00:00
+TRACK 02 AUDIO
+INDEX 01 00:50:07
+TRACK 03 AUDIO
+INDEX 01 00:57:00
+"""
+
+
+@pytest.mark.parametrize(
+    "to", ["flac", *(pytest.param(each, marks=pytest.mark.slow) for each in ("mp3", "ogg", *REST))]
+)
+def test_long_pieces_are_encoded_on_several_cores_and_are_the_same(tmp_path: Path, mill: Mill, to: str) -> None:
+    source = write(tmp_path / "album.wav", long_music(130, 44_100), 44_100)
+    options = ConversionOptions(split="cue", cue_sheet=ALBUM_SHEET)
+    most_at_work = 0
+
+    def tick(fraction: float) -> bool:
+        nonlocal most_at_work
+        most_at_work = max(most_at_work, sum(each.cpu_times().user > 0.1 for each in conversions()))
+        return True
+
+    made = []
+    for encoders in (1, 2):
+        (directory := tmp_path / str(encoders)).mkdir()
+        made.append(mill.convert(Job(source, directory, FORMATS[to], options, encoders=encoders), tick))
+    serial, split = made
+    assert most_at_work > 1 or to in {"flac", "wav", "aiff", "wma"}  # soon done, or not to be cut
+    found, expected = (replace(each.report.result, bit_rate=None) for each in made)
+    assert found == expected
+    assert (split.report.not_carried, split.report.remarks) == (serial.report.not_carried, ())
+    for one, other in zip(pieces(serial), pieces(split), strict=True):
+        if to == "flac":
+            assert one.read_bytes() == other.read_bytes()
+        assert one.name == other.name
+        alone, by_crew = decoded(one), decoded(other)
+        assert by_crew.shape == alone.shape
+        assert np.sqrt(np.mean((by_crew - alone) ** 2)) < 0.05 * np.sqrt(np.mean(alone**2))

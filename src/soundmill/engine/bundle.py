@@ -11,17 +11,20 @@ from pathlib import Path
 from av.audio.frame import AudioFrame
 
 from soundmill.engine.divide import Part
-from soundmill.engine.encode import Encoder, open_encoder
+from soundmill.engine.encode import Encoder
 from soundmill.engine.plan import Plan
 from soundmill.engine.planes import cut
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.tags import missing
-from soundmill.engine.verify import Expected, Verified
+from soundmill.engine.verify import Verified
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import SoundFacts
 
 # The same pieces make the same archive.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+type OpenEncoder = Callable[[Path, Part], Encoder]
+"""Of the file of a piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,9 @@ class WrittenPart:
 
     part: Part
     path: Path
-    expected: Expected
+    samples: int
+    """A channel."""
+    encoder: Encoder
 
 
 class PartsEncoder:
@@ -39,10 +44,11 @@ class PartsEncoder:
     frame_samples = 0
     listener = sum = None
 
-    def __init__(self, directory: Path, plan: Plan, parts: Iterable[Part]) -> None:
-        """Pieces of which no sample comes aren't made."""
+    def __init__(self, directory: Path, plan: Plan, parts: Iterable[Part], open_encoder: OpenEncoder) -> None:
+        """Pieces of which no sample comes aren't made. Each has an encoder of its own; only one of them is open at a time."""
         self._directory = directory
         self._plan = plan
+        self._open_encoder = open_encoder
         self._waiting = list(parts)
         self._open: _OpenPart | None = None
         self._position = 0
@@ -77,7 +83,7 @@ class PartsEncoder:
     def _opened(self, part: Part) -> _OpenPart:
         if self._open is None:
             path = self._directory / f"part {len(self.written)}"
-            self._open = _OpenPart(part, path, open_encoder(path, self._plan, part.about), self._plan)
+            self._open = _OpenPart(part, path, self._open_encoder(path, part), self._plan)
         return self._open
 
     def _close(self) -> None:
@@ -96,8 +102,7 @@ class _OpenPart:
 
     @property
     def written(self) -> WrittenPart:
-        expected = Expected(self._reshaper.sample_count, self.encoder.sum, self.encoder.listener)
-        return WrittenPart(self.part, self.path, expected)
+        return WrittenPart(self.part, self.path, self._reshaper.sample_count, self.encoder)
 
     def add(self, frame: AudioFrame) -> None:
         for ready in self._reshaper.feed(frame):

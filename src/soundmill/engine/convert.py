@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 from av.audio.frame import AudioFrame
 
@@ -150,7 +151,7 @@ def _encoded(
     source_facts = sound_facts(job.source, source, decoding, about)
     if isinstance(encoder, PartsEncoder):
         behind = unwritten(divided, len(encoder.written), is_damaged=bool(decoding.holes))
-        facts, lost = _bundled(job, plan, encoder, encoded_samples, passes)
+        facts, lost = _bundled(job, plan, encoder, encoded_samples, passes, crew)
         lost = (*behind, *lost)
     else:
         verified = _verified(job, plan, encoder, encoded_samples, passes, crew)
@@ -163,23 +164,38 @@ def _encoded(
 def _opened(
     job: Job, plan: Plan, wanted: About, divided: tuple[Part, ...], crew: Crew | None, expected_seconds: float
 ) -> Encoder:
+    is_checked = not job.options.wants_loudness  # else all of it is decoded afterwards
+    splits = crew is not None and can_be_split(plan)
+
+    def opened(path: Path, about: About, seconds: float, *, lends: bool = False) -> Encoder:
+        if splits and (members := suited(crew, seconds)) is not None:
+            return SplitEncoder(path, plan, about, members, seconds, is_checked=is_checked, lends=lends)
+        return open_encoder(path, plan, about)
+
     if divided:
-        return PartsEncoder(job.directory, plan, divided)
-    if crew is not None and can_be_split(plan):
-        is_checked = not job.options.wants_loudness  # else all of it is decoded afterwards
-        return SplitEncoder(job.result_path, plan, wanted, crew, expected_seconds, is_checked=is_checked)
-    return open_encoder(job.result_path, plan, wanted)
+        most = round(expected_seconds * plan.sample_rate)
+        return PartsEncoder(
+            job.directory,
+            plan,
+            divided,
+            lambda path, part: opened(path, part.about, part.samples(most) / plan.sample_rate),
+        )
+    return opened(job.result_path, wanted, expected_seconds, lends=is_worth_lending(plan, expected_seconds))
 
 
 def _verified(
     job: Job, plan: Plan, encoder: Encoder, encoded_samples: int, passes: Passes, crew: Crew | None
 ) -> Verified:
+    expected = _expected(encoded_samples, encoder, crew)
+    on_position = passes.verifying(encoded_samples / plan.sample_rate)
+    return verify(job.result_path, job.target, plan, expected, job.limits, _meter(job), on_position)
+
+
+def _expected(samples: int, encoder: Encoder, crew: Crew | None) -> Expected:
     listener = encoder.listener
     if crew is not None:
         listener = Listeners(crew, encoder.prints if isinstance(encoder, SplitEncoder) else (), listener)
-    expected = Expected(encoded_samples, encoder.sum, listener)
-    on_position = passes.verifying(encoded_samples / plan.sample_rate)
-    return verify(job.result_path, job.target, plan, expected, job.limits, _meter(job), on_position)
+    return Expected(samples, encoder.sum, listener)
 
 
 def _is_as_it_stands(job: Job, source: Source, plan: Plan) -> bool:
@@ -223,7 +239,7 @@ def _parts(
 
 
 def _bundled(
-    job: Job, plan: Plan, encoder: PartsEncoder, encoded_samples: int, passes: Passes
+    job: Job, plan: Plan, encoder: PartsEncoder, encoded_samples: int, passes: Passes, crew: Crew | None
 ) -> tuple[SoundFacts, tuple[str, ...]]:
     meter = _meter(job)
     on_position, done = passes.verifying(encoded_samples / plan.sample_rate), 0.0
@@ -232,7 +248,8 @@ def _bundled(
         nonlocal done
         of_part = None if meter is None else PartMeter(meter)
         here = behind(on_position, done)
-        verified = verify(written.path, job.target, plan, written.expected, job.limits, of_part, here)
+        expected = _expected(written.samples, written.encoder, crew)
+        verified = verify(written.path, job.target, plan, expected, job.limits, of_part, here)
         done += verified.facts.duration
         return verified
 

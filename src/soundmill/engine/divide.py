@@ -42,6 +42,10 @@ class Part:
     about: About
     name: str
 
+    def samples(self, most: int) -> int:
+        """How many it has of a sound of ``most`` samples a channel."""
+        return max(0, (most if self.end is None else min(most, self.end)) - self.begin)
+
 
 def places(options: ConversionOptions, about: About, find_pauses: Callable[[], list[Chapter]]) -> tuple[Chapter, ...]:
     """The chapters that become pieces, at times of the source. Raises ``ConversionError`` with ``UNSUITABLE_OPTIONS``."""

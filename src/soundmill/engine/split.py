@@ -147,11 +147,19 @@ class SplitEncoder:
     """
 
     def __init__(
-        self, path: Path, plan: Plan, about: About, crew: Crew, expected_seconds: float, *, is_checked: bool = True
+        self,
+        path: Path,
+        plan: Plan,
+        about: About,
+        crew: Crew,
+        expected_seconds: float,
+        *,
+        is_checked: bool = True,
+        lends: bool = False,
     ) -> None:
         """Pieces are longer where ``expected_seconds`` are many: each costs some pre-roll.
 
-        Where possible, their packets are decoded, too, if that ``is_checked``.
+        Where possible, their packets are decoded, too, if that ``is_checked``. If it ``lends``, others than the crew may help.
         """
         self._plan, self._crew, self._way = plan, crew, _WAYS[plan.encoder]
         self._file = StitchedFile(path, plan, about)
@@ -182,7 +190,7 @@ class SplitEncoder:
         """See :class:`~soundmill.engine.encode.Encoder`."""
         self.sum = SoundSum() if plan.is_lossless and not is_checked else None
         """See :class:`~soundmill.engine.encode.Encoder`; pieces that are decoded one by one have their :attr:`prints`."""
-        crew.begin(PieceEncoder.order(plan, decoder), lends=is_worth_lending(plan, expected_seconds))
+        crew.begin(PieceEncoder.order(plan, decoder), lends=lends)
 
     @property
     def prints(self) -> list[Print]:
@@ -214,6 +222,7 @@ class SplitEncoder:
             raise Unstitchable("a piece is missing")
         self._add(self._joining.rest())
         self._file.finish()
+        self._kept.clear()
 
     def abandon(self) -> None:
         """See :class:`~soundmill.engine.encode.Encoder`."""
