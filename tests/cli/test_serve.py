@@ -120,6 +120,20 @@ def test_a_damaged_database_is_one_clear_line(tmp_path: Path) -> None:
     assert told.stderr == "soundmill: The database is damaged: restore it from a backup.\n"
 
 
+@pytest.mark.parametrize("command", ["worker", "janitor"])
+def test_who_waits_for_a_storage_that_nobody_made_says_where_it_looks(command: str, tmp_path: Path) -> None:
+    mistyped = tmp_path / "dta"
+    started = [*SOUNDMILL, command, "--data-dir", str(mistyped)]
+    with subprocess.Popen(started, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        process.kill()
+    assert "waiting for the storage" in told
+    assert f"storage={mistyped} " in told
+    assert f"database=sqlite:///{mistyped / 'soundmill.db'}" in told
+    assert not mistyped.exists()
+
+
 def test_a_wrong_setting_is_one_clear_line_that_names_it(tmp_path: Path) -> None:
     told = run("serve", directory=tmp_path, SOUNDMILL_PORT="99999999")
     assert told.returncode == 2

@@ -181,7 +181,8 @@ class App:
         while (trouble := self._storage_trouble()) is not None:
             if trouble != complaint:
                 complaint = trouble
-                _log.warning("waiting for the storage", detail=trouble)
+                places = {} if self._speaks_http else {"database": str(self.database.url)}
+                _log.warning("waiting for the storage", detail=trouble, storage=self._files.mark.place, **places)
             time.sleep(_STORAGE_LOOK_SECONDS)
 
     def _storage_trouble(self) -> str | None:
