@@ -323,6 +323,16 @@ def test_a_wrong_call_converts_nothing(song: Path, tmp_path: Path, wrong: list[s
     assert names(tmp_path) == {"song.wav"}
 
 
+def test_a_batch_leaves_nothing_among_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    sources = [write(tmp_path / f"{number}.wav", music(0.2)) for number in range(4)]
+    ran = converted(*sources, "--to", "flac", "--jobs", "1")
+    assert ran.returncode == 0, ran.stderr
+    assert names(temporary) == set()
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("count", [1, 2])
 def test_who_is_stopped_leaves_nothing_behind(tmp_path: Path, stop: signal.Signals, count: int) -> None:

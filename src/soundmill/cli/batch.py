@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,19 +122,21 @@ class Batch:
     def run(self, sources: Iterable[Path]) -> Generator[Done]:
         """Each file's end, as they come. When the caller closes it early (Ctrl-C), all conversions are killed."""
         with ThreadPoolExecutor(self._jobs) as pool:
+            conversions: list[Future[Done]] = []
             try:
                 yield from self._refused(wanted := _distinct(sources, self._order))
                 self._sources = identities(source for source, _ in wanted)
                 accepted = [source for source, rival in wanted if rival is None]
                 # Several files fill the cores better than pieces of one do.
                 self._encoders = max(1, cores() // max(1, min(self._jobs, len(accepted))))
-                for future in as_completed([pool.submit(self._convert, source) for source in accepted]):
+                conversions += [pool.submit(self._convert, source) for source in accepted]
+                for future in as_completed(conversions):
                     yield future.result()
             finally:
                 self._stopped.set()
-                pool.shutdown(cancel_futures=True)
-                for mill in self._mills:
-                    mill.close()
+                wait([each for each in conversions if not each.cancel()])
+                # Before the pool's threads end: a server is killed with the thread that started it, and would leave its files behind.
+                wait([pool.submit(mill.close) for mill in self._mills])
 
     def _refused(self, wanted: list[tuple[Path, Path | None]]) -> Iterator[Done]:
         for source, rival in wanted:

@@ -118,3 +118,5 @@ def _run_piece(piece: PieceJob, say: Say, news: int) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), int(sys.argv[2]))
+    # Who closes a mill waits for it: to take down the interpreter and all that is loaded takes a tenth of a second.
+    os._exit(0)
