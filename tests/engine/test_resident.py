@@ -139,6 +139,19 @@ def test_a_damaged_file_is_told_of_and_the_next_one_is_well(desk: Desk, clip: Pa
         assert caught.value.failure.code is FailureCode.DAMAGED_INPUT
 
 
+def test_a_source_that_is_gone_costs_no_server(tmp_path: Path, clip: Path) -> None:
+    before = set(servers())
+    with Mill() as mill:
+        desk = Desk(mill, tmp_path)
+        desk.convert(clip)
+        ours = set(servers()) - before
+        with pytest.raises(ConversionError) as failed:
+            desk.convert(tmp_path / "gone.wav")
+        assert failed.value.failure.retryable
+        assert desk.convert(clip).path.exists()
+        assert set(servers()) - before == ours
+
+
 def test_a_result_that_is_larger_than_its_room_is_made_all_the_same(desk: Desk, clip: Path, tmp_path: Path) -> None:
     desk.convert(clip)
     made = desk.convert(slow_small_file(tmp_path), "wav")

@@ -7,6 +7,7 @@ what isn't, is in ``docs/decisions/0022-small-files-of-one-account-share-a-proce
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import time
@@ -72,16 +73,15 @@ class Residence:
         # One file alone, or accounts in turns, gain nothing.
         is_next = job.account and job.account == self._last_account
         self._last_account = job.account
-        if not (is_next and _is_small(job)):
+        try:
+            last_words = self._last_words(job) if is_next and _is_small(job) else None
+        except OSError:  # there may be no room for it, or no source
+            last_words = None
+        if last_words is None:
             self.end()
             return False
-        try:
-            is_done = self._is_done(job)
-        except OSError:  # there may be no room for it
-            is_done = False
-        if not is_done:
-            self.end()
-        return is_done
+        self._control.pass_on(last_words)
+        return True
 
     def end(self) -> None:
         """Of the process and all that it has."""
@@ -95,7 +95,8 @@ class Residence:
         self.end()
         self._rooms.close()
 
-    def _is_done(self, job: Job) -> bool:
+    def _last_words(self, job: Job) -> bytes | None:
+        """What is said of ``job`` at its end; nothing where that isn't the last word."""
         if self._resident is None or not self._resident.may_convert(job):
             self.end()
             self._resident = _Resident.forked_for(job, self._control, self._rooms.new())
@@ -106,18 +107,16 @@ class Residence:
         why = relay(self._control, resident.forked, min(_LONGEST, job.limits.wall), _WORDS, attempt.hear)
         if why == "stopped":
             self.end()
-            self._control.say({"ended": why, "signal": 0})
-            return True
+            return line({"ended": why, "signal": 0})
         if why is not None or not attempt.is_over(is_first=not resident.has_converted):
-            return False
+            return None
         if attempt.has_result:
             _take_out(resident.room / job.result_path.name, job.result_path)
             empty(resident.room)
             resident.has_converted = True
         if not attempt.has_result or attempt.seconds > _WORN_OUT_SECONDS:
             self.end()
-        attempt.say_its_last_words()
-        return True
+        return attempt.last_words()
 
 
 @dataclass(slots=True)
@@ -157,7 +156,7 @@ class _Attempt:
         """See :data:`soundmill.engine.relay.Hear`."""
         for each, message in said:
             if "done" in message:
-                self.seconds = float(message["done"]) if isinstance(message["done"], int | float) else _WORN_OUT_SECONDS
+                self.seconds = message["done"] if isinstance(message["done"], float) else math.inf
                 return True
             if message.keys() == {"progress"}:
                 self.control.pass_on(each + b"\n")
@@ -175,10 +174,12 @@ class _Attempt:
         """True where what it said is the last word, of a process for which it was the first file or not."""
         if self._failure is None:
             return self._has_report
-        return is_first and isinstance(self._failure, dict) and self._failure.get("code") in _OF_THE_FILE
+        # It may be anything, of a hijacked one.
+        code = self._failure.get("code") if isinstance(self._failure, dict) else None
+        return is_first and isinstance(code, str) and code in _OF_THE_FILE
 
-    def say_its_last_words(self) -> None:
-        self.control.pass_on(b"".join([*self._last_words, line({"ended": "by itself", "signal": 0})]))
+    def last_words(self) -> bytes:
+        return b"".join([*self._last_words, line({"ended": "by itself", "signal": 0})])
 
 
 def _is_small(job: Job) -> bool:
