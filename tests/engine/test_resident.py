@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -215,6 +216,18 @@ def test_rooms_of_those_that_live_are_left_alone(tmp_path: Path, clip: Path, tem
             for desk in desks:
                 desk.convert(clip)
         assert len(list(temporary.iterdir())) == len(residents()) == 2
+
+
+def test_rooms_that_somebody_removed_are_made_anew(desk: Desk, clip: Path, temporary: Path) -> None:
+    for _ in range(2):
+        desk.convert(clip)
+    (rooms,) = temporary.iterdir()
+    shutil.rmtree(rooms)
+    before = residents()
+    # The first finds that its room is gone, the second that all are.
+    for _ in range(3):
+        assert desk.convert(clip).path.exists()
+    assert residents() not in (before, set())
 
 
 def test_where_temporary_files_have_no_room_each_file_has_a_process_of_its_own(
