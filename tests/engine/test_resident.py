@@ -230,6 +230,15 @@ def test_rooms_that_somebody_removed_are_made_anew(desk: Desk, clip: Path, tempo
     assert residents() not in (before, set())
 
 
+def test_nothing_is_open_to_it_but_what_it_says_and_is_told(desk: Desk, clip: Path) -> None:
+    for _ in range(2):
+        desk.convert(clip)
+    (process,) = residents()
+    opened = [each.readlink() for each in Path(f"/proc/{process}/fd").iterdir() if int(each.name) > 2]
+    assert len(opened) == 2
+    assert all(str(each).startswith("pipe:") for each in opened)
+
+
 def test_where_temporary_files_have_no_room_each_file_has_a_process_of_its_own(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

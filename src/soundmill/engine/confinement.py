@@ -51,6 +51,14 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def close_all_but(*kept: int) -> None:
+    """Keep these descriptors, and the log. What a process has open it can use, however confined, and ends of others' pipes keep those from noticing an end."""
+    start = 3
+    for each in (*sorted(kept), os.sysconf("SC_OPEN_MAX")):
+        os.closerange(start, each)
+        start = each + 1
+
+
 def confine(sources: Iterable[Path], directory: Path, limits: Limits) -> None:
     """Give up everything but reading ``sources`` and random numbers, and working inside ``directory``, within ``limits``. Can't be undone.
 

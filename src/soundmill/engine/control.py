@@ -55,10 +55,6 @@ class Control:
         """What was said by a conversion."""
         self._socket.sendall(lines)
 
-    def close(self) -> None:
-        """In a process that has no business with it."""
-        self._socket.close()
-
 
 def line(message: dict[str, Any]) -> bytes:
     """As it goes over sockets and pipes."""

@@ -11,7 +11,7 @@ from mmap import MADV_DONTNEED, mmap
 from typing import BinaryIO, NamedTuple, Self
 
 from soundmill.engine import deaths
-from soundmill.engine.confinement import confine_encoder, die_with_parent
+from soundmill.engine.confinement import close_all_but, confine_encoder, die_with_parent
 from soundmill.engine.job import Limits
 from soundmill.engine.lent import Lent
 from soundmill.engine.messages import Message, moved, receive, send
@@ -213,7 +213,7 @@ def _fork(limits: Limits, count: int, areas: Sequence[mmap]) -> _Member:
     status = 1
     try:
         die_with_parent(job)
-        _close_all_but(work_readable, results_writable)
+        close_all_but(work_readable, results_writable)
         confine_encoder(limits, count)
         with open(work_readable, "rb") as work, open(results_writable, "wb") as results:
             _serve(work, results, areas)
@@ -226,14 +226,6 @@ def _fork(limits: Limits, count: int, areas: Sequence[mmap]) -> _Member:
         os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(status)
-
-
-def _close_all_but(*kept: int) -> None:
-    """Keep the log too. Ends of others' pipes would keep those from noticing an end."""
-    start = 3
-    for each in (*sorted(kept), os.sysconf("SC_OPEN_MAX")):
-        os.closerange(start, each)
-        start = each + 1
 
 
 def _serve(work: BinaryIO, results: BinaryIO, areas: Sequence[mmap]) -> None:

@@ -8,18 +8,17 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from soundmill.engine.confinement import die_with_parent
-from soundmill.engine.control import Control, line
+from soundmill.engine.confinement import close_all_but, die_with_parent
+from soundmill.engine.control import line
 
 type Say = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Forked:
-    """``said`` is readable, ``told`` is writable and never waits. To be ended before another process is forked, which would have both, too."""
+    """``said`` is readable, ``told`` is writable and never waits."""
 
     process: int
     said: int
@@ -35,30 +34,28 @@ class Forked:
         return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
 
-def fork(control: Control, work: Callable[[Say, int], None]) -> Forked:
-    """Have ``work`` done in a process of its own, which gets what it says things by, and what is told to it: a descriptor to read."""
+def fork(work: Callable[[Say, int], None]) -> Forked:
+    """Have ``work`` done in a process of its own, which gets what it says things by, and what is told to it: a descriptor to read. Nothing else is open to it."""
     said, speaks = os.pipe()
     hears, told = os.pipe()
     server = os.getpid()
     process = os.fork()
     if process == 0:
-        os.close(said)
-        os.close(told)
-        control.close()
-        _run(server, partial(work, _speaker(speaks), hears))
+        _run(server, speaks, hears, work)
     os.close(speaks)
     os.close(hears)
     os.set_blocking(told, False)
     return Forked(process, said, told)
 
 
-def _run(server: int, work: Callable[[], None]) -> None:
+def _run(server: int, speaks: int, hears: int, work: Callable[[Say, int], None]) -> None:
     """In the forked process: work, and leave without a trace."""
     status = 1
     try:
         die_with_parent(server)
+        close_all_but(speaks, hears)
         os.setsid()
-        work()
+        work(_speaker(speaks), hears)
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may escape into the server's loop
         os.write(2, traceback.format_exc().encode())

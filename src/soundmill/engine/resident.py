@@ -99,7 +99,7 @@ class Residence:
         """What is said of ``job`` at its end; nothing where that isn't the last word."""
         if self._resident is None or not self._resident.may_convert(job):
             self.end()
-            self._resident = _Resident.forked_for(job, self._control, self._rooms.new())
+            self._resident = _Resident.forked_for(job, self._rooms.new())
         resident = self._resident
         attempt = _Attempt(self._control)
         shutil.copyfile(job.source, resident.room / _SOURCE)
@@ -128,8 +128,8 @@ class _Resident:
     has_converted: bool = False
 
     @classmethod
-    def forked_for(cls, job: Job, control: Control, room: Path) -> _Resident:
-        return cls(fork(control, partial(_reside, room, job.limits)), room, job.account, job.limits)
+    def forked_for(cls, job: Job, room: Path) -> _Resident:
+        return cls(fork(partial(_reside, room, job.limits)), room, job.account, job.limits)
 
     def may_convert(self, job: Job) -> bool:
         return (self.account, self.limits) == (job.account, job.limits)

@@ -83,7 +83,7 @@ def _load_everything() -> None:
 
 
 def _serve(control: Control, wall: timedelta, work: Callable[[Say, int], None]) -> None:
-    forked, why, number = fork(control, work), None, 0
+    forked, why, number = fork(work), None, 0
     try:
         why = relay(control, forked, wall, _WORDS, lambda said: _pass_on(control, said))
     finally:
