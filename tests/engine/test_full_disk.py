@@ -59,6 +59,16 @@ def test_a_disk_that_is_full_when_the_cover_is_written_is_the_storages_fault(
     assert (caught.value.failure.code, caught.value.failure.retryable) == (FailureCode.STORAGE, True)
 
 
+@pytest.mark.parametrize("name", ["flac", "mka"])
+def test_a_disk_that_is_full_while_packets_are_copied_is_the_storages_fault(
+    mill: Mill, tmp_path: Path, small_disk: Path, name: str
+) -> None:
+    job = Job(encoded(tmp_path, "a.flac", samples=music(8)), small_disk, FORMATS[name], ConversionOptions(), Limits())
+    with pytest.raises(ConversionError) as caught:
+        mill.convert(job, lambda fraction: True)
+    assert (caught.value.failure.code, caught.value.failure.retryable) == (FailureCode.STORAGE, True)
+
+
 @pytest.mark.parametrize("left_kilobytes", [4, 8, 12])
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in {"wav", "aiff"}])
 def test_a_disk_that_is_full_at_the_end_is_the_storages_fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -84,7 +85,9 @@ class Muxer:
 
     def abandon(self) -> None:
         """Close the file as it is; it is worth nothing."""
-        self._container.close()
+        # Where that fails, too, what went wrong before is what counts.
+        with suppress(av.FFmpegError):
+            self._container.close()
 
     def _sum_padding(self, packet: Packet[Stream] | Packet[AudioStream]) -> None:
         """LAME's padding may reach over two packets; FFmpeg's muxer writes only that of the last into the header."""
