@@ -274,6 +274,16 @@ def test_several_values_of_what_few_have_several_of_are_carried(tmp_path: Path, 
     assert FLAC(convert(tmp_path / "job 1" / "result.wav", "flac").path)[name] == ["one", "another"]
 
 
+def test_tags_of_several_values_keep_their_order(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(0.3))
+    song, names = FLAC(source), ["genre", "mood", "composer", "performer", "copyright", "artist", "grouping", "comment"]
+    for name in names:
+        song[name] = ["one", "another"]
+    song.save()
+    made = [name.lower() for name, _ in FLAC(convert(source, "flac", gain=-1.0).path).tags]
+    assert [name for name in dict.fromkeys(made) if name in names] == names
+
+
 def test_a_file_that_tells_its_tempo_only_is_read(tmp_path: Path, convert: Convert) -> None:
     """FFmpeg overlooks it in MP4."""
     source = encoded(tmp_path, "a.flac", "-metadata", "bpm=120", samples=music(0.3))

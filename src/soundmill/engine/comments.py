@@ -46,9 +46,11 @@ def mend_comments(path: Path, about: About) -> None:
         head = file.read(_HEAD_BYTES)
     song = next(kind(path) for magic, kind in _KINDS.items() if magic in head)
     song.pop("DESCRIPTION", None)  # FFmpeg's name for a comment
-    for tag in mended | ({"description"} & about.tags.keys()):
-        for name, values in _comments_of(tag, about):
-            song[name] = values
+    # In their order, as ever: the same file is to become the same.
+    for tag in about.tags:
+        if tag in mended or tag == "description":
+            for name, values in _comments_of(tag, about):
+                song[name] = values
     song.save()
 
 
