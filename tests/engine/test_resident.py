@@ -14,6 +14,7 @@ import pytest
 from soundmill.engine import Converted, Job, Mill
 from soundmill.model.conversion import ConversionError, ConversionStopped, FailureCode
 from soundmill.model.formats import FORMATS
+from soundmill.model.options import ConversionOptions
 from tests.disks import NotMounted, small_disk
 from tests.engine.mills import conversions, servers
 from tests.processes import kill
@@ -33,10 +34,12 @@ class Desk:
         target: str = "flac",
         account: str = "somebody's",
         on_tick: Callable[[float], bool] = lambda fraction: True,
+        options: ConversionOptions | None = None,
     ) -> Converted:
         directory = self._directory / f"job-{next(self._numbers)}"
         directory.mkdir()
-        return self._mill.convert(Job(source, directory, FORMATS[target], account=account), on_tick)
+        job = Job(source, directory, FORMATS[target], options or ConversionOptions(), account=account)
+        return self._mill.convert(job, on_tick)
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +161,15 @@ def test_a_result_that_is_larger_than_its_room_is_made_all_the_same(desk: Desk, 
     made = desk.convert(slow_small_file(tmp_path), "wav")
     assert made.path.stat().st_size > 32 << 20
     assert made.report.result.sample_count == 200 * 44_100
+
+
+def test_what_becomes_many_files_has_a_process_of_its_own(desk: Desk, clip: Path, tmp_path: Path) -> None:
+    """They may take gigabytes, where memory may be all that there is."""
+    quiet = write(tmp_path / "quiet.wav", np.concatenate([music(0.5), np.zeros((88_200, 2)), music(0.5)]))
+    for _ in range(2):
+        desk.convert(clip)
+    assert desk.convert(quiet, options=ConversionOptions(split="silence")).path.suffix == ".zip"
+    assert residents() == set()
 
 
 def test_one_that_is_killed_costs_nobody_a_file(desk: Desk, clip: Path, tmp_path: Path) -> None:

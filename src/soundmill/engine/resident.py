@@ -183,7 +183,8 @@ class _Attempt:
 
 
 def _is_small(job: Job) -> bool:
-    if job.following or is_worth_a_crew(job):
+    # Of what is split each piece may be as large as a result: together they know no limit there.
+    if job.following or job.options.is_split or is_worth_a_crew(job):
         return False
     return job.source.stat().st_size <= _LARGEST_SOURCE_BYTES
 
