@@ -18,11 +18,16 @@ type Say = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Forked:
-    """``said`` is readable, ``told`` is writable and never waits."""
+    """``said`` is readable, ``told`` is writable, and neither waits."""
 
     process: int
     said: int
     told: int
+
+    def __post_init__(self) -> None:
+        """A process may read what it said itself, by its own name in /proc: Landlock leaves pipes to whom they are open."""
+        for each in (self.said, self.told):
+            os.set_blocking(each, False)
 
     def end(self) -> int:
         """Kill it, where it still runs, and all that it forked. Gives the signal that ended it; 0 where it ended by itself."""
@@ -44,7 +49,6 @@ def fork(work: Callable[[Say, int], None]) -> Forked:
         _run(server, speaks, hears, work)
     os.close(speaks)
     os.close(hears)
-    os.set_blocking(told, False)
     return Forked(process, said, told)
 
 

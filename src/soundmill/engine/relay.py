@@ -43,7 +43,10 @@ def relay(control: Control, forked: Forked, wall: timedelta, words: frozenset[st
             if control.is_closed:  # nobody wants the result
                 return "stopped"
         if forked.said in ready:
-            data = os.read(forked.said, _READ_BYTES)
+            try:
+                data = os.read(forked.said, _READ_BYTES)
+            except BlockingIOError:  # it took that back
+                continue
             relayed += len(data)
             if not data:
                 return None
