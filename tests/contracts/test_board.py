@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -125,6 +126,40 @@ def test_what_was_accepted_is_claimed_although_it_is_refused_by_now(desk: Desk) 
     assignment = desk.board.claim("worker")
     assert assignment is not None
     assert assignment.options == refused.options
+
+
+def test_a_task_that_only_a_newer_version_understands_is_put_back_for_it(desk: Desk) -> None:
+    later, sooner, unknown, known = (desk.submit("mp3") for _ in range(4))
+    with desk.database.writing() as connection:
+        for task, changes in (
+            (later, {"options": {"echo": "long"}}),
+            (sooner, {"options": {"onDamage": "guess"}}),
+            (unknown, {"new_format": "mp5"}),
+        ):
+            connection.execute(update(tasks).where(tasks.c.id == task.id).values(changes))
+    assert desk.claim() == Attempt(known.id, 1)
+    assert desk.board.claim("worker") is None
+    for task in (later, sooner, unknown):
+        seen = desk.see(task.id)
+        assert (seen.status, seen.attempts, seen.error_code) == (TaskStatus.UPLOADED, 0, FailureCode.TOO_NEW)
+
+
+def test_a_worker_that_is_too_old_for_a_task_puts_it_back(database: Database, tmp_path: Path) -> None:
+    desk = Desk(database)
+    task = desk.submit()
+    newer = api_with(tmp_path, board=desk.upkeep)
+
+    def with_an_option(request: httpx.Request) -> httpx.Response:
+        answer = newer.handle_request(request)
+        if not request.url.path.endswith("/claim"):
+            return answer
+        told = json.loads(answer.read())
+        return httpx.Response(200, json={**told, "options": {"echo": "long"}})
+
+    assert HttpBoard(client(httpx.MockTransport(with_an_option))).claim("worker") is None
+    seen = desk.see(task.id)
+    assert (seen.status, seen.attempts, seen.error_code) == (TaskStatus.UPLOADED, 0, FailureCode.TOO_NEW)
+    assert desk.board.claim("worker") is None  # not before its pause
 
 
 def test_a_claim_of_joined_sources_gives_them_in_order_by_the_names_that_they_had(desk: Desk) -> None:

@@ -28,6 +28,7 @@ class FailureCode(StrEnum):
     CRASHED = "crashed"
     WORKER_LOST = "worker_lost"
     STORAGE = "storage"
+    TOO_NEW = "too_new"
     INTERNAL = "internal"
 
 

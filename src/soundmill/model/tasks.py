@@ -28,6 +28,7 @@ class TaskStatus(StrEnum):
 
 _PAUSES_OF_AN_AGE = 20
 _LONGEST_STORAGE_PAUSES = 40
+_NOBODYS_TRY = frozenset({FailureCode.STORAGE, FailureCode.TOO_NEW})
 
 FINAL = frozenset({TaskStatus.PROCESSED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 RETRYABLE = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
@@ -79,8 +80,8 @@ class Verdict:
 class RetryRule:
     """How often a task is tried and how long the pauses are: ``first_pause`` doubles with every try.
 
-    A full disk, a storage that is away or a file that is missing there is nobody's try: it is waited out until the task is
-    ``storage_patience`` old. Its pauses begin with ``storage_pause`` and grow with the task's age to forty times that: a
+    A full disk, a storage that is away or a file that is missing there is nobody's try, nor is an option that a worker is too old
+    for: it is waited out until the task is ``storage_patience`` old. Its pauses begin with ``storage_pause`` and grow with the task's age to forty times that: a
     thousand that nobody can convert must not keep the workers from those that somebody can.
     """
 
@@ -92,7 +93,7 @@ class RetryRule:
 
     def after(self, failure: Failure, tries: int, age: timedelta) -> Verdict:
         """What becomes of a task of that ``age`` whose try number ``tries`` (1 or more) ended with ``failure``."""
-        if failure.retryable and failure.code is FailureCode.STORAGE:
+        if failure.retryable and failure.code in _NOBODYS_TRY:
             longest = _LONGEST_STORAGE_PAUSES * self.storage_pause
             pause = min(max(self.storage_pause, age / _PAUSES_OF_AN_AGE), longest)
             return Verdict(None if age >= self.storage_patience else pause, counts=False)
@@ -100,6 +101,12 @@ class RetryRule:
             return Verdict(None)
         doubled = self.first_pause * (1 << min(tries - 1, 20))
         return Verdict(min(doubled, self.longest_pause))
+
+
+TOO_NEW = Failure(
+    FailureCode.TOO_NEW, "What was asked for is known to newer versions of soundmill only.", retryable=True
+)
+"""The failure of an attempt by a version that is too old for it, as there may be one while others are upgraded already."""
 
 
 def lost_worker(tries: int) -> Failure:

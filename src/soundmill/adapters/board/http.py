@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +12,11 @@ import structlog
 
 from soundmill.adapters.board.client import WorkerClient
 from soundmill.model.conversion import Failure
-from soundmill.model.errors import StaleAttempt, Unreachable
+from soundmill.model.errors import InvalidOptions, StaleAttempt, UnknownFormat, Unreachable
 from soundmill.model.formats import target_format
 from soundmill.model.options import accepted_options
 from soundmill.model.sound import ConversionReport
-from soundmill.model.tasks import Assignment, Attempt, NamedKey
+from soundmill.model.tasks import TOO_NEW, Assignment, Attempt, NamedKey
 from soundmill.service.ports import StoredFile
 
 PATIENCE = timedelta(minutes=5)
@@ -56,16 +57,14 @@ class HttpBoard:
             return None
         if given is None:
             return None
-        target = target_format(given["newFormat"])
-        return Assignment(
-            Attempt(given["taskId"], given["attempt"]),
-            _sources(given),
-            target.name,
-            accepted_options(target, given["options"]),
-            given.get("sourceFormat", ""),  # an API of the version before doesn't say
-            given.get("traceparent"),
-            str(given.get("account", "")),
-        )
+        try:
+            return _assignment(given)
+        except (InvalidOptions, UnknownFormat) as error:
+            # Kept, it would end as a lost worker's; others wait for rings of their own.
+            _log.warning("a task for newer workers is put back", task=given["taskId"], detail=error.message)
+            with suppress(StaleAttempt):
+                self.failed(Attempt(given["taskId"], given["attempt"]), TOO_NEW)
+            return None
 
     def progress(self, attempt: Attempt, fraction: float) -> None:
         """See the port."""
@@ -94,6 +93,19 @@ class HttpBoard:
     def _tell(self, attempt: Attempt, word: str, said: dict[str, Any], patience: timedelta | None = None) -> None:
         path = f"/api/tasks/{attempt.task_id}/{word}"
         self._client.said(path, {"attempt": attempt.number, **said}, self._patience if patience is None else patience)
+
+
+def _assignment(given: dict[str, Any]) -> Assignment:
+    target = target_format(given["newFormat"])
+    return Assignment(
+        Attempt(given["taskId"], given["attempt"]),
+        _sources(given),
+        target.name,
+        accepted_options(target, given["options"]),
+        given.get("sourceFormat", ""),  # an API of the version before doesn't say
+        given.get("traceparent"),
+        str(given.get("account", "")),
+    )
 
 
 def _sources(given: dict[str, Any]) -> tuple[NamedKey, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 
@@ -16,12 +18,13 @@ from soundmill.adapters.database.schema import files, tasks
 from soundmill.adapters.database.usage import charge, lock_account, lock_owner
 from soundmill.failpoints import failpoint
 from soundmill.model.conversion import Failure
-from soundmill.model.errors import InvalidRequest, StaleAttempt
+from soundmill.model.errors import InvalidOptions, InvalidRequest, StaleAttempt, UnknownFormat
 from soundmill.model.formats import target_format
 from soundmill.model.names import named_format
 from soundmill.model.options import accepted_options
 from soundmill.model.sound import ConversionReport, SoundFacts
 from soundmill.model.tasks import (
+    TOO_NEW,
     Assignment,
     Attempt,
     NamedKey,
@@ -31,6 +34,8 @@ from soundmill.model.tasks import (
 )
 from soundmill.model.waveform import Waveform
 from soundmill.service.ports import QueueState, StoredFile
+
+_log = structlog.get_logger()
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _due = (tasks.c.status == TaskStatus.UPLOADED) & (tasks.c.due_at <= now())
@@ -62,6 +67,18 @@ class DatabaseBoard:
 
     def claim(self, owner: str, task_id: int | None = None) -> Assignment | None:
         """See the port."""
+        while (taken := self._taken(owner, task_id)) is not None:
+            task, sources = taken
+            try:
+                return _assignment(task, sources)
+            except (InvalidOptions, UnknownFormat) as error:
+                # Kept, it would be claimed again and again and end as a lost worker's. A pause later a newer API may hand it out.
+                _log.warning("a task for a newer version is put back", task=task.id, detail=error.message)
+                with suppress(StaleAttempt):
+                    self.failed(Attempt(task.id, task.attempt), TOO_NEW)
+        return None
+
+    def _taken(self, owner: str, task_id: int | None) -> tuple[Row[Any], tuple[NamedKey, ...]] | None:
         only = true() if task_id is None else tasks.c.id == task_id
         held = select(tasks.c.id).where(only, *_held_by(owner)).limit(1)
         free = select(tasks.c.id).where(only, _due).order_by(tasks.c.rank, tasks.c.id).limit(1)
@@ -93,16 +110,7 @@ class DatabaseBoard:
             sources: tuple[NamedKey, ...] = (NamedKey(task.source_key, task.source_name),)
             if is_joined(task.options):
                 sources = assigned_sources(connection, task.source_id)
-        target = target_format(task.new_format)
-        return Assignment(
-            Attempt(task.id, task.attempt),
-            sources,
-            target.name,
-            accepted_options(target, task.options),
-            named_format(task.source_name),
-            task.traceparent,
-            str(task.account_id),
-        )
+            return task, sources
 
     def progress(self, attempt: Attempt, fraction: float) -> None:
         """See the port."""
@@ -245,6 +253,19 @@ class DatabaseBoard:
         live = select(tasks.c.id).where(_is_current(attempt), tasks.c.status == TaskStatus.PROCESSING)
         with self._database.reading() as connection:
             return connection.execute(live).first() is not None
+
+
+def _assignment(task: Row[Any], sources: tuple[NamedKey, ...]) -> Assignment:
+    target = target_format(task.new_format)
+    return Assignment(
+        Attempt(task.id, task.attempt),
+        sources,
+        target.name,
+        accepted_options(target, task.options),
+        named_format(task.source_name),
+        task.traceparent,
+        str(task.account_id),
+    )
 
 
 def _known_of_result(report: ConversionReport) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Board(Protocol):
         """Take the next due task (or just ``task_id``) with a fresh lease, or ``None`` when nothing is due.
 
         What ``owner`` holds already is given again: a claim whose answer was lost may be repeated.
+        A task that this version doesn't understand is put back for a newer one (:data:`soundmill.model.tasks.TOO_NEW`).
         """
         ...
 
