@@ -7,11 +7,13 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -217,6 +219,17 @@ def test_the_service_answers_and_a_stop_is_clean(service: Service, tmp_path: Pat
     service.process.terminate()
     assert service.process.wait(30) == 0
     until(service.is_gone)
+
+
+@pytest.mark.parametrize("command", [("serve", "--workers", "1"), ("api",), ("db", "upgrade")])
+def test_a_database_of_a_newer_version_is_told_as_all_else_is(command: tuple[str, ...], tmp_path: Path) -> None:
+    made = run("db", "upgrade", directory=tmp_path, SOUNDMILL_DATA_DIR="data")
+    assert made.returncode == 0, made.stderr
+    with closing(sqlite3.connect(tmp_path / "data" / "soundmill.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'newer'")
+    (tmp_path / "data" / "storage-id").write_text("0" * 32)  # another database's: whatever is started ends at once
+    told = run(*command, directory=tmp_path, SOUNDMILL_DATA_DIR="data", SOUNDMILL_PORT="0", SOUNDMILL_LOG_FORMAT="json")
+    assert json.loads(told.stderr.splitlines()[0])["event"] == "the database was migrated by a newer version"
 
 
 def test_a_flag_beats_what_is_wrong_in_the_environment_in_every_process(tmp_path: Path) -> None:

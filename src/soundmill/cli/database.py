@@ -6,6 +6,7 @@ import typer
 
 from soundmill.cli.complaints import told_in_one_line
 from soundmill.cli.streams import say
+from soundmill.logs import configure_logs
 
 db = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -21,5 +22,7 @@ def upgrade() -> None:
     with told_in_one_line():
         from soundmill.app import App, load_settings
 
-        App(load_settings()).upgrade_database()
+        settings = load_settings()
+        configure_logs(settings.log_level, settings.log_format)
+        App(settings).upgrade_database()
         say("The database is up to date.")

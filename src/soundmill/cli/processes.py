@@ -15,6 +15,7 @@ from soundmill.cli.complaints import told_in_one_line
 from soundmill.cli.directories import directory_named
 from soundmill.cli.listening import checked_endpoint
 from soundmill.lifeline import die_with_supervisor
+from soundmill.logs import configure_logs
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 unless set.", metavar="ADDRESS")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 5000 unless set.", min=0, max=65535)]
@@ -47,6 +48,7 @@ def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
             if value is not None:
                 os.environ[f"SOUNDMILL_{name}"] = str(value)
         endpoint = checked_endpoint(settings.host, settings.port)
+        configure_logs(settings.log_level, settings.log_format)
         app = App(settings)
         app.before_forks(App.prepare)  # the server forks its worker process
         serve_site(app, *endpoint)

@@ -42,8 +42,8 @@ def serve(
                 "`soundmill api`, `soundmill worker` and `soundmill janitor`, each where it belongs."
             )
         with held_endpoint(settings.host, settings.port) as endpoint:
-            App(settings).prepare()
             configure_logs(settings.log_level, settings.log_format)
+            App(settings).prepare()
             supervisor = Supervisor(
                 child_specs(*endpoint, settings.workers or cores(), settings.data_dir),
                 drain=timedelta(seconds=settings.drain_seconds),
