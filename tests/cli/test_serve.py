@@ -232,6 +232,19 @@ def test_a_database_of_a_newer_version_is_told_as_all_else_is(command: tuple[str
     assert json.loads(told.stderr.splitlines()[0])["event"] == "the database was migrated by a newer version"
 
 
+def test_a_database_that_was_made_for_all_to_read_is_closed_to_others(tmp_path: Path) -> None:
+    def upgrade() -> None:
+        assert run("db", "upgrade", directory=tmp_path, SOUNDMILL_DATA_DIR="data").returncode == 0
+
+    upgrade()
+    database = tmp_path / "data" / "soundmill.db"
+    modes = [path.stat().st_mode & 0o777 for path in (database.parent, database)]
+    assert modes == [0o700, 0o600]
+    database.chmod(0o644)  # as early versions made it
+    upgrade()
+    assert database.stat().st_mode & 0o777 == 0o640
+
+
 def test_a_flag_beats_what_is_wrong_in_the_environment_in_every_process(tmp_path: Path) -> None:
     made = Service(tmp_path, SOUNDMILL_HOST="from.env.invalid", SOUNDMILL_PORT="none", SOUNDMILL_WORKERS="none")
     try:

@@ -31,6 +31,7 @@ from soundmill.adapters.database import (
     DatabaseTasks,
     DatabaseUsage,
     DatabaseWaveforms,
+    close_to_others,
     sqlite_url,
     upgrade,
 )
@@ -129,8 +130,10 @@ class App:
 
     def upgrade_database(self) -> None:
         """Apply the migrations that are missing; several may do so at once. Raises ``Unreachable`` without a database."""
-        if self.settings.sqlite_path:
+        path = self.settings.sqlite_path
+        if path:
             self._files.make_data_directory()
+            close_to_others(path)
         upgrade(self.database)
 
     @cached_property

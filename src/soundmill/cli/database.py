@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from soundmill.cli.complaints import told_in_one_line
+from soundmill.cli.processes import keep_private
 from soundmill.cli.streams import say
 from soundmill.logs import configure_logs
 
@@ -19,6 +20,7 @@ def _db() -> None:
 @db.command()
 def upgrade() -> None:
     """Apply the migrations that are missing. May run anywhere, any number of times, several at once."""
+    keep_private()
     with told_in_one_line():
         from soundmill.app import App, load_settings
 

@@ -2,7 +2,7 @@
 
 from soundmill.adapters.database.accounts import DatabaseAccounts
 from soundmill.adapters.database.board import DatabaseBoard
-from soundmill.adapters.database.connection import Database, sqlite_url
+from soundmill.adapters.database.connection import Database, close_to_others, sqlite_url
 from soundmill.adapters.database.events import DatabaseEvents
 from soundmill.adapters.database.identity import DatabaseIdentity
 from soundmill.adapters.database.migrate import upgrade
@@ -23,6 +23,7 @@ __all__ = [
     "DatabaseTasks",
     "DatabaseUsage",
     "DatabaseWaveforms",
+    "close_to_others",
     "sqlite_url",
     "upgrade",
 ]

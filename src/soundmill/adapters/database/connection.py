@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,14 @@ _IMMEDIATE: dict[str, Any] = {"soundmill_begin": "BEGIN IMMEDIATE"}
 def sqlite_url(path: Path) -> URL:
     """The address of an SQLite file, whatever characters its name has."""
     return URL.create("sqlite", database=str(path))
+
+
+def close_to_others(path: Path) -> None:
+    """An SQLite file that early versions made for all to read, with its password hashes, and what belongs to it."""
+    for each in (path, *(path.with_name(path.name + more) for more in ("-wal", "-shm"))):
+        with suppress(OSError):  # it isn't there, or isn't ours
+            if (mode := each.stat().st_mode) & 0o007:
+                each.chmod(stat.S_IMODE(mode) & ~0o007)
 
 
 class Database:
