@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from soundmill.model.waveform import Waveform
@@ -61,10 +61,10 @@ class SoundFacts:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SoundFacts:
         """The inverse of :meth:`as_dict`; names that only a newer version knows are left out. Raises ``TypeError`` for missing ones."""
-        known = {name: value for name, value in values.items() if name in cls.__slots__}
+        known = _known(cls, values)
         if known.get("loudness") is not None:
-            known["loudness"] = Loudness(**known["loudness"])
-        known["damage"] = tuple(Hole(**each) for each in known.get("damage", ()))
+            known["loudness"] = Loudness(**_known(Loudness, known["loudness"]))
+        known["damage"] = tuple(Hole(**_known(Hole, each)) for each in known.get("damage", ()))
         return cls(**known)
 
 
@@ -116,6 +116,10 @@ class ConversionReport:
             sources=tuple(SoundFacts.from_dict(each) for each in values.get("sources", ())),
             remarks=tuple(values.get("remarks", ())),
         )
+
+
+def _known(of: type[SoundFacts | Loudness | Hole], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {each.name: values[each.name] for each in fields(of) if each.name in values}
 
 
 def _waveform(values: Mapping[str, Any] | None) -> Waveform | None:
