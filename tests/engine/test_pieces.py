@@ -12,7 +12,7 @@ import mutagen
 import numpy as np
 import pytest
 
-from soundmill.engine import Converted, Job, Mill
+from soundmill.engine import Converted, Job, Limits, Mill
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
@@ -343,3 +343,12 @@ def test_long_pieces_are_encoded_on_several_cores_and_are_the_same(tmp_path: Pat
         alone, by_crew = decoded(one), decoded(other)
         assert by_crew.shape == alone.shape
         assert np.sqrt(np.mean((by_crew - alone) ** 2)) < 0.05 * np.sqrt(np.mean(alone**2))
+
+
+def test_many_pieces_take_no_more_memory_than_few(tmp_path: Path, mill: Mill) -> None:
+    """FLAC's encoder takes 6 MB."""
+    tracks = "".join(f"TRACK {n + 1:02} AUDIO\nINDEX 01 00:{n // 12:02}:{n % 12 * 6:02}\n" for n in range(99))
+    options = ConversionOptions(split="cue", cue_sheet=f'FILE "a.wav" WAVE\n{tracks}')
+    source = write(tmp_path / "a.wav", music(9.0))
+    job = Job(source, tmp_path, FORMATS["flac"], options, Limits(memory_bytes=700 << 20))
+    assert mill.convert(job, lambda fraction: True).report.result.chapter_count == 99

@@ -16,7 +16,7 @@ from soundmill.engine.plan import Plan
 from soundmill.engine.planes import cut
 from soundmill.engine.reshape import Reshaper
 from soundmill.engine.tags import missing
-from soundmill.engine.verify import Verified
+from soundmill.engine.verify import Expected, Verified
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import SoundFacts
 
@@ -25,6 +25,8 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 type OpenEncoder = Callable[[Path, Part], Encoder]
 """Of the file of a piece."""
+type Expect = Callable[[int, Encoder], Expected]
+"""Of a file into which so many samples a channel went by an encoder that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,7 @@ class WrittenPart:
 
     part: Part
     path: Path
-    samples: int
-    """A channel."""
-    encoder: Encoder
+    expected: Expected
 
 
 class PartsEncoder:
@@ -44,11 +44,14 @@ class PartsEncoder:
     frame_samples = 0
     listener = sum = None
 
-    def __init__(self, directory: Path, plan: Plan, parts: Iterable[Part], open_encoder: OpenEncoder) -> None:
-        """Pieces of which no sample comes aren't made. Each has an encoder of its own; only one of them is open at a time."""
+    def __init__(
+        self, directory: Path, plan: Plan, parts: Iterable[Part], open_encoder: OpenEncoder, expect: Expect
+    ) -> None:
+        """Pieces of which no sample comes aren't made. Each has an encoder of its own; only one of them is there at a time: it may take megabytes."""
         self._directory = directory
         self._plan = plan
         self._open_encoder = open_encoder
+        self._expect = expect
         self._waiting = list(parts)
         self._open: _OpenPart | None = None
         self._position = 0
@@ -89,7 +92,7 @@ class PartsEncoder:
     def _close(self) -> None:
         if self._open is not None:
             self._open.finish()
-            self.written.append(self._open.written)
+            self.written.append(self._open.written(self._expect))
             self._open = None
 
 
@@ -100,9 +103,8 @@ class _OpenPart:
         self.part, self.path, self.encoder = part, path, encoder
         self._reshaper = Reshaper(replace(plan, dither=False, channel_order=()), encoder.frame_samples)
 
-    @property
-    def written(self) -> WrittenPart:
-        return WrittenPart(self.part, self.path, self._reshaper.sample_count, self.encoder)
+    def written(self, expect: Expect) -> WrittenPart:
+        return WrittenPart(self.part, self.path, expect(self._reshaper.sample_count, self.encoder))
 
     def add(self, frame: AudioFrame) -> None:
         for ready in self._reshaper.feed(frame):

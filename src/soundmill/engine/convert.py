@@ -151,7 +151,7 @@ def _encoded(
     source_facts = sound_facts(job.source, source, decoding, about)
     if isinstance(encoder, PartsEncoder):
         behind = unwritten(divided, len(encoder.written), is_damaged=bool(decoding.holes))
-        facts, lost = _bundled(job, plan, encoder, encoded_samples, passes, crew)
+        facts, lost = _bundled(job, plan, encoder, encoded_samples, passes)
         lost = (*behind, *lost)
     else:
         verified = _verified(job, plan, encoder, encoded_samples, passes, crew)
@@ -179,6 +179,7 @@ def _opened(
             plan,
             divided,
             lambda path, part: opened(path, part.about, part.samples(most) / plan.sample_rate),
+            lambda samples, encoder: _expected(samples, encoder, crew),
         )
     return opened(job.result_path, wanted, expected_seconds, lends=is_worth_lending(plan, expected_seconds))
 
@@ -239,7 +240,7 @@ def _parts(
 
 
 def _bundled(
-    job: Job, plan: Plan, encoder: PartsEncoder, encoded_samples: int, passes: Passes, crew: Crew | None
+    job: Job, plan: Plan, encoder: PartsEncoder, encoded_samples: int, passes: Passes
 ) -> tuple[SoundFacts, tuple[str, ...]]:
     meter = _meter(job)
     on_position, done = passes.verifying(encoded_samples / plan.sample_rate), 0.0
@@ -248,8 +249,7 @@ def _bundled(
         nonlocal done
         of_part = None if meter is None else PartMeter(meter)
         here = behind(on_position, done)
-        expected = _expected(written.samples, written.encoder, crew)
-        verified = verify(written.path, job.target, plan, expected, job.limits, of_part, here)
+        verified = verify(written.path, job.target, plan, written.expected, job.limits, of_part, here)
         done += verified.facts.duration
         return verified
 
