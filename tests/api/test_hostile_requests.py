@@ -197,6 +197,15 @@ def test_a_report_that_is_none(ann: User, fleet: App, client: FlaskClient, body:
     assert client.post(f"/api/tasks/{task}/processed", json=body, headers=SECRET).status_code == 400
 
 
+def test_a_newer_workers_failure_is_heard_by_what_it_says(ann: User, fleet: App, client: FlaskClient) -> None:
+    task = ann.upload().get_json()["id"]
+    attempt = client.post("/api/board/claim", json={"owner": "me"}, headers=SECRET).get_json()["attempt"]
+    word = {"attempt": attempt, "code": "out_of_tune", "message": "It is out of tune."}
+    assert client.post(f"/api/tasks/{task}/failed", json=word, headers=SECRET).status_code == 200
+    error = ann.call("GET", f"/api/tasks/{task}").get_json()["error"]
+    assert error == {"code": "internal", "message": "It is out of tune."}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

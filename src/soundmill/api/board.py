@@ -6,11 +6,11 @@ import hmac
 import json
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 from apiflask import APIBlueprint, HTTPTokenAuth
 from flask import Response, jsonify, make_response, request
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from soundmill.api.services import services
 from soundmill.api.shapes import LARGEST_NUMBER, STORAGE_KEY, Shape
@@ -66,10 +66,15 @@ class ProcessedIn(WordIn):
     report: dict[str, Any]
 
 
+def _known_code(code: object) -> object:
+    # Refused, a newer worker's word would never be heard, and its task would end as a lost worker's.
+    return FailureCode.INTERNAL if isinstance(code, str) and code not in FailureCode else code
+
+
 class FailedIn(WordIn):
     """Why there is no result."""
 
-    code: FailureCode
+    code: Annotated[FailureCode, BeforeValidator(_known_code)]
     message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
     retryable: bool = False
 
