@@ -18,6 +18,7 @@ from soundmill.named_files import NamedFiles
 _GIGABYTE = 1 << 30
 _PREFIX = "SOUNDMILL_"
 _DOTENV = ".env"
+_SQLITE = "sqlite:///"
 _SHORTEST_SECRET = 32
 # Kombu takes what has no scheme for a RabbitMQ's host.
 _BUCKET = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
@@ -58,7 +59,9 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=0, description="Conversions at a time on this machine; 0: one a core.")] = 0
     database_url: Annotated[
         str,
-        Field(description="postgresql+psycopg://… for a server; empty for SQLite in the data directory."),
+        Field(
+            description="postgresql+psycopg://… for a server; sqlite:////path/soundmill.db for SQLite on another disk than the files; empty for SQLite in the data directory."
+        ),
     ] = ""
     database_connections: Annotated[
         int, Field(gt=0, description="Connections to PostgreSQL that one process of an API keeps at the most.")
@@ -338,6 +341,8 @@ class Settings(BaseSettings):
     @property
     def sqlite_path(self) -> Path | None:
         """The database's file; ``None`` for a server."""
+        if self.database_url.startswith(_SQLITE) and self.database_url != _SQLITE:
+            return Path(self.database_url.removeprefix(_SQLITE)).resolve()
         return None if self.database_url else self.data_dir.resolve() / "soundmill.db"
 
 

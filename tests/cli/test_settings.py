@@ -109,3 +109,12 @@ def test_what_names_no_directory_is_refused(command: str, given: str, told: str)
 def test_rates_are_read_as_people_write_them(value: str) -> None:
     ended = CliRunner().invoke(main, ["janitor"], env={"SOUNDMILL_LOGIN_LIMIT": value, "SOUNDMILL_PORT": "none"})
     assert "LOGIN_LIMIT" not in ended.stderr
+
+
+def test_the_database_can_lie_on_another_disk_than_the_files(tmp_path: Path) -> None:
+    chosen = tmp_path / "elsewhere.db"
+    env = {"SOUNDMILL_DATABASE_URL": f"sqlite:///{chosen}", "SOUNDMILL_DATA_DIR": str(tmp_path / "data")}
+    ended = CliRunner().invoke(main, ["db", "upgrade"], env=env)
+    assert ended.exit_code == 0, ended.stderr
+    assert chosen.stat().st_mode & 0o077 == 0
+    assert not (tmp_path / "data" / "soundmill.db").exists()

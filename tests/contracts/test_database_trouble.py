@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from soundmill.adapters.database import Database, DatabaseTasks, DatabaseUsage, upgrade
+from soundmill.adapters.database import Database, DatabaseTasks, DatabaseUsage, sqlite_url, upgrade
 from soundmill.adapters.database.usage import charge, lock_account
 from soundmill.model.errors import Unreachable
 from tests.builders import account, submitted
@@ -92,3 +93,11 @@ def test_a_user_who_may_make_no_tables_is_told(postgresql_url: str) -> None:
             afterwards.callback(connection.execute, text(f"DROP {made}"))
         told = upgraded(url)
     assert (told.returncode, "owner of the database" in told.stderr, told.stderr.count("\n")) == (2, True, 1)
+
+
+def test_a_file_system_that_is_none_for_sqlite_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "soundmill.db"
+    os.mkfifo(tmp_path / "soundmill.db-shm")  # which can't be shared as memory
+    with pytest.raises(Unreachable) as told:
+        upgrade(Database(sqlite_url(path)))
+    assert "SOUNDMILL_DATABASE_URL=sqlite:////" in told.value.detail_for_log

@@ -8,6 +8,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -257,3 +258,14 @@ def test_a_file_system_without_hard_links_lends_copies(bed: Bed, monkeypatch: py
         assert bed.read(key) == b"sound"
     bed.workbench.drop(key)
     assert bed.visible() == set()
+
+
+def test_directories_between_which_no_file_moves_are_told(root: Path) -> None:
+    root.mkdir()
+    with TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        (root / "files").symlink_to(elsewhere)
+        if root.stat().st_dev == Path(elsewhere).stat().st_dev:
+            pytest.skip("temporary files lie in memory here, too")
+        with pytest.raises(ConfigurationError, match="different file systems"):
+            DirectoryStorage(root)
+        assert not list((root / "incoming").iterdir())

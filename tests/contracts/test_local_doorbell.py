@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import resource
@@ -169,6 +170,25 @@ def test_waiting_at_a_broken_doorbell_says_so(path: Path) -> None:
     path.write_text("in the way")
     with pytest.raises(ConfigurationError, match="in the way"):
         FifoDoorbell(path).wait(MOMENT)
+
+
+def test_where_no_pipes_can_be_who_waits_sleeps_and_who_rings_goes_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.mkfifo
+
+    def refuse_there(wanted: Path, mode: int) -> None:
+        if wanted == path:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        make(wanted, mode)
+
+    monkeypatch.setattr(os, "mkfifo", refuse_there)
+    bell, ringing = FifoDoorbell(path), FifoDoorbell(path)
+    ringing.ring(tuple(range(100_000)))
+    assert is_silent(bell)
+    assert not path.exists()
+    bell.close()
+    ringing.close()
 
 
 def test_the_pipe_is_for_its_owner_only(bell: FifoDoorbell, path: Path) -> None:

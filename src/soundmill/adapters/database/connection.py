@@ -29,6 +29,15 @@ _READ_ONLY = "25006"
 # “idle_in_transaction_session_timeout”
 _RESTED = "25P03"
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# Its write-ahead log wants memory that processes share through a file, and locks: some network file systems and FUSE have neither.
+_UNSUITED = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_SHMOPEN,
+        sqlite3.SQLITE_IOERR_SHMLOCK,
+        sqlite3.SQLITE_IOERR_SHMMAP,
+        sqlite3.SQLITE_IOERR_LOCK,
+    }
+)
 _FRESH_SECONDS = 1.0
 # A lookup takes half a millisecond: few connections are enough.
 _SHARE_OF_LOOKUPS = 4
@@ -219,7 +228,10 @@ def _our_errors() -> Iterator[None]:
                 "The database's disk is full: nothing was changed. Free some space, or try again later.",
                 detail_for_log=str(error.orig),
             ) from error
-        raise Unreachable("The database doesn't answer.", detail_for_log=str(error.orig)) from error
+        detail = str(error.orig)
+        if getattr(error.orig, "sqlite_errorcode", None) in _UNSUITED:
+            detail += "; this file system is none for SQLite: give it another with SOUNDMILL_DATABASE_URL=sqlite:////path/soundmill.db"
+        raise Unreachable("The database doesn't answer.", detail_for_log=detail) from error
     except DatabaseError as error:
         if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
             raise _read_only(str(error.orig)) from error

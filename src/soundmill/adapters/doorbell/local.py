@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
@@ -11,6 +12,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import structlog
 
@@ -18,6 +20,8 @@ from soundmill.model.errors import ConfigurationError
 
 _MOST_RINGS = select.PIPE_BUF
 """So many bytes are written whole or not at all; with so many unheard rings no worker sleeps anyway."""
+# Of exFAT, SMB, sshfs and the like: a file system that has no named pipes.
+_NO_SUCH_THING = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 
 _log = structlog.get_logger()
 
@@ -26,7 +30,8 @@ class FifoDoorbell:
     """See :class:`soundmill.service.ports.Doorbell`. For any number of processes of one machine.
 
     Each ring wakes one waiter; the others sleep on. Nothing is lost while nobody waits: the pipe keeps the bytes. The pipe is
-    opened at the first use, so that a process that was forked before may use it too. It can't ring across machines.
+    opened at the first use, so that a process that was forked before may use it too. It can't ring across machines. Where the file
+    system has no named pipes, no ring leaves the process: who waits then sleeps until its time is over.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,11 +86,25 @@ class FifoDoorbell:
         try:
             with suppress(FileExistsError):
                 os.mkfifo(self._path, 0o600)
-            # Reading and writing: it never reports end of file, and opening never waits for a partner.
-            descriptor = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = _opened(self._path)
         except OSError as error:
+            if error.errno in _NO_SUCH_THING:
+                _log.warning("no named pipe can be made: workers look for work every second", path=str(self._path))
+                return _nameless()
             raise ConfigurationError(f"Can't use the named pipe {self._path}: {error.strerror}.") from error
         if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise ConfigurationError(f"{self._path} is in the way: remove it, it was to be a named pipe.")
         return descriptor
+
+
+def _opened(path: Path) -> int:
+    # Reading and writing: it never reports end of file, and opening never waits for a partner.
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _nameless() -> int:
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "doorbell"
+        os.mkfifo(path, 0o600)
+        return _opened(path)

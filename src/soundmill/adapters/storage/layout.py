@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from soundmill.adapters.storage.disk import our_errors
-from soundmill.adapters.storage.keys import checked_key
+from soundmill.adapters.storage.keys import checked_key, new_key
 from soundmill.model.errors import ConfigurationError, NotFound, StorageError
 
 
@@ -27,6 +28,8 @@ class Layout:
         """The layout below ``root``, with its directories made for their owner only. Raises ``ConfigurationError``."""
         layout = cls(root.absolute())
         make_private(layout.root, layout.files, layout.incoming, layout.scratches)
+        for each in (layout.incoming, layout.scratches):
+            _check_that_files_move(each, layout.files)
         return layout
 
     @property
@@ -80,3 +83,22 @@ def make_private(root: Path, *directories: Path) -> None:
             raise ConfigurationError(
                 f"The data directory {root} can't be written. Change its owner, or choose another with SOUNDMILL_DATA_DIR."
             )
+
+
+def _check_that_files_move(source: Path, target: Path) -> None:
+    """Tried and not looked up: subvolumes and mounts of one file system are apart, too. Raises ``ConfigurationError``."""
+    name = new_key()
+    try:
+        (source / name).touch(mode=0o600)
+        (source / name).rename(target / name)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise ConfigurationError(
+                f"{source} and {target} lie on different file systems: no file can be moved whole from one into the other. "
+                "Choose one for all of them with SOUNDMILL_DATA_DIR."
+            ) from error
+        # A full disk, say, tells nothing of it.
+    finally:
+        for directory in (source, target):
+            with suppress(OSError):
+                (directory / name).unlink(missing_ok=True)
