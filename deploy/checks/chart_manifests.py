@@ -44,8 +44,8 @@ _FOREIGN = {"ScaledObject", "PodMonitor", "PrometheusRule"}
 _SECRETS_OF = {
     "api": {"secret", "worker-secret", "database-url", "broker-url", "limits-url"},
     "worker": {"worker-secret", "broker-url"},
-    "janitor": {"secret", "database-url", "broker-url"},
-    "migration": {"secret", "database-url", "broker-url"},
+    "janitor": {"database-url", "broker-url"},
+    "migration": {"database-url"},
 }
 
 

@@ -250,13 +250,14 @@ def _fleet(home: Path, ports: list[int], internal: int) -> Iterator[subprocess.P
         def given(*names: str) -> dict[str, str]:
             return {**common, **{f"SOUNDMILL_{name}_FILE": str(home / name) for name in names}}
 
-        stateful = given("SECRET", "DATABASE_URL", "BROKER_URL")
+        stateful = given("DATABASE_URL", "BROKER_URL")
+        migration = {"SOUNDMILL_DATABASE_URL_FILE": stateful["SOUNDMILL_DATABASE_URL_FILE"]}
         subprocess.run(
-            [_PROGRAM, "db", "upgrade"], env=_environment(stateful), cwd=home, check=True, capture_output=True
+            [_PROGRAM, "db", "upgrade"], env=_environment(migration), cwd=home, check=True, capture_output=True
         )
         apis = []
         for port in ports:
-            settings = {**stateful, **given("WORKER_SECRET", "LIMITS_STORAGE"), "SOUNDMILL_PROXY_HOPS": "1"}
+            settings = {**stateful, **given("SECRET", "WORKER_SECRET", "LIMITS_STORAGE"), "SOUNDMILL_PROXY_HOPS": "1"}
             settings["SOUNDMILL_API_THREADS"] = str(_API_THREADS)
             apis.append(
                 running.enter_context(_soundmill(home, "api", settings, "--host", "127.0.0.1", "--port", str(port)))

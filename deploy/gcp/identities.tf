@@ -40,7 +40,7 @@ locals {
   readers = {
     api     = ["secret", "worker-secret", "database-url", "broker-url", "limits-url"]
     worker  = ["worker-secret", "broker-url"]
-    janitor = ["secret", "database-url", "broker-url"]
+    janitor = ["database-url", "broker-url"]
     broker  = ["redis-password"]
   }
 }

@@ -38,6 +38,13 @@ SETTINGS_OF_WORKERS = {
     "gcp/startup/soundmill.sh.tftpl": ("cat >/etc/soundmill/worker.env", "%{ endif ~}"),
 }
 
+SETTINGS_OF_JANITORS = {
+    "compose.yaml": ("\n  janitor:\n", "\n  redis:\n"),
+    "systemd/soundmill-janitor.service": ("[Service]", "[Install]"),
+    "helm/soundmill/templates/janitor.yaml": ("containers:", "volumes:"),
+    "gcp/identities.tf": ("\n    janitor = ", "\n    broker "),
+}
+
 
 @pytest.fixture
 def fleet_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
@@ -60,12 +67,16 @@ def test_every_setting_of_the_deployments_is_one_of_the_program() -> None:
 
 @pytest.mark.parametrize("name", SETTINGS_OF_WORKERS)
 def test_workers_are_given_no_database_and_no_secret_of_accounts(name: str) -> None:
-    begin, end = SETTINGS_OF_WORKERS[name]
-    text = (DEPLOY / name).read_text()
-    part = text[text.index(begin) :]
-    part = part[: part.index(end) + len(end)]
-    assert "SOUNDMILL_" in part
-    assert not re.search(r"DATABASE|SOUNDMILL_SECRET|database-url|LoadCredential=secret", part)
+    given = _between(name, *SETTINGS_OF_WORKERS[name])
+    assert "SOUNDMILL_" in given
+    assert not re.search(r"DATABASE|SOUNDMILL_SECRET|database-url|LoadCredential=secret", given)
+
+
+@pytest.mark.parametrize("name", SETTINGS_OF_JANITORS)
+def test_janitors_are_given_no_secret_of_accounts_and_none_of_workers(name: str) -> None:
+    given = _between(name, *SETTINGS_OF_JANITORS[name])
+    assert "database-url" in given
+    assert not re.search(r'SOUNDMILL_(WORKER_)?SECRET|worker-secret|LoadCredential=secret|"secret"|\bsecret\]', given)
 
 
 def test_nginx_refuses_from_outside_what_only_the_fleet_may_call_and_nothing_else(fleet_api: Flask) -> None:
@@ -98,3 +109,10 @@ def test_grace_periods_outlast_the_drain() -> None:
     for found in (compose, *units):
         assert found
         assert int(found[1]) >= drain_seconds + 5
+
+
+def _between(name: str, begin: str, end: str) -> str:
+    """Of a file of ``deploy/``, from the first text to the second."""
+    text = (DEPLOY / name).read_text()
+    part = text[text.index(begin) :]
+    return part[: part.index(end) + len(end)]
