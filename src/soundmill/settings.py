@@ -20,12 +20,12 @@ _PREFIX = "SOUNDMILL_"
 _DOTENV = ".env"
 _SQLITE = "sqlite:///"
 _SHORTEST_SECRET = 32
-# Kombu takes what has no scheme for a RabbitMQ's host.
 _BUCKET = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _COUNTERS = frozenset({"redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster"})
 _LONGEST_SECONDS = 1e9
 """31 years: what waits (poll(2), timedelta) takes it. Only what nobody meant is longer."""
 _LARGEST = 1 << 62
+# Kombu takes what has no scheme for a RabbitMQ's host.
 _BROKERS = frozenset({"redis", "rediss", "redis+socket", "amqp", "amqps"})
 
 
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     secret: Annotated[
         SecretStr,
         Field(
-            description="At least 32 characters, the same for every API; empty, and no bucket: one is made and kept in the data directory."
+            description="What the tokens of log-ins are signed with: at least 32 characters, the same for every API; empty, and no bucket: one is made and kept in the data directory."
         ),
     ] = SecretStr("")
     broker_url: Annotated[
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     redis_instance_ip: Annotated[
         str,
         Field(
-            description="The broker's host, for want of `broker_url`.",
+            description="The broker's host, where SOUNDMILL_BROKER_URL isn't given: redis://…:6379/0.",
             validation_alias=AliasChoices("REDIS_INSTANCE_IP", "redis_instance_ip"),
         ),
     ] = ""
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     api_instance_ip: Annotated[
         str,
         Field(
-            description="The API's host, for want of `api_url`; its port is `port`.",
+            description="The API's host, where SOUNDMILL_API_URL isn't given; its port is SOUNDMILL_PORT.",
             validation_alias=AliasChoices("API_INSTANCE_IP", "api_instance_ip"),
         ),
     ] = ""
@@ -144,7 +144,7 @@ class Settings(BaseSettings):
     limits_storage: Annotated[
         str,
         Field(
-            description="Where these are counted: memory:// (each API by itself, each of its processes up to its share) or redis://… (all together)."
+            description="Where log-ins and sign-ups are counted: memory:// (each API by itself, each of its processes up to its share) or redis://… (all together)."
         ),
     ] = "memory://"
     proxy_hops: Annotated[
@@ -216,7 +216,7 @@ class Settings(BaseSettings):
         float,
         Field(
             gt=0,
-            description="How often the janitor looks for both, for tasks whose time to be kept is over, and for what may be forgotten; and counts anew how much accounts have.",
+            description="How often the janitor looks for such files and directories, for tasks whose time to be kept is over, and for what may be forgotten; and counts anew how much accounts have.",
         ),
     ] = 60
 

@@ -87,7 +87,7 @@ class MadeOut(Shape):
 
 
 class ResultOut(SoundOut):
-    """A result, with where to download it; ``madeBy`` is ``null`` for results of versions before 0.2."""
+    """A result, with where to download it; ``madeBy`` is ``null`` where an early version made it and didn't note that."""
 
     url: str
     made_by: MadeOut | None = None

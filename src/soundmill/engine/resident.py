@@ -30,7 +30,7 @@ from soundmill.engine.told import convert_and_tell
 from soundmill.model.conversion import FailureCode
 
 IDLE_SECONDS = 5.0
-"""It takes some 40 MB meanwhile."""
+"""It takes 10 to 25 MB of its own meanwhile."""
 
 _LARGEST_SOURCE_BYTES = 1 << 20
 _LARGEST_RESULT_BYTES = 32 << 20
