@@ -27,14 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 1 when something didn't hold."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     given = _parser().parse_args(arguments)
-    print(f"{'fault':<40} {'uploads':>7} {'tasks':>5} {'refused':>7} {'s':>4}  {'  '.join(INVARIANTS)}", flush=True)
-    chosen = [
-        each
-        for each in (*FAULTS, *BUCKET_FAULTS)
-        if not given.words or any(word in each.name.lower() for word in given.words)
-    ]
+    chosen = _chosen(given.words)
     if given.namespaces:
         chosen = [each for each in chosen if not each.needs_proxies]
+    print(f"{'fault':<40} {'uploads':>7} {'tasks':>5} {'refused':>7} {'s':>4}  {'  '.join(INVARIANTS)}", flush=True)
     outcome_of = partial(_outcome, in_namespaces=given.namespaces, uploads=given.uploads)
     broken = tasks = 0
     with ThreadPoolExecutor(_FLEETS_AT_A_TIME) as pool:
@@ -57,6 +53,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--uploads", type=int, default=UPLOADS, help="how many files are uploaded to each fleet")
     return parser
+
+
+def _chosen(words: Sequence[str]) -> list[Fault]:
+    faults = [*FAULTS, *BUCKET_FAULTS]
+    for word in words:
+        if not any(word in each.name.lower() for each in faults):
+            names = "".join(f"\n  {each.name}" for each in faults)
+            raise SystemExit(f"chaos: no fault has “{word}” in its name. There are:{names}")
+    return [each for each in faults if not words or any(word in each.name.lower() for word in words)]
 
 
 def _outcome(fault: Fault, *, in_namespaces: bool, uploads: int) -> Outcome:

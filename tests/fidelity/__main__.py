@@ -23,6 +23,9 @@ A letter behind it: t tags, c cover, h chapters, f form (rate, channels, depth) 
 
 def main(wanted: list[str]) -> int:
     """Gives the exit status: 1 when something doesn't hold."""
+    names = [each.name for each in RECIPES]
+    if strange := set(wanted) - set(names):
+        raise SystemExit(f"fidelity: there is no source {', '.join(sorted(strange))}. There are {', '.join(names)}.")
     print(f"{'source':<14}" + "".join(f"{name:>9}" for name in FORMATS), flush=True)
     faults: list[str] = []
     cells = 0

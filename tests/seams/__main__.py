@@ -33,6 +33,9 @@ def cases() -> Iterator[tuple[str, int, int]]:
 
 def main(wanted: list[str]) -> int:
     """Gives the exit status: 1 when something doesn't hold."""
+    names = list(dict.fromkeys(each.target for each in CODINGS))
+    if strange := set(wanted) - set(names):
+        raise SystemExit(f"seams: there is no target {', '.join(sorted(strange))}. There are {', '.join(names)}.")
     print(f"{'coding':<12}{'sound':<9}{'rate':>7} ch{'same':>10}{'seams':>10}{'between':>10}{'worst':>10}", flush=True)
     faults: list[str] = []
     count = 0
