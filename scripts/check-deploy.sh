@@ -167,7 +167,7 @@ check_units() {
     install -m 0755 /dev/null "$root/opt/soundmill/bin/soundmill"
     cp deploy/systemd/*.service "$root/etc/systemd/system"
     local said
-    said=$(systemd-analyze verify --root="$root" soundmill-api.service soundmill-worker.service soundmill-janitor.service 2>&1) || { printf '%s\n' "$said"; return 1; }
+    said=$(systemd-analyze verify --root="$root" soundmill.service soundmill-api.service soundmill-worker.service soundmill-janitor.service 2>&1) || { printf '%s\n' "$said"; return 1; }
     if grep -F soundmill <<<"$said"; then return 1; fi
     for unit in deploy/systemd/*.service; do
         # 0 is confined fully, 10 not at all.

@@ -105,7 +105,7 @@ def test_grace_periods_outlast_the_drain() -> None:
         re.search(r"^TimeoutStopSec=(\d+)$", path.read_text(), re.MULTILINE)
         for path in (DEPLOY / "systemd").glob("*.service")
     ]
-    assert len(units) == 3
+    assert len(units) == 4
     for found in (compose, *units):
         assert found
         assert int(found[1]) >= drain_seconds + 5
