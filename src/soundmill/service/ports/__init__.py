@@ -1,6 +1,6 @@
 """The ports: what the use cases need of the outside world, with what each implementation guarantees.
 
-Every port has one contract test suite under ``tests/contracts`` which every implementation passes.
+A port with several implementations has one contract test suite under ``tests/contracts``, which all of them pass.
 """
 
 from soundmill.service.ports.accounts import (
