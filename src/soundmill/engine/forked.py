@@ -1,4 +1,4 @@
-"""A process that the server forked for a conversion: what it says, what it is told, and its end."""
+"""A process that the server forked for a conversion, or for some small ones: what it says, what it is told, and its end."""
 
 from __future__ import annotations
 
