@@ -97,14 +97,14 @@ class RedisServer:
 
     def __init__(self, directory: Path, address: tuple[str, int], prefix: Sequence[str] = ()) -> None:
         self._directory = directory
-        self._address = address
+        self.address = address
         self._prefix = tuple(prefix)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Celery's address of it."""
-        host, port = self._address
+        host, port = self.address
         return f"redis://{host}:{port}/0"
 
     @property
@@ -114,7 +114,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start, and return when it answers."""
-        host, port = self._address
+        host, port = self.address
         program = shutil.which("redis-server") or shutil.which("valkey-server") or _bundled_redis()
         path = self._directory / "redis.sock"
         command = [*self._prefix, program, "--bind", host, "--port", str(port), "--unixsocket", str(path)]

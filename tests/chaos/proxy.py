@@ -14,7 +14,9 @@ _COMMIT = b"COMMIT\0"
 
 
 @dataclass(slots=True)
-class _Link:
+class Link:
+    """One connection through a proxy."""
+
     client: socket.socket
     server: socket.socket
     is_mute: bool = False
@@ -36,7 +38,7 @@ class Proxy:
         self._cut = threading.Event()
         self._loses_every = 0
         self._commits = itertools.count(1)
-        self._open: list[_Link] = []
+        self._open: list[Link] = []
         self._lock = threading.Lock()
         self._is_closed = False
         self._acceptor = threading.Thread(target=self._accept, name="proxy", daemon=True)
@@ -93,7 +95,7 @@ class Proxy:
             for each in (client, server):
                 # Else each small answer waits 40 ms for an acknowledgement that the other side delays.
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            link = _Link(client, server)
+            link = Link(client, server)
             with self._lock:
                 self._open.append(link)
                 if self._cut.is_set():  # meanwhile
@@ -101,7 +103,7 @@ class Proxy:
             for pump in (self._to_server, self._to_client):
                 threading.Thread(target=self._pump, args=(link, pump), daemon=True).start()
 
-    def _pump(self, link: _Link, pump: Callable[[_Link], None]) -> None:
+    def _pump(self, link: Link, pump: Callable[[Link], None]) -> None:
         with suppress(OSError):
             pump(link)
         link.break_off()
@@ -110,13 +112,13 @@ class Proxy:
         with suppress(OSError):
             (link.client if pump == self._to_server else link.server).close()
 
-    def _to_server(self, link: _Link) -> None:
+    def _to_server(self, link: Link) -> None:
         while data := link.client.recv(1 << 16):
             if self._loses_every and _COMMIT in data and next(self._commits) % self._loses_every == 0:
                 link.is_mute = True
             link.server.sendall(data)
 
-    def _to_client(self, link: _Link) -> None:
+    def _to_client(self, link: Link) -> None:
         while data := link.server.recv(1 << 16):
             if link.is_mute:
                 self.lost_commits += 1

@@ -10,6 +10,7 @@ import pytest
 from soundmill.adapters.doorbell import broker
 from soundmill.adapters.doorbell.broker import CeleryDoorbell, celery_application
 from soundmill.model.errors import Unreachable
+from tests.chaos.proxy import Link, Proxy
 from tests.ports import free_port
 from tests.servers import RedisServer, redis_server
 from tests.waiting import until
@@ -49,6 +50,24 @@ def test_a_broker_that_is_gone_is_told_to_who_asks_and_not_to_who_rings() -> Non
         doorbell.unheard()
     with pytest.raises(Unreachable):
         doorbell.check()
+
+
+class _BreaksOff(Proxy):
+    """At the question how many messages wait: connections are made, and answered."""
+
+    def _to_server(self, link: Link) -> None:
+        while (data := link.client.recv(1 << 16)) and b"EXISTS" not in data:
+            link.server.sendall(data)
+
+
+def test_a_broker_that_goes_while_it_is_asked_is_told_to_who_asks(server: RedisServer) -> None:
+    proxy = _BreaksOff(server.address)
+    host, port = proxy.address
+    try:
+        with pytest.raises(Unreachable, match="doesn't answer"):
+            CeleryDoorbell(celery_application(f"redis://{host}:{port}/0")).unheard()
+    finally:
+        proxy.close()
 
 
 def test_a_broker_that_takes_nothing_is_told_to_who_asks(doorbell: CeleryDoorbell, server: RedisServer) -> None:

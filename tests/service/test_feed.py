@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseEvents, DatabaseTasks
-from soundmill.model.errors import Busy
+from soundmill.model.errors import Busy, Unreachable
 from soundmill.model.tasks import Attempt, RetryRule, TaskStatus
+from soundmill.service import feed
 from soundmill.service.feed import Feed, News
 from soundmill.service.ports import TaskProgress
 from tests.builders import REPORT, account, stored_file, submitted
@@ -187,6 +188,30 @@ def test_an_end_that_was_told_before_is_not_followed_by_progress(radio: Radio) -
     until(lambda: late)
     until(lambda: first.hears((task, TaskStatus.PROCESSING, 0.0), (task, TaskStatus.PROCESSED, 1.0)))
     assert late[0].hears()
+
+
+def test_a_database_that_is_away_is_asked_again_and_that_is_told_once(
+    radio: Radio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = radio.submit()
+    radio.claim()
+    read, asked = radio.log.running, 0
+
+    def away_at_first(account_ids: Collection[int]) -> list[TaskProgress]:
+        nonlocal asked
+        asked += 1
+        if asked <= 3:
+            raise Unreachable("The database doesn't answer.", detail_for_log="connection refused")
+        return read(account_ids)
+
+    monkeypatch.setattr(feed, "_ROUND_SECONDS", 0.01)
+    radio.log.running = away_at_first  # type: ignore[method-assign]
+    _, ear = radio.listen()
+    until(lambda: ear.hears((task, TaskStatus.PROCESSING, 0.0)))
+    logged = capsys.readouterr().out
+    assert logged.count("nobody is told of events") == 1
+    assert "connection refused" in logged
+    assert "Traceback" not in logged
 
 
 def test_all_go_when_the_feed_is_closed(radio: Radio) -> None:

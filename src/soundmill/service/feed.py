@@ -9,13 +9,15 @@ from datetime import timedelta
 
 import structlog
 
-from soundmill.model.errors import Busy
+from soundmill.logs import Seldom
+from soundmill.model.errors import Busy, SoundmillError
 from soundmill.model.tasks import TaskStatus
 from soundmill.service.ports import EventLog, TaskEvent, TaskProgress, Watch
 
 _ROUND_SECONDS = 0.25
 _MOST_EVENTS = 500
 _AGAIN = timedelta(seconds=5)
+_TROUBLE_SECONDS = 60.0
 
 _log = structlog.get_logger()
 
@@ -80,6 +82,7 @@ class Feed:
         self._listeners: list[_Listener] = []
         self._closed = threading.Event()
         self._looker: threading.Thread | None = None
+        self._troubles = Seldom(_TROUBLE_SECONDS)
 
     def listen(self, account_id: int, after: int | None, pause: timedelta) -> tuple[int, Iterator[list[News]]]:
         """The position to begin with, and what happens past it (``None``: from now on); an empty list after each ``pause`` without news.
@@ -133,8 +136,8 @@ class Feed:
                 positions = _positions(self._listeners)
             try:
                 seen = self._look(positions, before)
-            except Exception:  # noqa: BLE001 - a database that doesn't answer is asked again: listeners wait meanwhile
-                _log.exception("nobody is told of events")
+            except Exception as error:  # noqa: BLE001 - a database that doesn't answer is asked again: listeners wait meanwhile
+                self._complain(error)
                 continue
             before = {each.task_id for each in seen.running}
             with self._changed:
@@ -143,6 +146,15 @@ class Feed:
                     if listener.position >= positions.get(listener.account_id, listener.position + 1):
                         listener.hear(seen)
                 self._changed.notify_all()
+
+    def _complain(self, error: Exception) -> None:
+        # It is asked four times a second, however long it is away.
+        if not self._troubles.may_tell(type(error).__name__):
+            return
+        if isinstance(error, SoundmillError):
+            _log.error("nobody is told of events", detail=error.for_log)
+        else:
+            _log.error("nobody is told of events", exc_info=error)
 
     def _look(self, positions: dict[int, int], before: set[int]) -> _Seen:
         running = self._log.running(positions.keys())

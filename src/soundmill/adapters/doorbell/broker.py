@@ -19,7 +19,6 @@ from soundmill.model.errors import Unreachable
 
 _MOST_UNSENT = 10_000
 _LOG_PAUSE_SECONDS = 10.0
-_NO_ANSWER = (OperationalError, OSError, ConnectionError)
 
 _log = structlog.get_logger()
 
@@ -115,13 +114,15 @@ class CeleryDoorbell:
     @contextmanager
     def _channel(self) -> Iterator[Any]:
         with self._application.connection_for_write() as connection:
+            # Of the broker's own driver: kombu wraps them where it connects, and not where something is asked.
             refusals: tuple[type[BaseException], ...] = connection.channel_errors
+            no_answer: tuple[type[BaseException], ...] = (OperationalError, OSError, *connection.connection_errors)
             try:
                 connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
                 yield connection.default_channel
             except ChannelError:
                 raise  # an answer to what was asked
-            except _NO_ANSWER as error:
+            except no_answer as error:
                 raise Unreachable("The broker doesn't answer.", detail_for_log=str(error)) from error
             except refusals as error:
                 raise Unreachable("The broker takes no messages.", detail_for_log=str(error)) from error
