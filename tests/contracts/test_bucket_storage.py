@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Buffer, Iterator
+from collections.abc import Buffer, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -179,6 +179,21 @@ def test_a_sweep_that_comes_too_late_leaves_the_file(bed: Bed, bucket: Bucket) -
     assert bed.storage.sweep_incoming(NOW) == 0
     assert bed.read(stored.key) == PART
     bed.storage.delete(stored.key)
+    assert names(bucket) == set()
+
+
+def test_an_upload_that_is_there_is_accepted_though_its_mark_cannot_be_removed(
+    bed: Bed, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(names: Sequence[str]) -> None:
+        raise StorageError("The storage can't remove a file: the bucket isn't reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket, "delete", refuse)
+        stored = bed.store(PART)
+    assert bed.read(stored.key) == PART
+    bed.storage.delete(stored.key)
+    assert bed.storage.sweep_incoming(NOW) == 1
     assert names(bucket) == set()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from soundmill.adapters.storage.bucket.objects import Bucket
@@ -122,7 +123,9 @@ class PiecewiseUpload:
             remove_file(self._bucket, self._key)
             self._unmark()
             raise _swept()
-        self._unmark()
+        # It is there: a mark that stays is swept, and the sender needn't hear of it.
+        with suppress(StorageError):
+            self._unmark()
 
     def abort(self) -> None:
         """Remove what is there; a mark that stays is swept."""
