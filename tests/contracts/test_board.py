@@ -401,6 +401,13 @@ def test_an_api_of_the_version_before_knows_of_one_source() -> None:
     assert assignment.sources == (NamedKey("a" * 32, ""),)
 
 
+def test_an_api_that_is_away_is_not_told_of_at_each_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    board = HttpBoard(client(httpx.MockTransport(lambda request: httpx.Response(503, text="away for now"))))
+    for fraction in (0.1, 0.2, 0.3):
+        board.progress(Attempt(1, 1), fraction)
+    assert capsys.readouterr().out.count("progress not told") == 1
+
+
 def test_one_task_can_be_claimed_by_its_number(desk: Desk) -> None:
     first, second = submitted(desk.tasks, desk.owner, "mp3", "ogg")
     assignment = desk.board.claim("worker", second.id)

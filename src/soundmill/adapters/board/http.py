@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from soundmill.adapters.board.client import WorkerClient
+from soundmill.logs import Seldom
 from soundmill.model.conversion import Failure
 from soundmill.model.errors import InvalidOptions, StaleAttempt, UnknownFormat, Unreachable
 from soundmill.model.formats import target_format
@@ -21,6 +22,8 @@ from soundmill.service.ports import StoredFile
 
 PATIENCE = timedelta(minutes=5)
 """How long a final word is repeated: a restart of the API, or of its database, takes less."""
+
+_TROUBLE_SECONDS = 10.0
 
 _log = structlog.get_logger()
 
@@ -44,6 +47,7 @@ class HttpBoard:
         self._client = client
         self._is_stopping = is_stopping
         self._patience = patience
+        self._troubles = Seldom(_TROUBLE_SECONDS)
 
     def claim(self, owner: str, task_id: int | None = None) -> Assignment | None:
         """See the port."""
@@ -71,7 +75,9 @@ class HttpBoard:
         try:
             self._tell(attempt, "progress", {"progress": fraction}, patience=timedelta(0))
         except Unreachable as error:
-            _log.warning("progress not told", task=attempt.task_id, attempt=attempt.number, detail=error.detail_for_log)
+            event = "progress not told"  # two or three times a second, for as long as the API is away
+            if self._troubles.may_tell(event):
+                _log.warning(event, task=attempt.task_id, attempt=attempt.number, detail=error.detail_for_log)
 
     def processed(self, attempt: Attempt, result: StoredFile, report: ConversionReport) -> None:
         """See the port."""
