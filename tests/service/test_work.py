@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from soundmill.adapters.converter import MillConverter
 from soundmill.adapters.database import Database, DatabaseBoard, DatabaseTasks, DatabaseWaveforms
 from soundmill.adapters.storage import DirectoryStorage, DirectoryWorkbench
 from soundmill.engine import Limits, Mill
-from soundmill.model.conversion import Failure
+from soundmill.model.conversion import ConversionError, Failure, FailureCode
 from soundmill.model.errors import NoRoom, Unreachable
 from soundmill.model.sound import ConversionReport
 from soundmill.model.tasks import Assignment, Attempt, RetryRule, TaskStatus, TaskView
@@ -232,6 +233,21 @@ def test_a_worker_rests_after_trouble_with_the_storage(mine: Mine, short: bytes)
     assert cramped.work()
     assert not cramped.work()
     assert {mine.see(each).status for each in (first, second)} == {TaskStatus.UPLOADED}
+
+
+class FullWhileConverting(MillConverter):
+    """Finds no room for what it makes."""
+
+    def convert(self, *given: Any, **named: Any) -> NoReturn:
+        raise ConversionError(FailureCode.STORAGE, "The storage is full.", retryable=True)
+
+
+def test_a_worker_rests_after_a_conversion_that_found_the_storage_full(mine: Mine, short: bytes) -> None:
+    tasks = [mine.submit(short) for _ in range(2)]
+    cramped = Worker("me", mine.board, mine.workbench, FullWhileConverting(mine.mill, Limits()))
+    assert cramped.work()
+    assert not cramped.work()
+    assert {(mine.see(each).status, mine.see(each).attempts) for each in tasks} == {(TaskStatus.UPLOADED, 0)}
 
 
 def test_a_source_that_is_missing_keeps_nobody_else_waiting(mine: Mine, short: bytes) -> None:

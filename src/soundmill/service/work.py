@@ -110,6 +110,8 @@ class Worker:
                 code=error.failure.code,
                 detail=error.for_log,
             )
+            if error.failure.code is FailureCode.STORAGE:
+                self._rest()
             self._say_failed(attempt, error.failure)
         except Refused as error:
             log.error("the API refuses the report", detail=error.detail_for_log)
@@ -118,9 +120,12 @@ class Worker:
             # Of this task alone: its source is gone, or not to be seen from here yet (NFS).
             self._say_storage_failed(attempt, error)
         except (StorageError, NoRoom) as error:
-            # Not the task's fault, and the next one would fare no better.
-            self._rests_until = time.monotonic() + _REST_SECONDS
+            self._rest()
             self._say_storage_failed(attempt, error)
+
+    def _rest(self) -> None:
+        # It isn't the task's fault, and the next one would fare no better.
+        self._rests_until = time.monotonic() + _REST_SECONDS
 
     def _convert(self, assignment: Assignment) -> ConversionReport:
         attempt = assignment.attempt
