@@ -63,7 +63,16 @@ def children_of(part: Part, *, engine: bool) -> list[psutil.Process]:
 
 
 def kill_conversion(cluster: Cluster) -> None:
-    until(lambda: any(kill([each]) for part in cluster.workers for each in conversions_of(part)))
+    worker = cluster.workers[0]
+
+    def killed() -> bool:
+        if not _is_stopped_with_a_task(cluster, worker):
+            return False
+        hit = kill(conversions_of(worker)[:1])
+        worker.signal_all(signal.SIGCONT)
+        return hit > 0
+
+    until(killed, seconds=60)
 
 
 def engines(part: Part) -> list[psutil.Process]:
@@ -74,7 +83,7 @@ def engines(part: Part) -> list[psutil.Process]:
 
 
 def conversions_of(part: Part) -> list[psutil.Process]:
-    """What a worker's engines have forked."""
+    """What a worker's engines have forked: one that waits for the next small file is among them."""
     return [each for server in engines(part) for each in below(server)]
 
 
@@ -119,20 +128,26 @@ def kill_janitor(cluster: Cluster) -> None:
 
 def stop_and_continue(cluster: Cluster) -> None:
     worker = cluster.workers[0]
-    until(lambda: _is_stopped_in_a_conversion(worker))
+    until(lambda: _is_stopped_with_a_task(cluster, worker), seconds=60)
     time.sleep(PAST_THE_LEASE_SECONDS)
     worker.signal_all(signal.SIGCONT)
 
 
-def _is_stopped_in_a_conversion(worker: Part) -> bool:
-    """Else it goes on as if nothing had been."""
-    if not conversions_of(worker):
-        return False
+def _is_stopped_with_a_task(cluster: Cluster, worker: Part) -> bool:
+    """Else it goes on as if nothing had been. That it has forked says nothing: a process waits there for the next small file."""
     worker.signal_all(signal.SIGSTOP)
-    if conversions_of(worker):
+    numbers = {str(each.pid) for each in worker.tree()}
+    with cluster.queries() as query:
+        owners = query("SELECT lease_owner FROM tasks WHERE status = 'processing'").scalars().all()
+    if any(owner.split(":")[1] in numbers for owner in owners):
         return True
     worker.signal_all(signal.SIGCONT)
     return False
+
+
+def a_lease_expired(cluster: Cluster) -> bool:
+    """The janitor found a worker silent."""
+    return cluster.said("janitor", "leases expired")
 
 
 def drain(cluster: Cluster) -> None:
@@ -342,7 +357,7 @@ FAULTS = (
     Fault("SIGKILL of a worker", kill_worker),
     Fault("SIGKILL of the APIs", kill_api),
     Fault("SIGKILL of the janitor", kill_janitor),
-    Fault("SIGSTOP of a worker past its lease", stop_and_continue),
+    Fault("SIGSTOP of a worker past its lease", stop_and_continue, struck=a_lease_expired),
     Fault("SIGTERM of the workers under load", drain),
     Fault("rolling restart of everything", rolling_restart),
     Fault("Redis killed", kill_redis),
