@@ -111,6 +111,37 @@ def test_formats_that_hold_any_layout_keep_the_sources() -> None:
     assert plan(SURROUND, "m4a").channel_layout == "5.1"
 
 
+@pytest.mark.parametrize(
+    ("layout", "channels", "to", "gets", "told"),
+    [
+        ("2.1", 3, "opus", "5.1", ()),
+        ("2.1", 3, "mp3", "stereo", ("3 channels (MP3 gets 2)",)),
+        ("3.1", 4, "m4a", "5.1", ()),
+        ("quad(side)", 4, "alac", "5.0", ()),
+        ("4.0", 4, "m4a", "4.0", ()),
+        ("4.0", 4, "ogg", "6.1", ()),
+        ("4.1", 5, "aac", "5.1", ("4.1 layout (AAC (ADTS) gets 5.1)",)),
+        ("6.1(back)", 7, "opus", "6.1", ()),
+        ("7.0", 7, "webm", "7.1", ()),
+        ("7.1(wide)", 8, "ogg", "7.1", ("7.1(wide) layout (Ogg Vorbis gets 7.1)",)),
+    ],
+)
+def test_each_speaker_gets_a_place_where_the_format_has_one(
+    layout: str, channels: int, to: str, gets: str, told: tuple[str, ...]
+) -> None:
+    made = plan(Sound("flac", 48_000, channels, layout, "s16", 16), to)
+    assert (made.channel_layout, made.losses) == (gets, told)
+
+
+def test_silent_channels_get_no_bits_of_their_own() -> None:
+    assert plan(Sound("flac", 48_000, 3, "2.1", "s16", 16), "opus").bit_rate == 192_000
+
+
+def test_channels_that_were_asked_for_are_no_loss() -> None:
+    assert plan(Sound("flac", 48_000, 1, "mono", "s16", 16), "mp3", channels=2).losses == ()
+    assert plan(Sound("flac", 48_000, 3, "2.1", "s16", 16), "wav", channels=4).losses == ()
+
+
 def test_opus_is_always_at_48_khz_unless_asked() -> None:
     assert plan(CD, "opus").sample_rate == 48_000
     assert plan(CD, "opus", sample_rate=16_000).sample_rate == 16_000

@@ -14,6 +14,7 @@ from av.packet import Packet
 from av.rational import AVRational
 from av.stream import Disposition, Stream
 
+from soundmill.engine.aiff import name_speakers
 from soundmill.engine.atoms import write_atoms
 from soundmill.engine.comments import chapter_comments, mend_comments, picture_block
 from soundmill.engine.covers import FRONT_COVER_NAME, LARGEST_FLAC_PICTURE_BYTES
@@ -51,6 +52,7 @@ class Muxer:
             f"file:{path}", "w", format=plan.muxer, options=dict(plan.muxer_options)
         )
         self._path, self._muxer, self._about = path, plan.muxer, about
+        self._layout = plan.channel_layout
         self._padding = 0
         try:
             self.stream = add_sound(self._container)
@@ -79,6 +81,8 @@ class Muxer:
     def finish(self) -> None:
         """Write the end of the file, and what FFmpeg has no place for."""
         self._container.close()
+        if self._muxer == "aiff":
+            name_speakers(self._path, self._layout)
         write = _WRITERS.get(self._muxer)
         if write is not None:
             write(self._path, self._about)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from soundmill.engine.layouts import roomiest, speakers
 from soundmill.engine.sniff import MATROSKA, MOV
 from soundmill.model.formats import FORMATS, VARIABLE, TargetFormat
 from soundmill.model.options import ConversionOptions
@@ -24,6 +26,7 @@ _MOST_AIFF_BYTES = (1 << 32) - (64 << 20)
 LOSSLESS_ENCODERS = frozenset({"flac", "alac"})
 """Those that make less of PCM, which their decoders give back."""
 
+_HOLDING_ANY_LAYOUT = frozenset({"pcm", "flac"})
 _MPEG_4_LAYOUTS = {**LAYOUTS, 4: "4.0"}  # ISO/IEC 14496-3, table 1.19: four channels are C L R Cs
 
 # WMA's decoder never gives out its last block: without something behind it the end of the sound would be lost. Blocks are as long as
@@ -118,8 +121,8 @@ class Plan:
 def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:
     """The plan for one conversion. Options are taken as checked against the target."""
     rate = _sample_rate(sound, target, options)
-    channels = options.channels or min(sound.channels, target.maximum_channels)
     layouts = _MPEG_4_LAYOUTS if target.codec in ("aac", "alac") else LAYOUTS
+    channels = options.channels or _channels(sound, target, layouts)
     plan = Plan(ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "")
     settle = _lossless if target.lossless else _lossy
     plan = settle(plan, sound, target, options)
@@ -220,6 +223,13 @@ _HIGHEST_RATES = {
 """That a source keeps: what FLAC's header can say (RFC 9639, section 9.1.2) is more than anybody may ask for."""
 
 
+def _channels(sound: Sound, target: TargetFormat, layouts: Mapping[int, str]) -> int:
+    """As many as the sound has, or more where only then each of its speakers has a place of its own."""
+    offered = {count: name for count, name in layouts.items() if count <= target.maximum_channels}
+    found = None if target.codec in _HOLDING_ANY_LAYOUT else roomiest(sound.channel_layout, offered)
+    return found or min(sound.channels, target.maximum_channels)
+
+
 def _lossless(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:
     depth = options.bit_depth or _depth(sound, target)
     as_float = target.codec == "pcm" and depth in target.float_depths and (sound.is_float or sound.depth < 32)
@@ -261,7 +271,7 @@ def _depth(sound: Sound, target: TargetFormat) -> int:
 def _kept_layout(plan: Plan, sound: Sound, target: TargetFormat) -> str:
     """Formats that hold any layout keep the source's own, unless it has no name ("2 channels")."""
     has_name = not sound.channel_layout.endswith("channels")
-    holds_any = target.codec in ("pcm", "flac")
+    holds_any = target.codec in _HOLDING_ANY_LAYOUT
     return sound.channel_layout if has_name and holds_any and plan.channels == sound.channels else plan.channel_layout
 
 
@@ -275,7 +285,7 @@ def _lossy(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOp
     if quality is None and target.quality is not None:
         preset = target.preset(options.preset)
         quality = target.quality.default if preset is None else preset
-    bit_rate = None if quality is not None else _bit_rate(plan, target, options)
+    bit_rate = None if quality is not None else _bit_rate(plan, sound, target, options)
     return replace(
         plan,
         sample_format=sample_formats.get(target.codec, "fltp"),
@@ -291,12 +301,12 @@ def _silent_tail(target: TargetFormat, rate: int) -> int:
     return next(block for most, block in _WMA_BLOCKS if rate <= most) if target.codec == "wmav2" else 0
 
 
-def _bit_rate(plan: Plan, target: TargetFormat, options: ConversionOptions) -> int | None:
+def _bit_rate(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionOptions) -> int | None:
     if target.bit_rates is None:
         return None
-    # Those that nobody gave as a number are for one or two channels; more of them need more.
+    # Those that nobody gave as a number are for one or two channels; more of them need more, but for silent ones.
     usual = target.preset(options.preset) or target.bit_rates.default
-    wanted = options.bit_rate or round(usual * max(2, plan.channels) / 2)
+    wanted = options.bit_rate or round(usual * max(2, min(plan.channels, sound.channels)) / 2)
     return nearest_bit_rate(target.codec, min(wanted, target.bit_rates.maximum), plan.sample_rate, plan.channels)
 
 
@@ -307,8 +317,8 @@ def _losses(plan: Plan, sound: Sound, target: TargetFormat, options: ConversionO
         said.append(f"sample rate {sound.sample_rate} Hz ({target.title} gets {plan.sample_rate} Hz)")
     if plan.channels < sound.channels and options.channels is None:
         said.append(f"{sound.channels} channels ({target.title} gets {plan.channels})")
-    speakers = _speakers(sound.channel_layout)
-    if plan.channels == sound.channels and speakers and speakers != _speakers(plan.channel_layout):
+    is_asked = options.channels is not None and plan.channels != sound.channels
+    if plan.channels >= sound.channels and not is_asked and not _has_room(plan.channel_layout, sound.channel_layout):
         said.append(f"{sound.channel_layout} layout ({target.title} gets {plan.channel_layout})")
     if plan.dither and options.bit_depth is None and _is_narrower(_bits(plan), sound):
         said.append(f"{_kind_of_samples(sound)} samples ({target.title} gets {_bits(plan)} bit)")
@@ -327,9 +337,12 @@ def _kind_of_samples(sound: Sound) -> str:
     return f"{sound.depth}-bit float" if sound.is_float else f"{sound.depth}-bit"
 
 
-def _speakers(layout: str) -> str:
-    """The layout but for the difference of side and back; nothing where it has no name, and any may be meant."""
-    return "" if layout.endswith("channels") else layout.removesuffix("(side)")
+def _has_room(layout: str, wanted: str) -> bool:
+    """True where each speaker has its place, and where any may be meant."""
+    if wanted.endswith("channels"):
+        return True
+    named = speakers(wanted)
+    return named <= speakers(layout) if named else wanted == layout
 
 
 def _bits(plan: Plan) -> int:

@@ -11,7 +11,7 @@ from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 
 from soundmill.engine.filtering import Filter, FilterChain
-from soundmill.engine.layouts import in_order
+from soundmill.engine.layouts import beside, in_order
 from soundmill.engine.plan import LAYOUTS, Plan
 from soundmill.engine.planes import cut, planes
 from soundmill.engine.silence import Form, form_of, silence
@@ -108,9 +108,11 @@ def _filters(form: Form, plan: Plan) -> Iterator[Filter]:
 def _names(layout: str, plan: Plan) -> Iterator[Filter]:
     """Channels in the order of their names; and names for those that have none: FFmpeg would guess others, and mix these into the plan's."""
     if (standing := in_order(layout)) is not None:
-        name, order = standing
-        yield "channelmap", f"{_listed(order)}:{name}"
-        return
+        layout, order = standing
+        yield "channelmap", f"{_listed(order)}:{layout}"
+    if (moved := beside(layout, plan.channel_layout)) is not None:
+        layout, order = moved
+        yield "channelmap", f"{_listed(order)}:{layout}"
     is_nameless = " channels" in layout or layout.startswith("ambisonic ")  # no filter mixes the latter
     if is_nameless and layout != plan.channel_layout:
         count = AudioLayout(layout).nb_channels
