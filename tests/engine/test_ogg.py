@@ -147,3 +147,28 @@ def test_a_sound_of_one_page_has_its_length(tmp_path: Path, convert: Convert, co
     wanted = soundfile.read(source)[0]
     assert len(found) == len(wanted) == round(seconds * 48_000)
     assert np.max(np.abs(found - wanted)) < 1.5 / 2**15
+
+
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus", "flac"])
+def test_each_damaged_link_of_a_chain_is_as_long_as_it_was(tmp_path: Path, convert: Convert, codec: str) -> None:
+    made_as = ("-c:a", codec, "-page_duration", "200000")
+    links = [
+        encoded(tmp_path, f"{number}.ogg", *made_as, samples=music(3.0, 48_000, seed=number), rate=48_000)
+        for number in range(3)
+    ]
+    whole = convert(chained(tmp_path / "a.ogg", links), "wav", on_damage="salvage")
+    for each in (links[0], links[2]):
+        without_a_page(each)
+    made = convert(chained(tmp_path / "b.ogg", links), "wav", on_damage="salvage")
+    assert [each.filled for each in made.report.source.damage] == [True, True]
+    assert made.report.source.sample_count == pytest.approx(whole.report.source.sample_count, abs=2 * 1024)
+    heard, second = soundfile.read(made.path)[0], soundfile.read(whole.path)[0][3 * 48_000 : 6 * 48_000]
+    begins = range(3 * 48_000, 3 * 48_000 + 2 * 1024)
+    assert any(np.array_equal(heard[at : at + len(second)], second) for at in begins)
+
+
+def without_a_page(path: Path) -> None:
+    data = path.read_bytes()
+    pages = [at for at in range(len(data)) if data.startswith(b"OggS", at)]
+    middle = len(pages) // 2
+    path.write_bytes(data[: pages[middle]] + data[pages[middle + 1] :])

@@ -15,12 +15,14 @@ from soundmill.engine.vorbis_ends import Mark, Marks
 _HEADER_BYTES = 27
 _LARGEST_PAGE_BYTES = _HEADER_BYTES + 255 + 255 * 255
 _CAPTURE = b"OggS"
+_CUT_OFF = "the page there is cut off"
 _CHECKSUM = slice(22, 26)
 _BEGIN, _END = 2, 4
 _VORBIS = b"\x01vorbis"
 _VORBIS_HEADERS = 3
 _NO_GRANULE = 0xFFFF_FFFF_FFFF_FFFF
 _MOST_STREAMS = 10_000
+_MOST_FAULTS = 10_000
 # A byte's bits the other way round: Ogg's CRC takes the highest bit first, zlib's the lowest; else they are the same.
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -62,7 +64,7 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What is wrong with a file, if anything is; the links that it is made of, and how many seconds they tell of, until then."""
+    """What is wrong with a file, if anything is; the links that it is made of, and how many seconds they tell of."""
 
     damage: Damage | None
     links: Sequence[Link] = ()
@@ -70,7 +72,7 @@ class Examined:
 
 
 def examine(file: BinaryIO) -> Examined:
-    """From where ``file`` stands to its end; or to the first place where a page is cut off, changed or missing.
+    """From where ``file`` stands to its end, with the first place where a page is cut off, changed or missing.
 
     An end without an end-of-stream page is no damage: recordings of live streams are like that.
     """
@@ -92,29 +94,53 @@ def is_ended(file: BinaryIO) -> bool:
 
 
 def _find_damage(file: BinaryIO, walk: _Walk) -> Damage | None:
+    """The first; the links behind it are noted, too."""
+    damage: Damage | None = None
+    at, faults = file.tell(), 0
     while head := file.read(_HEADER_BYTES):
-        at = file.tell() - len(head)
-        if not head.startswith(_CAPTURE[: len(head)]):
-            # Nothing of Ogg follows: a tag or padding that somebody appended.
-            return Damage(walk.seconds, at, False, "no page there") if _has_page(head, file) else None
         table = file.read(head[26]) if len(head) == _HEADER_BYTES else b""
         body = file.read(sum(table))
-        if len(head) < _HEADER_BYTES or len(table) < head[26] or len(body) < sum(table):
-            return Damage(walk.seconds, at, True, "the page there is cut off")
-        if _checksum(head, table, body) != int.from_bytes(head[_CHECKSUM], "little"):
-            return Damage(walk.seconds, at, False, "the page there was changed")
-        if not _follows(walk, at, head, table, body):
-            return Damage(walk.seconds, at, False, "before the page there another is missing")
-    return None
+        following: int | None = at + len(head) + len(table) + len(body)
+        wrong = _fault(head, table, body)
+        is_there = not wrong
+        if is_there and not _follows(walk, at, head, table, body):
+            wrong = "before the page there another is missing"
+        if wrong:
+            if not is_there:
+                following = _next_page(file, at + 1)
+            # Where nothing of Ogg follows, it is a tag or padding that somebody appended.
+            if damage is None and (following is not None or head.startswith(_CAPTURE[: len(head)])):
+                damage = Damage(walk.seconds, at, wrong == _CUT_OFF and following is None, wrong)
+            if is_there:
+                _go_on(walk, head)
+            faults += 1
+        if following is None or faults > _MOST_FAULTS:
+            break
+        at = file.seek(following)
+    return damage
 
 
-def _has_page(head: bytes, file: BinaryIO) -> bool:
-    rest = head
+def _fault(head: bytes, table: bytes, body: bytes) -> str:
+    """What is wrong with a page by itself."""
+    if not head.startswith(_CAPTURE[: len(head)]):
+        return "no page there"
+    if len(head) < _HEADER_BYTES or len(table) < head[26] or len(body) < sum(table):
+        return _CUT_OFF
+    is_changed = _checksum(head, table, body) != int.from_bytes(head[_CHECKSUM], "little")
+    return "the page there was changed" if is_changed else ""
+
+
+def _next_page(file: BinaryIO, at: int) -> int | None:
+    """Where the next begins, from the byte ``at`` on."""
+    file.seek(at)
+    rest = b""
     while block := file.read(1 << 16):
-        if _CAPTURE in rest + block:
-            return True
-        rest = block[-3:]
-    return False
+        found = (rest + block).find(_CAPTURE)
+        if found >= 0:
+            return at - len(rest) + found
+        at += len(block)
+        rest = (rest + block)[-len(_CAPTURE) + 1 :]
+    return None
 
 
 def _checksum(head: bytes, table: bytes, body: bytes) -> int:
@@ -124,7 +150,7 @@ def _checksum(head: bytes, table: bytes, body: bytes) -> int:
 
 def _follows(walk: _Walk, at: int, head: bytes, table: bytes, body: bytes) -> bool:
     """Take note of a page at the byte ``at``; False when one of the same stream is missing before it."""
-    granule, serial, number = (int.from_bytes(head[a:b], "little") for a, b in ((6, 14), (14, 18), (18, 22)))
+    granule, serial, number = _told(head)
     if head[5] & _BEGIN:
         _begin(walk, at, serial, _Logical(_rate(body), number + 1, marks=Marks() if body.startswith(_VORBIS) else None))
         return True
@@ -137,6 +163,20 @@ def _follows(walk: _Walk, at: int, head: bytes, table: bytes, body: bytes) -> bo
     if stream.marks is not None:
         _mark(stream, stream.marks, len(table) - table.count(255), granule, is_end=bool(head[5] & _END))
     return True
+
+
+def _go_on(walk: _Walk, head: bytes) -> None:
+    """Behind a page that is missing: how long the sound is goes on, but nobody knows how many packets there were."""
+    granule, serial, number = _told(head)
+    if (stream := walk.streams.get(serial)) is not None:
+        stream.next_page, stream.marks = number + 1, None
+        if granule != _NO_GRANULE:
+            stream.granule = max(0, _signed(granule))
+
+
+def _told(head: bytes) -> tuple[int, int, int]:
+    granule, serial, number = (int.from_bytes(head[a:b], "little") for a, b in ((6, 14), (14, 18), (18, 22)))
+    return granule, serial, number
 
 
 def _begin(walk: _Walk, at: int, serial: int, stream: _Logical) -> None:
