@@ -110,6 +110,25 @@ def test_only_segments_and_clusters_may_have_no_size(name: bytes, width: int, re
     assert damage.byte == 12 + inside.index(element(CLUSTER, b"")) + 12
 
 
+@pytest.mark.parametrize(
+    ("flags", "laces", "fits"),
+    [
+        (0x02, b"\x02\xff\x05\x07", True),
+        (0x02, b"\x02\xff\xff\xff\x07", False),
+        (0x04, b"\x01", True),
+        (0x04, b"\x02", False),
+        (0x06, b"\x02\x82\xc0", True),
+        (0x06, b"\x02\x80\x80", False),
+        (0x06, b"\x02\x41\xf4\xbf", False),
+    ],
+)
+def test_frames_that_do_not_fit_into_their_block_are_damage(flags: int, laces: bytes, fits: bool) -> None:
+    """RFC 9559, section 10.3: FFmpeg leaves out all that follows of the cluster, and says nothing."""
+    block = b"\x81\0\0" + bytes([flags]) + laces + bytes(500)
+    inside = element(TRACKS, element(TRACK, element(TRACK_NUMBER, b"\x01"))) + element(CLUSTER, element(BLOCK, block))
+    assert (matroska.find_damage(io.BytesIO(element(SEGMENT, inside))) is None) == fits
+
+
 # Ogg
 
 

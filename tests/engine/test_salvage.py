@@ -103,7 +103,8 @@ def test_what_follows_on_a_hole_is_heard_when_it_should_be(
 
 
 @pytest.mark.parametrize(
-    "kind", ["flac", "mp3", "ogg", "mka", "wav", *slowly("m4a", "opus", "tta", "wma", "wv", "webm", "aac")]
+    "kind",
+    ["flac", "mp3", "ogg", "mka", "wav", "w64", "caf", "au", *slowly("m4a", "opus", "tta", "wma", "wv", "webm", "aac")],
 )
 def test_a_file_that_is_cut_off_ends_there(
     tmp_path: Path, convert: Convert, whole: Callable[[str], Path], kind: str

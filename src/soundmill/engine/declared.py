@@ -11,12 +11,14 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from soundmill.engine.asf import file_properties
+from soundmill.engine.data_size import told_data_bytes
 from soundmill.engine.mpeg import xing_sample_count
 from soundmill.engine.sniff import MOV, sound_start
 from soundmill.engine.wave import wave_sample_count
 
 # The header counts samples (or the muxer knew them when it wrote it).
 _COUNTED = frozenset({"flac", "aiff", "w64", "caf", "tta", "wv", "ape", MOV})
+_PLAIN = frozenset({"au", "caf", "w64"})
 _HEAD_BYTES = 64 * 1024
 # Encoders disagree whether the frame that holds the count counts itself.
 _MPEG_FRAME_SAMPLES = 1152
@@ -40,6 +42,10 @@ def declared_sample_count(path: Path, kind: str, container: InputContainer, stre
         with path.open("rb") as file:
             file.seek(sound_start(file))
             return xing_sample_count(file.read(_HEAD_BYTES))
+    if kind in _PLAIN and stream.codec_context.name.startswith("pcm_"):
+        with path.open("rb") as file:
+            size = told_data_bytes(file, kind)
+        return None if size is None else size // _sample_bytes(stream)
     return _by_stream(stream) if kind in _COUNTED else None
 
 
@@ -49,7 +55,7 @@ def shortfall_allowed(kind: str, sample_rate: int, packet_samples: int) -> int:
         return _W64_ALIGNMENT
     if kind == "caf":
         return max(_CAF_PACKET_SAMPLES, packet_samples)
-    if kind in ("flac", "wav", "aiff", "tta", "wv"):
+    if kind in ("flac", "wav", "aiff", "au", "tta", "wv"):
         return 0
     return sample_rate // 2 if kind == "asf" or kind == MOV else _MPEG_FRAME_SAMPLES
 
@@ -58,3 +64,9 @@ def _by_stream(stream: AudioStream) -> int | None:
     if not stream.duration or stream.duration < 0:
         return None
     return int(stream.duration * stream.time_base * stream.codec_context.sample_rate)
+
+
+def _sample_bytes(stream: AudioStream) -> int:
+    """Of all channels; FFmpeg's names of PCM tell the bits, but for those of G.711, which has 8."""
+    bits = int("".join(filter(str.isdigit, stream.codec_context.name)) or 8)
+    return stream.codec_context.channels * bits // 8

@@ -23,6 +23,8 @@ _ONE_BYTE = 0x80
 _LONGEST_NUMBER = 8  # bytes, of what is no size: RFC 8794, section 7.2
 _LONGEST_INFO = 1 << 16
 _LONGEST_TRACKS = 16 << 20
+_LACING, _XIPH, _FIXED = 0x06, 0x02, 0x04
+_LONGEST_LACES = 1 << 16
 
 
 def find_damage(file: BinaryIO) -> Damage | None:
@@ -58,10 +60,56 @@ def find_damage(file: BinaryIO) -> Damage | None:
                 return Damage(seconds, at, cut_off, "the block there belongs to no track")
             ticks = int.from_bytes(head[track_bytes : track_bytes + 2], signed=True)
             seconds = max(0, cluster_ticks + ticks) * scale
+            lacing_at = track_bytes + 2
+            lacing = int.from_bytes(head[lacing_at : lacing_at + 1]) & _LACING
+            if lacing and not _has_fitting_laces(
+                lacing, _content(file, start + lacing_at + 1, min(size, _LONGEST_LACES)), size - lacing_at - 1
+            ):
+                return Damage(seconds, at, cut_off, "the frames of the block there are longer than it is")
         elif name == _INFO:
             scale = _timestamp_scale(_content(file, start, min(size, _LONGEST_INFO)))
         at = start if name in _ENTERED else start + size
     return Damage(seconds, length, cut_off, "it ends there") if cut_off else None
+
+
+def _has_fitting_laces(lacing: int, head: bytes, size: int) -> bool:
+    """Whether several frames (RFC 9559, section 10.3) fit into a block of which ``size`` bytes are left, that begin with ``head``; FFmpeg leaves out the whole cluster else."""
+    if not head:
+        return False
+    frames = head[0] + 1
+    if lacing == _FIXED:
+        return (size - 1) % frames == 0
+    taken = _xiph_laces(head, frames - 1) if lacing == _XIPH else _ebml_laces(head, frames - 1)
+    return taken is not None and taken <= size
+
+
+def _xiph_laces(head: bytes, sizes: int) -> int | None:
+    """How many bytes all frames but the last one and their ``sizes`` take; nothing where these don't end."""
+    at, taken = 1, 0
+    for _ in range(sizes):
+        begin = at
+        while head[at : at + 1] == b"\xff":
+            at += 1
+        if at >= len(head):
+            return None
+        taken += 255 * (at - begin) + head[at]
+        at += 1
+    return at + taken
+
+
+def _ebml_laces(head: bytes, sizes: int) -> int | None:
+    """Likewise, where each but the first is told by how much it is larger than the one before."""
+    at, taken, frame = 1, 0, 0
+    for number in range(sizes):
+        value, length = _number(head[at : at + 8], keep_marker=False)
+        if not length:
+            return None
+        frame = frame + value - ((1 << 7 * length - 1) - 1) if number else value
+        if frame < 0:
+            return None
+        taken += frame
+        at += length
+    return at + taken
 
 
 def _content(file: BinaryIO, start: int, size: int) -> bytes:

@@ -1,0 +1,50 @@
+"""How many bytes of sound files of AU, CAF and Wave64 say they hold: of one that is cut off, FFmpeg says how many there are."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+_MOST_CHUNKS = 1000
+_AU_SIZE_AT, _UNKNOWN_AU = 8, (0, 0xFFFF_FFFF)
+_CAF_FIRST_AT, _CAF_HEAD_BYTES, _EDIT_COUNT_BYTES = 8, 12, 4
+_W64_FIRST_AT, _W64_HEAD_BYTES, _W64_ALIGNMENT = 40, 24, 8
+_W64_DATA = b"data\xf3\xac\xd3\x11"
+_LARGEST = 1 << 60  # what isn't known yet is written as -1 or as the largest number
+
+
+def told_data_bytes(file: BinaryIO, kind: str) -> int | None:
+    """Nothing where a file of that ``kind`` doesn't say; that is what :func:`soundmill.engine.sniff.sniff` calls it."""
+    if kind == "au":
+        file.seek(_AU_SIZE_AT)
+        size = int.from_bytes(file.read(4))
+        return None if size in _UNKNOWN_AU else size
+    found = {"caf": _of_caf, "w64": _of_w64}[kind](file) if kind in ("caf", "w64") else None
+    return found if found is not None and 0 <= found < _LARGEST else None
+
+
+def _of_caf(file: BinaryIO) -> int | None:
+    at = _CAF_FIRST_AT
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        head = file.read(_CAF_HEAD_BYTES)
+        size = int.from_bytes(head[4:], signed=True)
+        if head.startswith(b"data"):
+            return size - _EDIT_COUNT_BYTES
+        if len(head) < _CAF_HEAD_BYTES or not 0 <= size < _LARGEST:
+            return None
+        at += _CAF_HEAD_BYTES + size
+    return None
+
+
+def _of_w64(file: BinaryIO) -> int | None:
+    at = _W64_FIRST_AT
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        head = file.read(_W64_HEAD_BYTES)
+        size = int.from_bytes(head[16:], "little")
+        if head.startswith(_W64_DATA):
+            return size - _W64_HEAD_BYTES
+        if not _W64_HEAD_BYTES <= size < _LARGEST:
+            return None
+        at += size + -size % _W64_ALIGNMENT
+    return None
