@@ -260,6 +260,22 @@ def test_one_broken_block_of_many_is_found_and_one_is_lost(tmp_path: Path, conve
     assert hole.lost == pytest.approx(block_samples / RATE, abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["a.ac3", "a.eac3"])
+def test_a_frame_of_ac3_with_another_checksum_is_damage(tmp_path: Path, convert: Convert, name: str) -> None:
+    source = encoded(tmp_path, name, samples=music(2.0))
+    length = convert(source, "wav").report.source.sample_count
+    data = bytearray(source.read_bytes())
+    frame = data.index(b"\x0b\x77", len(data) // 2)
+    data[frame + 300] ^= 1
+    source.write_bytes(data)
+    with pytest.raises(ConversionError, match=r"damaged after 0:0[01]"):
+        convert(source, "wav")
+    made = convert(source, "wav", on_damage="salvage")
+    (hole,) = made.report.source.damage
+    assert hole.lost == pytest.approx(1536 / RATE, abs=0.001)
+    assert made.report.result.sample_count == pytest.approx(length, abs=RATE / 1000)
+
+
 @pytest.mark.parametrize("codec", ["libmp3lame", "pcm_s16le"])
 def test_a_chunk_of_avi_that_only_its_index_tells_of_is_missed(tmp_path: Path, convert: Convert, codec: str) -> None:
     source = encoded(tmp_path, "a.avi", "-c:a", codec, samples=music(SECONDS))

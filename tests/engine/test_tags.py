@@ -183,6 +183,19 @@ def test_tags_survive_a_second_conversion(
     assert covers_in(second.path) == [jpeg()]
 
 
+@pytest.mark.parametrize("to", ["wma", *(pytest.param(each, marks=pytest.mark.slow) for each in ("mp3", "m4a", "ogg"))])
+def test_texts_of_any_length_are_carried(tmp_path: Path, convert: Convert, to: str) -> None:
+    """FFmpeg's muxer of ASF writes the length of a text with 16 bits."""
+    source = encoded(tmp_path, "a.flac", samples=music(0.5))
+    song = mutagen.File(source)
+    song["lyrics"], song["title"] = "Ω" * 40_000, "Title"
+    song.save()
+    made = convert(source, to)
+    assert made.report.not_carried == ()
+    back = mutagen.File(convert(made.path, "flac").path)
+    assert (back["lyrics"], back["title"]) == (["Ω" * 40_000], ["Title"])
+
+
 @pytest.mark.parametrize("to", ["mp3", "m4a", "mka", "ogg", "opus", "flac", "wma", "wav", "aac"])
 def test_chapters_are_carried_or_said_to_be_lost(tmp_path: Path, convert: Convert, to: str) -> None:
     listed = tmp_path / "chapters.txt"

@@ -23,7 +23,7 @@ from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
 from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About, chapter_title
-from soundmill.engine.wm import write_wm
+from soundmill.engine.wm import NAMES_THAT_FFMPEG_LACKS, is_written_by_ffmpeg, write_wm
 
 _COVER_STREAM_MUXERS = frozenset({"mp3", "flac"})
 _COMMENT_MUXERS = frozenset({"ogg", "flac"})
@@ -37,7 +37,6 @@ _WRITERS: Mapping[str, Callable[[Path, About], None]] = {
     "flac": mend_comments,
     "ogg": mend_comments,
 }
-_ASF_NAMES = {"date": "WM/Year", "lyrics": "WM/Lyrics"}  # FFmpeg knows the other ones
 _VORBIS_COMMENT_PICTURE = "METADATA_BLOCK_PICTURE"
 
 
@@ -107,8 +106,11 @@ def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about
     """Tags, chapters and cover, as far as the muxer has a place; gives the stream that waits for a cover's packet."""
     # In Ogg the comments belong to the stream.
     tags = sound.metadata if plan.muxer == "ogg" else container.metadata
-    names = _ASF_NAMES if plan.muxer == "asf" else {}
-    tags.update({names.get(name, name): value for name, value in about.tags.items()})
+    if plan.muxer == "asf":
+        short = {name: text for name, text in about.tags.items() if is_written_by_ffmpeg(text)}
+        tags.update({NAMES_THAT_FFMPEG_LACKS.get(name, name): text for name, text in short.items()})
+    else:
+        tags.update(about.tags)
     if plan.muxer in _COMMENT_MUXERS:
         tags.update(chapter_comments(about))
     elif about.chapters:

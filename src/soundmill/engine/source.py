@@ -54,7 +54,7 @@ pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be 
 pcm_s8_planar pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar pcm_s16be_planar
 """
 # Their frames have checksums; FFmpeg only looks at them, and only minds them, when it is told to.
-_WITH_CHECKSUMS = frozenset({"flac", "wavpack", "tta", "ape"})
+_WITH_CHECKSUMS = frozenset({"flac", "wavpack", "tta", "ape", "ac3", "eac3"})
 _CHECKED = {"err_detect": "crccheck+explode"}
 _DECODERS = frozenset(_DECODER_NAMES.split())
 # Most WAV files don't name their channels. Named here, their frames needn't go through a filter that does nothing else.

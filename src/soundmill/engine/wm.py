@@ -13,10 +13,17 @@ from soundmill.engine.names import WM_NAMES
 from soundmill.engine.picture import Picture
 from soundmill.engine.tags import About
 
+NAMES_THAT_FFMPEG_LACKS = {"date": "WM/Year", "lyrics": "WM/Lyrics"}
+_LONGEST_BYTES = 0xFFFF
+
 
 def write_wm(path: Path, about: About) -> None:
     """Put them into the finished Windows Media file at ``path``."""
-    names = [name for name in about.tags if name in about.several or name in WM_NAMES]
+    names = [
+        name
+        for name, text in about.tags.items()
+        if name in about.several or name in WM_NAMES or not is_written_by_ffmpeg(text)
+    ]
     if not names and about.cover is None:
         return
     song = ASF(path)
@@ -24,12 +31,17 @@ def write_wm(path: Path, about: About) -> None:
         song.pop("description", None)  # readers take it for the comment, whose place is called so too
     for name in names:
         song.pop(name, None)  # FFmpeg's own name, or its second one
-        song[WM_NAMES.get(name, name)] = list(about.values(name))
+        song[{**NAMES_THAT_FFMPEG_LACKS, **WM_NAMES}.get(name, name)] = list(about.values(name))
     if about.cover is not None:
         song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(about.cover))]
     song.save()
     with path.open("r+b") as file:
         correct_size(file)
+
+
+def is_written_by_ffmpeg(text: str) -> bool:
+    """Of longer ones, which have a place of their own (ASF specification, section 4.8), its muxer writes a wrong length: nobody can read the file."""
+    return len((text + "\0").encode("utf-16-le")) <= _LONGEST_BYTES
 
 
 def _wm_picture(cover: Picture) -> bytes:
