@@ -11,6 +11,8 @@ from soundmill.engine.sniff import MOV
 
 _MP4_BOXES = frozenset({b"ftyp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"udta", b"meta"})
 _MOST_BOXES = 100_000
+_UNKNOWN_RIFF = 0x7FFF_0000  # whoever doesn't know it yet writes the largest number, or nearly
+_PADDING = 1  # behind the last chunk, which some leave out
 
 
 def declared_bytes(kind: str, file: BinaryIO) -> int | None:
@@ -22,6 +24,9 @@ def declared_bytes(kind: str, file: BinaryIO) -> int | None:
     if kind == "asf":
         found = file_properties(file)
         return None if found is None else start + found.size_bytes
+    if kind == "avi":
+        size = int.from_bytes(file.read(8)[4:], "little")
+        return start + 8 + size - _PADDING if 0 < size < _UNKNOWN_RIFF else None
     return _mp4_bytes(file, start) if kind == MOV else None
 
 
