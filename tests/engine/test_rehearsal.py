@@ -25,10 +25,19 @@ before = count()
 rehearse()
 print(before, count())
 """
+KILLED = """
+import os
+from soundmill.engine import rehearsal
+rehearsal.convert = lambda job, on_progress: os._exit(1)
+rehearse()
+"""
 
 
-def test_a_rehearsal_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_rehearsal_leaves_nothing_behind_not_even_of_one_that_was_killed(tmp_path: Path) -> None:
+    killed = REHEARSE.replace("rehearse()\n", KILLED)
     surroundings = {**os.environ, "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", killed], env=surroundings, check=False)
+    assert list(tmp_path.iterdir())
     ran = subprocess.run([sys.executable, "-c", REHEARSE], env=surroundings, capture_output=True, text=True, check=True)
     before, after = re.findall(r"\[.*?\]", ran.stdout)
     assert after == before

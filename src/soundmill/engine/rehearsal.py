@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 import wave
-from contextlib import suppress
-from pathlib import Path
+from contextlib import closing, suppress
 
 from soundmill.engine.convert import convert
 from soundmill.engine.job import Job
+from soundmill.engine.rooms import Rooms
 from soundmill.model.conversion import ConversionError
 from soundmill.model.formats import FORMATS
 
@@ -23,8 +22,8 @@ def rehearse() -> None:
 
     In a directory for temporary files; where that can't be, conversions are right without it.
     """
-    with suppress(OSError, ConversionError), tempfile.TemporaryDirectory(prefix="soundmill-") as name:
-        directory = Path(name)
+    with suppress(OSError, ConversionError), closing(Rooms()) as rooms:
+        directory = rooms.new()
         silence = directory / "silence.wav"
         with wave.open(str(silence), "wb") as file:
             file.setparams((_CHANNELS, _SAMPLE_BYTES, _RATE, 0, "NONE", ""))
