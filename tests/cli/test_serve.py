@@ -266,6 +266,18 @@ def signed_up(service: Service) -> str:
     return str(answer.json()["token"])
 
 
+def test_a_stop_while_the_server_still_loads_is_heard(tmp_path: Path) -> None:
+    environment = {**os.environ, "SOUNDMILL_DRAIN_SECONDS": "600"}
+    with subprocess.Popen([*SOUNDMILL, "api", "--port", "0"], cwd=tmp_path, env=environment) as api:
+        loading = until(lambda: below(psutil.Process(api.pid)), seconds=60)
+        try:
+            api.terminate()
+            assert api.wait(100) == 0
+        finally:
+            for each in (psutil.Process(api.pid), *loading) if api.poll() is None else ():
+                each.kill()
+
+
 def test_who_listens_to_events_is_let_go_at_a_stop(service: Service) -> None:
     headers = {"Authorization": f"Bearer {signed_up(service)}"}
     with httpx.stream("GET", f"{service.site}/api/events", headers=headers, timeout=60) as stream:

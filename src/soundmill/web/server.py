@@ -11,6 +11,7 @@ from granian.log import LogLevels
 
 from soundmill.app import App, shared_figures
 from soundmill.lifeline import PARENT_VARIABLE
+from soundmill.web.stopping import hear_in_forked_processes
 
 _SITE = "soundmill.web.serving:create_site_of_server"
 
@@ -31,5 +32,6 @@ def serve_site(app: App, address: str, port: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=max(1, math.ceil(app.settings.drain_seconds)),  # 0 would be: wait for ever
     )
+    hear_in_forked_processes()
     with shared_figures():
         server.serve()

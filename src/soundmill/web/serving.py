@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
-import signal
-import threading
 from datetime import timedelta
+from functools import partial
 from multiprocessing.util import Finalize
 
 from flask import Flask
@@ -15,6 +13,7 @@ from soundmill.api.services import services
 from soundmill.lifeline import die_with_supervisor
 from soundmill.web.site import create_site
 from soundmill.web.stalled import end_stalled_connections
+from soundmill.web.stopping import call_at_a_signal
 
 _ALLOCATIONS_PER_COLLECTION = 20_000
 
@@ -28,7 +27,7 @@ def create_site_of_server() -> Flask:
         end_stalled_connections(timedelta(seconds=services().settings.api_patience))
     # A child of multiprocessing ends without Python's own exit handlers.
     Finalize(None, _flush_traces, (site,), exitpriority=0)
-    threading.Thread(target=_close_at_a_signal, args=(site, _signals()), name="stop", daemon=True).start()
+    call_at_a_signal(partial(_close_feed, site))
     return site
 
 
@@ -44,16 +43,7 @@ def _flush_traces(site: Flask) -> None:
         services().tracing.flush()
 
 
-def _signals() -> int:
-    """A descriptor that becomes readable at a signal, whoever handles it: the server sets its own handlers later."""
-    readable, writable = os.pipe()
-    os.set_blocking(writable, False)
-    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
-    return readable
-
-
-def _close_at_a_signal(site: Flask, readable: int) -> None:
+def _close_feed(site: Flask) -> None:
     # The server waits for requests under way, and who listens to events would stay for minutes.
-    os.read(readable, 1)
     with site.app_context():
         services().feed.close()
