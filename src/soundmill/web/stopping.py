@@ -9,19 +9,28 @@ import time
 from collections.abc import Callable
 
 _A_MOMENT_SECONDS = 0.1
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 _heard = -1
 
 
 def hear_in_forked_processes() -> None:
     """From now on."""
-    os.register_at_fork(after_in_child=_hear)
+    # Python forgets what came to a forked process before it is ready for it: held back, it stays with the kernel until then.
+    os.register_at_fork(before=_hold_back, after_in_parent=_let_through, after_in_child=_hear)
 
 
 def call_at_a_signal(stop: Callable[[], None]) -> None:
     """In a process that was forked: call ``stop`` once, from a thread, whenever since the fork it came and whoever handles it."""
-    inherited = signal.getsignal(signal.SIGTERM)
-    threading.Thread(target=_wait, args=(stop, inherited), name="stop", daemon=True).start()
+    threading.Thread(target=_wait, args=(stop,), name="stop", daemon=True).start()
+
+
+def _hold_back() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+
+
+def _let_through() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
 def _hear() -> None:
@@ -29,13 +38,13 @@ def _hear() -> None:
     _heard, writable = os.pipe()
     os.set_blocking(writable, False)
     signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    _let_through()
 
 
-def _wait(stop: Callable[[], None], inherited: object) -> None:
+def _wait(stop: Callable[[], None]) -> None:
     number = os.read(_heard, 1)[0]
-    # The handler of the process that forked this one takes it, and nothing ends here; the server's own is deaf until it serves.
-    is_lost = signal.getsignal(number) is inherited
     stop()
-    while is_lost:
+    # The handler of the process that forked this one may have taken it, to no end; and the server's own is deaf until it serves.
+    while number in _STOPS:
         os.kill(os.getpid(), number)
         time.sleep(_A_MOMENT_SECONDS)
