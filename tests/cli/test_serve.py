@@ -266,6 +266,22 @@ def signed_up(service: Service) -> str:
     return str(answer.json()["token"])
 
 
+def test_an_upload_that_is_under_way_at_a_stop_is_accepted(service: Service) -> None:
+    headers = {"Authorization": f"Bearer {signed_up(service)}"}
+
+    def slowly() -> Iterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="fileName"; filename="a.wav"\r\n\r\nRIFF'
+        janitor = service.member("janitor")
+        service.process.terminate()
+        until(lambda: not is_alive(janitor.pid), seconds=60)  # the others have stopped
+        yield b'\r\n--b\r\nContent-Disposition: form-data; name="newFormat"\r\n\r\nmp3\r\n--b--\r\n'
+
+    of_form = {**headers, "Content-Type": "multipart/form-data; boundary=b"}
+    answer = httpx.post(f"{service.site}/api/tasks", headers=of_form, content=slowly(), timeout=60)
+    assert answer.status_code == 202, answer.text
+    assert service.process.wait(60) == 0
+
+
 def test_a_stop_while_the_server_still_loads_is_heard(tmp_path: Path) -> None:
     environment = {**os.environ, "SOUNDMILL_DRAIN_SECONDS": "600"}
     with subprocess.Popen([*SOUNDMILL, "api", "--port", "0"], cwd=tmp_path, env=environment) as api:

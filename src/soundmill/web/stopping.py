@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 import time
@@ -22,7 +23,8 @@ def hear_in_forked_processes() -> None:
 
 def call_at_a_signal(stop: Callable[[], None]) -> None:
     """In a process that was forked: call ``stop`` once, from a thread, whenever since the fork it came and whoever handles it."""
-    threading.Thread(target=_wait, args=(stop,), name="stop", daemon=True).start()
+    inherited = signal.getsignal(signal.SIGTERM)
+    threading.Thread(target=_wait, args=(stop, inherited), name="stop", daemon=True).start()
 
 
 def _hold_back() -> None:
@@ -41,10 +43,14 @@ def _hear() -> None:
     _let_through()
 
 
-def _wait(stop: Callable[[], None]) -> None:
+def _wait(stop: Callable[[], None], inherited: object) -> None:
+    while signal.getsignal(signal.SIGTERM) is inherited:
+        time.sleep(_A_MOMENT_SECONDS)
+    time.sleep(_A_MOMENT_SECONDS)
+    # By now the server's own handler ends this process. What came before went to the one of the process that forked this, to no end.
+    is_lost = bool(select.select([_heard], [], [], 0)[0])
     number = os.read(_heard, 1)[0]
     stop()
-    # The handler of the process that forked this one may have taken it, to no end; and the server's own is deaf until it serves.
-    while number in _STOPS:
+    while is_lost and number in _STOPS:
         os.kill(os.getpid(), number)
         time.sleep(_A_MOMENT_SECONDS)
