@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 _MOST_CHUNKS = 1000
@@ -13,13 +14,15 @@ _LARGEST = 1 << 60  # what isn't known yet is written as -1 or as the largest nu
 
 
 def told_data_bytes(file: BinaryIO, kind: str) -> int | None:
-    """Nothing where a file of that ``kind`` doesn't say; that is what :func:`soundmill.engine.sniff.sniff` calls it."""
-    if kind == "au":
-        file.seek(_AU_SIZE_AT)
-        size = int.from_bytes(file.read(4))
-        return None if size in _UNKNOWN_AU else size
-    found = {"caf": _of_caf, "w64": _of_w64}[kind](file) if kind in ("caf", "w64") else None
+    """Nothing where a file of that ``kind``, one of :data:`KINDS`, doesn't say."""
+    found = _READERS[kind](file)
     return found if found is not None and 0 <= found < _LARGEST else None
+
+
+def _of_au(file: BinaryIO) -> int | None:
+    file.seek(_AU_SIZE_AT)
+    size = int.from_bytes(file.read(4))
+    return None if size in _UNKNOWN_AU else size
 
 
 def _of_caf(file: BinaryIO) -> int | None:
@@ -48,3 +51,8 @@ def _of_w64(file: BinaryIO) -> int | None:
             return None
         at += size + -size % _W64_ALIGNMENT
     return None
+
+
+_READERS: Mapping[str, Callable[[BinaryIO], int | None]] = {"au": _of_au, "caf": _of_caf, "w64": _of_w64}
+KINDS = frozenset(_READERS)
+"""As :func:`soundmill.engine.sniff.sniff` calls them."""

@@ -10,15 +10,14 @@ from pathlib import Path
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from soundmill.engine import data_size
 from soundmill.engine.asf import file_properties
-from soundmill.engine.data_size import told_data_bytes
 from soundmill.engine.mpeg import xing_sample_count
 from soundmill.engine.sniff import MOV, sound_start
 from soundmill.engine.wave import wave_sample_count
 
 # The header counts samples (or the muxer knew them when it wrote it).
 _COUNTED = frozenset({"flac", "aiff", "w64", "caf", "tta", "wv", "ape", MOV})
-_PLAIN = frozenset({"au", "caf", "w64"})
 _HEAD_BYTES = 64 * 1024
 # Encoders disagree whether the frame that holds the count counts itself.
 _MPEG_FRAME_SAMPLES = 1152
@@ -42,9 +41,9 @@ def declared_sample_count(path: Path, kind: str, container: InputContainer, stre
         with path.open("rb") as file:
             file.seek(sound_start(file))
             return xing_sample_count(file.read(_HEAD_BYTES))
-    if kind in _PLAIN and stream.codec_context.name.startswith("pcm_"):
+    if kind in data_size.KINDS and stream.codec_context.name.startswith("pcm_"):
         with path.open("rb") as file:
-            size = told_data_bytes(file, kind)
+            size = data_size.told_data_bytes(file, kind)
         return None if size is None else size // _sample_bytes(stream)
     return _by_stream(stream) if kind in _COUNTED else None
 

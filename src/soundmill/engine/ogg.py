@@ -16,6 +16,7 @@ _HEADER_BYTES = 27
 _LARGEST_PAGE_BYTES = _HEADER_BYTES + 255 + 255 * 255
 _CAPTURE = b"OggS"
 _CUT_OFF = "the page there is cut off"
+_MISSING = "before the page there another is missing"
 _CHECKSUM = slice(22, 26)
 _BEGIN, _END = 2, 4
 _VORBIS = b"\x01vorbis"
@@ -101,17 +102,15 @@ def _find_damage(file: BinaryIO, walk: _Walk) -> Damage | None:
         table = file.read(head[26]) if len(head) == _HEADER_BYTES else b""
         body = file.read(sum(table))
         following: int | None = at + len(head) + len(table) + len(body)
-        wrong = _fault(head, table, body)
-        is_there = not wrong
-        if is_there and not _follows(walk, at, head, table, body):
-            wrong = "before the page there another is missing"
+        if wrong := _fault(head, table, body):
+            following = _next_page(file, at + 1)
+        elif not _follows(walk, at, head, table, body):
+            wrong = _MISSING
         if wrong:
-            if not is_there:
-                following = _next_page(file, at + 1)
             # Where nothing of Ogg follows, it is a tag or padding that somebody appended.
             if damage is None and (following is not None or head.startswith(_CAPTURE[: len(head)])):
                 damage = Damage(walk.seconds, at, wrong == _CUT_OFF and following is None, wrong)
-            if is_there:
+            if wrong == _MISSING:
                 _go_on(walk, head)
             faults += 1
         if following is None or faults > _MOST_FAULTS:

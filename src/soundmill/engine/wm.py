@@ -14,6 +14,7 @@ from soundmill.engine.picture import Picture
 from soundmill.engine.tags import About
 
 NAMES_THAT_FFMPEG_LACKS = {"date": "WM/Year", "lyrics": "WM/Lyrics"}
+_NAMES = {**NAMES_THAT_FFMPEG_LACKS, **WM_NAMES}
 _LONGEST_BYTES = 0xFFFF
 
 
@@ -31,7 +32,7 @@ def write_wm(path: Path, about: About) -> None:
         song.pop("description", None)  # readers take it for the comment, whose place is called so too
     for name in names:
         song.pop(name, None)  # FFmpeg's own name, or its second one
-        song[{**NAMES_THAT_FFMPEG_LACKS, **WM_NAMES}.get(name, name)] = list(about.values(name))
+        song[_NAMES.get(name, name)] = list(about.values(name))
     if about.cover is not None:
         song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(about.cover))]
     song.save()
