@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mutagen.apev2 import APEBinaryValue, APEv2
 from mutagen.flac import FLAC
-from mutagen.id3 import COMM, ID3, POPM, PRIV, RVA2, SYLT, TIPL, TIT2, TXXX, UFID, USLT, Frame
+from mutagen.id3 import COMM, ID3, RVA2, TIPL, TIT2, TXXX, UFID, USLT, Frame
 from mutagen.mp4 import MP4
 from mutagen.oggvorbis import OggVorbis
 
@@ -79,17 +79,6 @@ def test_a_comment_or_lyrics_in_another_language_are_said_to_be_lost(tmp_path: P
     assert others == ["tag: comment (deu)"]
 
 
-def test_frames_that_are_carried_nowhere_are_told(tmp_path: Path, convert: Convert) -> None:
-    source = framed(
-        tmp_path,
-        POPM(email="a@example.org", rating=200, count=7),
-        SYLT(encoding=3, lang="eng", format=2, type=1, desc="", text=[("la", 0)]),
-        PRIV(owner="TRAKTOR4", data=b"cue points"),
-        PRIV(owner="AverageLevel", data=b"1234"),
-    )
-    assert sorted(convert(source, "flac").report.not_carried) == ["tag: POPM", "tag: PRIV (TRAKTOR4)", "tag: SYLT"]
-
-
 def test_of_thousands_of_frames_the_first_ones_are_named(tmp_path: Path, convert: Convert) -> None:
     languages = [first + second + third for first in "abcde" for second in "abcdefghij" for third in "abcdefghij"]
     source = framed(
@@ -97,7 +86,7 @@ def test_of_thousands_of_frames_the_first_ones_are_named(tmp_path: Path, convert
     )
     told = convert(source, "flac").report.not_carried
     assert len(told) < 150
-    assert "more" in told[-1]
+    assert any(each.endswith("more") for each in told)
     assert max(map(len, told)) < 200
 
 

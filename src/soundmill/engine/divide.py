@@ -14,6 +14,7 @@ from soundmill.engine.names import tag_name
 from soundmill.engine.plan import Plan
 from soundmill.engine.retag import asked_tags, moved_chapters
 from soundmill.engine.tags import About
+from soundmill.engine.verbatim import told_of
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.cue import CueTrack, album_of, parse_cue
 from soundmill.model.edits import LONGEST_SECONDS
@@ -77,6 +78,8 @@ def parts(
     begins = sorted(by_begin)
     asked = asked_tags(options)
     told = _unsaid(options, about, asked)
+    of_all = tuple(each for each in about.verbatim if not each.is_timed)
+    times = told_of((each for each in about.verbatim if each.is_timed), "the sound is divided", about.tags)
     made = []
     for index, begin in enumerate(begins):
         number, count = index + 1, len(begins)
@@ -91,7 +94,9 @@ def parts(
         if "title" in about.tags and "album" not in asked:
             whole["album"] = about.tags["title"]
         kept = {key: text for key, text in about.tags.items() if key not in _OF_WHOLE}
-        of_part = replace(about, tags=whole | kept | tags, chapters=(), unread=about.unread + told)
+        of_part = replace(
+            about, tags=whole | kept | tags, chapters=(), unread=about.unread + told + times, verbatim=of_all
+        )
         made.append(Part(begin if index else 0, end, of_part, name))
     if not made:
         raise _unsuitable("With this cut no piece is left.")

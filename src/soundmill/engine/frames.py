@@ -10,13 +10,12 @@ import mutagen.id3
 from mutagen.aiff import AIFF
 from mutagen.id3 import (
     APIC,
-    COMM,
     CTOC,
     ID3,
+    PCST,
     TIT2,
     TXXX,
     UFID,
-    USLT,
     CTOCFlags,
     Encoding,
     Frame,
@@ -27,9 +26,10 @@ from mutagen.id3 import (
 from mutagen.wave import WAVE
 
 from soundmill.engine.covers import FRONT_COVER
-from soundmill.engine.names import DATES, FRAMES, FRAMES_THAT_FFMPEG_LACKS, MUSICBRAINZ, free_name
+from soundmill.engine.names import DATES, FRAMES, FRAMES_THAT_FFMPEG_LACKS, LINKS, MUSICBRAINZ, free_name
 from soundmill.engine.picture import Picture
 from soundmill.engine.tags import About, chapter_title
+from soundmill.engine.verbatim import ID3V2, Verbatim
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
@@ -47,7 +47,12 @@ _MOST_IN_A_TABLE = 255  # of contents, whose entries are counted in a byte
 _AFTER_ROLE = ": "  # as they are read
 _PEOPLE = {"tipl": "TIPL", "tmcl": "TMCL"}
 _RECORDING = "musicbrainz_trackid"
-_REWRITTEN = FRAMES_THAT_FFMPEG_LACKS | {*("comment", "lyrics", "performer", "tracktotal", "disctotal", "tipl", "tmcl")}
+_REWRITTEN = FRAMES_THAT_FFMPEG_LACKS | {
+    *("comment", "lyrics", "performer", "tracktotal", "disctotal", "tipl", "tmcl", "podcast"),
+    *LINKS,
+}
+# Texts that have no other name than their frame's; FFmpeg writes them as free text.
+_TEXTS = frozenset({"TOFN", "TOLY", "TOWN", "TRSN", "TRSO", "TPRO", "TFLT", "TDLY"})
 
 
 class TDRC(TextFrame):  # type: ignore[misc]  # mutagen has no types
@@ -73,6 +78,29 @@ class CHAP(mutagen.id3.CHAP):  # type: ignore[misc]
         return f"CHAP:{self.element_id}"
 
 
+class COMM(mutagen.id3.COMM):  # type: ignore[misc]
+    """The comment that FFmpeg shall take, which is the first: mutagen would put the shortest one before the others."""
+
+    FrameID = "TCON"  # likewise
+
+    @property
+    def HashKey(self) -> str:  # noqa: N802
+        """As that of any other comment."""
+        return f"COMM:{self.desc}:{self.lang}"
+
+
+class USLT(mutagen.id3.USLT):  # type: ignore[misc]
+    """Likewise, of lyrics."""
+
+    FrameID = "TCON"
+
+    @property
+    def HashKey(self) -> str:  # noqa: N802
+        """As that of any other lyrics."""
+        return f"USLT:{self.desc}:{self.lang}"
+
+
+_FIRST_ONES = {"comment": COMM, "lyrics": USLT}
 _DATE_FRAMES = {each.__name__: each for each in (TDRC, TDOR, TDRL)}
 
 
@@ -117,12 +145,16 @@ def write_wave_frames(path: Path, about: About) -> None:
     Some readers look there, others in INFO: all tags are in it. A file that is too large for RIFF's 32 bits stays without.
     """
     has_more = about.several or about.cover is not None or about.chapters or not about.tags.keys() <= _IN_INFO
+    has_more = has_more or any(each.family == ID3V2 for each in about.verbatim)
     if not has_more or path.stat().st_size > _LARGEST_RIFF_BYTES:
         return
     song = WAVE(path)
     song.add_tags()
     for name in about.tags:
-        song.tags.add(_frame(name, values := list(about.values(name))) or _plain_frame(name, values))
+        values = list(about.values(name))
+        for frame in _frames(name, values) or [_plain_frame(name, values)]:
+            song.tags.add(frame)
+    _add_verbatim(song.tags, about)
     _add_totals(song.tags, about)
     _add_cover(song.tags, about.cover)
     _add_chapters(song.tags, about.chapters)
@@ -133,7 +165,10 @@ def _is_well_written(about: About) -> bool:
     return (
         not about.several
         and len(about.chapters) <= _MOST_IN_A_TABLE
-        and all(name not in _REWRITTEN and free_name(name) == name for name in about.tags)
+        and all(
+            name not in _REWRITTEN and name.upper() not in _TEXTS and free_name(name) == name for name in about.tags
+        )
+        and not any(each.family == ID3V2 for each in about.verbatim)
     )
 
 
@@ -143,16 +178,38 @@ def _add_texts(frames: ID3, about: About) -> None:
         frames.delall("TPE3")
         frames.add(_plain_frame("performer", list(about.values("performer"))))
     for name in about.tags:
-        frame = _frame(name, list(about.values(name)))
+        values = list(about.values(name))
         is_free = name != "performer" and frames.pop(f"TXXX:{name}", None) is not None
-        if frame is None and is_free:
-            frame = TXXX(encoding=Encoding.UTF8, desc=free_name(name), text=list(about.values(name)))
-        if frame is not None:
+        for frame in _frames(name, values) or ([_plain_frame(name, values)] if is_free else []):
             frames.add(frame)
     for alias in ("USLT", "TCMP"):  # as FFmpeg calls lyrics and compilations among free texts
         frames.delall(f"TXXX:{alias}")
+    _add_verbatim(frames, about)
     _add_totals(frames, about)
     _add_chapters(frames, about.chapters)
+
+
+def _add_verbatim(frames: ID3, about: About) -> None:
+    """Behind all others: what says the same as one of these takes its place."""
+    for each in about.verbatim:
+        if each.family != ID3V2:
+            continue
+        if isinstance(each.content, bytes):
+            frames.unknown_frames.append(each.content)
+        else:
+            frames.add(_in_place_of_ours(frames, each) if each.is_said(about.tags) else each.content)
+
+
+def _in_place_of_ours(frames: ID3, same: Verbatim) -> Frame:
+    frame = same.content
+    if not isinstance(frame, mutagen.id3.COMM | mutagen.id3.USLT):
+        return frame
+    if same.name not in _FIRST_ONES:
+        frames.delall(f"TXXX:{free_name(same.name)}")
+        return frame
+    first = _FIRST_ONES[same.name]
+    frames.pop(f"{first.__name__}::{_UNKNOWN_LANGUAGE}", None)
+    return first(frame.encoding, frame.lang, frame.desc, frame.text)
 
 
 def _add_totals(frames: ID3, about: About) -> None:
@@ -195,6 +252,22 @@ def _plain_frame(name: str, values: list[str]) -> Frame:
     return TXXX(encoding=Encoding.UTF8, desc=free_name(name), text=values)
 
 
+def _frames(name: str, values: list[str]) -> list[Frame]:
+    """Nothing where it has only a place among free texts."""
+    if name in LINKS:
+        return _links(name, values)
+    frame = _frame(name, values)
+    return [] if frame is None else [frame]
+
+
+def _links(name: str, values: list[str]) -> list[Frame]:
+    """Of some frames there can be several; they are Latin-1 (id3.org, ID3v2.4, section 4.3)."""
+    kind = Frames[LINKS[name]]
+    made = [kind(encoding=Encoding.UTF8, desc="", url=each) if name == "www" else kind(url=each) for each in values]
+    is_fitting = all("://" in each and each.isascii() and not set(each) & {" ", "\n"} for each in values)
+    return made if is_fitting and len({each.HashKey for each in made}) == len(made) else []
+
+
 def _frame(name: str, values: list[str]) -> Frame | None:
     if name in DATES:
         return _DATE_FRAMES[DATES[name]](encoding=Encoding.UTF8, text=values)
@@ -206,4 +279,7 @@ def _frame(name: str, values: list[str]) -> Frame | None:
         return COMM(encoding=Encoding.UTF8, lang=_UNKNOWN_LANGUAGE, desc="", text=values)
     if name == "lyrics":
         return USLT(encoding=Encoding.UTF8, lang=_UNKNOWN_LANGUAGE, desc="", text="\n".join(values))
-    return Frames[FRAMES[name]](encoding=Encoding.UTF8, text=values) if name in FRAMES else None
+    if name == "podcast" and values == ["1"]:
+        return PCST(value=1)
+    frame_id = FRAMES.get(name) or (name.upper() if name.upper() in _TEXTS else None)
+    return None if frame_id is None else Frames[frame_id](encoding=Encoding.UTF8, text=values)

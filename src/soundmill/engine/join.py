@@ -96,13 +96,17 @@ def _unsaid(joined: Sequence[Joined], options: ConversionOptions) -> tuple[str, 
     names = dict.fromkeys(name for each in joined for name in each.about.tags if name not in asked)
     differing = [name for name in names if len({each.about.tags.get(name) for each in joined}) > 1]
     covers = {each.about.cover.data for each in joined if each.about.cover is not None}
-    unread = dict.fromkeys(name for each in joined for name in each.about.unread)
+    unread = dict.fromkeys(name for each in joined for name in (*each.about.unread, *_verbatim(each.about, asked)))
     return (
         *(f"tag: {name} (differs between the sources)" for name in differing),
         *(["covers but the first"] if len(covers) > 1 else []),
         *(["chapters of the sources"] if any(each.about.chapters for each in joined) else []),
         *unread,
     )
+
+
+def _verbatim(about: About, asked: frozenset[str]) -> Iterator[str]:
+    return (each.shown for each in about.verbatim if each.name not in asked and not each.is_said(about.tags))
 
 
 def common_facts(joined: Sequence[Joined], about: About) -> SoundFacts:

@@ -43,6 +43,20 @@ FRAMES = {
 DATES = {"date": "TDRC", "originaldate": "TDOR", "releasedate": "TDRL"}
 """Frames of ID3v2.4 that are time stamps."""
 
+LINKS = {
+    "website": "WOAR",
+    "license": "WCOP",
+    "podcasturl": "WFED",
+    "www": "WXXX",
+    "wwwaudiofile": "WOAF",
+    "wwwaudiosource": "WOAS",
+    "wwwcommercialinfo": "WCOM",
+    "wwwpayment": "WPAY",
+    "wwwpublisher": "WPUB",
+    "wwwradiopage": "WORS",
+}
+"""Frames of links, by Picard's names (picard-docs.musicbrainz.org, appendix B), and else Mp3tag's (docs.mp3tag.de/mapping)."""
+
 _FRAMES_OF_FFMPEG = """
 title artist album_artist album genre composer publisher copyright grouping language
 """
@@ -182,6 +196,11 @@ WM_NAMES = {
     "albumsort": "WM/AlbumSortOrder",
     "albumartistsort": "WM/AlbumArtistSortOrder",
     "composersort": "WM/ComposerSortOrder",
+    "website": "WM/AuthorURL",
+    "www": "WM/UserWebURL",
+    "wwwaudiofile": "WM/AudioFileURL",
+    "wwwaudiosource": "WM/AudioSourceURL",
+    "wwwcommercialinfo": "WM/PromotionURL",
     **{name: free.replace(" ", "/", 1) for name, free in _FREE.items()},
 }
 """Microsoft's (Windows Media Format SDK, attribute list), and what MusicBrainz calls those that Microsoft hasn't."""

@@ -7,25 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mutagen.apev2 import BINARY, TEXT, APEv2
-from mutagen.id3 import COMM, ID3, PRIV, RVA2, UFID, Frame
+from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
-from soundmill.engine.names import MUSICBRAINZ, tag_name
-from soundmill.engine.values import REPLAY_GAINS, UNREADABLE
+from soundmill.engine.names import tag_name
+from soundmill.engine.values import UNREADABLE
 
 _APE_KINDS = frozenset({"mp3", "aac"})  # of the others that have it FFmpeg reads it
 _APE_COVER = "cover art (front)"
 # About the bytes of these very frames: to undo it in others would spoil them.
 _OF_THESE_FRAMES = "mp3gain_"
-# Read elsewhere, or about the file and not the music (id3.org, ID3v2.4 native frames).
-_READ_OR_TECHNICAL_NAMES = """
-APIC USLT MVNM MVIN CHAP CTOC PRIV MCDI MLLT ASPI SEEK POSS RBUF ENCR GRID SIGN LINK SYTC ETCO
-"""
-_OF_A_DJ = "TRAKTOR4"  # cue points, the grid of beats, and ratings; other programs' private frames are about the file
-_MOST_NAMED = 100
-_LONGEST_NAME = 100
-_READ_OR_TECHNICAL = frozenset(_READ_OR_TECHNICAL_NAMES.split())
-
 
 # What people wrote into them; the other ones that FFmpeg overlooks are numbers of a shop.
 _UNREAD_ATOMS = {"sdes": "series description"}
@@ -72,10 +63,8 @@ def read_ape(path: Path, kind: str) -> ApeTags:
 
 
 def unread_frames(frames: ID3 | None) -> tuple[str, ...]:
-    """Those of them that are carried nowhere, named for people, each once."""
-    names = [*dict.fromkeys([*_unread(frames or {}), *_unread_of_chapters(frames)])]
-    more = len(names) - _MOST_NAMED
-    return (*names[:_MOST_NAMED], f"tags: {more} more") if more > 0 else tuple(names)
+    """Those of its chapters that are carried nowhere, named for people, each once."""
+    return tuple(dict.fromkeys(_unread_of_chapters(frames)))
 
 
 def unread_atoms(atoms: MP4Tags | None) -> tuple[str, ...]:
@@ -88,24 +77,3 @@ def _unread_of_chapters(frames: ID3 | None) -> Iterator[str]:
         for frame in getattr(chapter, "sub_frames", {}).values():
             if frame.FrameID != "TIT2":
                 yield _OF_CHAPTERS.get(frame.FrameID, f"tag: {frame.FrameID} of chapters")
-
-
-def _unread(frames: Mapping[str, Frame]) -> Iterator[str]:
-    comments: dict[str, list[str]] = {}
-    for frame in frames.values():
-        name = frame.FrameID
-        if isinstance(frame, COMM):
-            # FFmpeg reads the first one of each description.
-            first = comments.setdefault(frame.desc, frame.text)
-            if frame.text != first:
-                yield f"tag: {frame.desc[:_LONGEST_NAME] or 'comment'} ({frame.lang})"
-            continue
-        is_read = (isinstance(frame, UFID) and frame.owner == MUSICBRAINZ) or (
-            isinstance(frame, RVA2) and frame.desc.lower() in REPLAY_GAINS
-        )
-        if isinstance(frame, PRIV) and frame.owner == _OF_A_DJ:
-            yield f"tag: PRIV ({frame.owner})"
-        if name == "GRP1":
-            is_read = not any(each.startswith("TIT1") for each in frames)
-        if not is_read and name not in _READ_OR_TECHNICAL and not name.startswith("T"):
-            yield f"tag: {name}"

@@ -11,14 +11,15 @@ from soundmill.engine.edit import Edits
 from soundmill.engine.gains import gains_by_other_name
 from soundmill.engine.names import tag_name
 from soundmill.engine.tags import About
+from soundmill.engine.verbatim import told_of
 from soundmill.model.formats import TargetFormat
 from soundmill.model.options import ConversionOptions
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
 
-# How loud the sound was (wiki.hydrogenaud.io, ReplayGain 2.0; RFC 7845, section 5.2.1).
-_MEASURED = ("replaygain_", "r128_")
+# How loud the sound was (wiki.hydrogenaud.io, ReplayGain 2.0; RFC 7845, section 5.2.1; iTunes).
+_MEASURED = ("replaygain_", "r128_", "itunnorm")
 
 
 def asked_tags(options: ConversionOptions) -> frozenset[str]:
@@ -30,7 +31,8 @@ def edited_about(about: About, target: TargetFormat, options: ConversionOptions,
     """Tags as asked for and as ``target`` calls them, and chapters where their sound went with ``edits``."""
     if options.strip_tags:
         about = About()
-    tags = dict(about.tags)
+    tags, asked = dict(about.tags), asked_tags(options)
+    verbatim = tuple(each for each in about.verbatim if each.name not in asked)
     for name, text in (options.tags or {}).items():
         tags.pop(tag_name(name), None)
         if text.strip():
@@ -40,12 +42,19 @@ def edited_about(about: About, target: TargetFormat, options: ConversionOptions,
         measured = [name for name in about.tags if name.startswith(_MEASURED) and tags.get(name) == about.tags[name]]
         unread += tuple(f"tag: {name} (the sound has another loudness now)" for name in measured)
         tags = {name: text for name, text in tags.items() if name not in measured}
+        unread += told_of(
+            (each for each in verbatim if each.is_measured), "the sound has another loudness now", about.tags
+        )
+        verbatim = tuple(each for each in verbatim if not each.is_measured)
     # Ogg Opus should only have its own (RFC 7845, section 5.2.1), but there are players that look for the other's there, too.
     made = gains_by_other_name(tags, is_ogg_opus=(target.codec, target.container) == ("opus", "ogg"))
-    made = {name: text for name, text in made.items() if name not in asked_tags(options)}
+    made = {name: text for name, text in made.items() if name not in asked}
     is_moved = edits is not None and (edits.start or edits.end is not None or edits.tempo != 1)
     chapters = moved_chapters(about.chapters, edits) if edits and is_moved else about.chapters
-    return replace(about, tags=tags | made, chapters=chapters, unread=unread, made=frozenset(made))
+    if is_moved:
+        unread += told_of((each for each in verbatim if each.is_timed), "the sound has other times now", about.tags)
+        verbatim = tuple(each for each in verbatim if not each.is_timed)
+    return replace(about, tags=tags | made, chapters=chapters, unread=unread, made=frozenset(made), verbatim=verbatim)
 
 
 def moved_chapters(chapters: tuple[Chapter, ...], edits: Edits) -> tuple[Chapter, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from soundmill.engine.sniff import MOV
 from soundmill.engine.source import Source
 from soundmill.engine.text import readable
 from soundmill.engine.values import BETWEEN, OVERLOOKED, read_atoms, read_frames, read_values
+from soundmill.engine.verbatim import Verbatim, lost_of, of_frames
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
@@ -36,7 +37,7 @@ _TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
 _MOST_TAGS = 500
 _LONGEST_TAG = 100_000
 _LONGEST_NAME, _SHOWN_NAME = 1000, 40
-_MOST_NAMED = 20
+_MOST_NAMED, _MOST_LISTED = 20, 100
 _UNSYNCED = "unsyncedlyrics"  # Mp3tag's and foobar2000's name, which many players don't look for
 _NAMELESS = "(one without a name)"  # free text of ID3 may have none
 
@@ -54,6 +55,8 @@ class About:
     """The values of those tags that have more than one."""
     made: frozenset[str] = frozenset()
     """Names of tags that say by another name what one of the source's says."""
+    verbatim: tuple[Verbatim, ...] = ()
+    """What only files with the same kind of tags can hold."""
 
     def values(self, name: str) -> tuple[str, ...]:
         """Each value of a tag that is there; one text where somebody gave it another since it was read."""
@@ -65,10 +68,11 @@ def read_about(path: Path, source: Source) -> About:
     """Read all of it; a broken cover is no cover, and is named as unread, as pictures besides the cover are."""
     container = source.container
     ape = read_ape(path, source.kind)
-    tags, unread = _tags(container, source, ape)
     frames = read_frames(path, source.kind)
+    tags, unread = _tags(container, source, ape, has_frames=frames is not None)
     atoms = read_atoms(path, source.kind)
-    unread += unread_frames(frames) + unread_atoms(atoms)
+    verbatim, left_out = of_frames(frames)
+    unread += left_out + unread_frames(frames) + unread_atoms(atoms)
     # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
     may_have_some = tags or source.kind == MOV or frames
     values = read_values(path, source.kind, source.stream.codec_context.name, frames, atoms) if may_have_some else {}
@@ -93,7 +97,7 @@ def read_about(path: Path, source: Source) -> About:
     chapters: Sequence[Chapter] = sorted(told, key=lambda each: each["start"] * each["time_base"])
     if source.kind == "flac":
         chapters = at_first_indexes(chapters, path)
-    return About(tags, cover, tuple(chapters), unread, several)
+    return About(tags, cover, tuple(chapters), unread, several, verbatim=verbatim)
 
 
 def missing(wanted: About, found: About) -> tuple[str, ...]:
@@ -107,7 +111,14 @@ def missing(wanted: About, found: About) -> tuple[str, ...]:
         lost.append("cover")
     if _beginnings(wanted) != _beginnings(found):
         lost.append("chapters")
-    return (*lost, *wanted.unread)
+    return (*lost, *_first_ones(lost_of(wanted.verbatim, found.verbatim, wanted.tags)), *_first_ones(wanted.unread))
+
+
+def _first_ones(names: Iterable[str]) -> tuple[str, ...]:
+    """Each once, and not thousands."""
+    once = tuple(dict.fromkeys(names))
+    more = len(once) - _MOST_LISTED
+    return (*once[:_MOST_LISTED], f"tags: {more} more") if more > 0 else once
 
 
 def chapter_title(chapter: Chapter, number: int) -> str:
@@ -120,7 +131,9 @@ def _chapters(container: InputContainer) -> Iterator[Chapter]:
         yield {**each, "metadata": {name: readable(text) for name, text in each["metadata"].items()}}
 
 
-def _tags(container: InputContainer, source: Source, ape: ApeTags) -> tuple[dict[str, str], tuple[str, ...]]:
+def _tags(
+    container: InputContainer, source: Source, ape: ApeTags, *, has_frames: bool
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """Tags by their names, and what had to be left out. A track of a film may be called "Stereo": the film's name is above it."""
     tags: dict[str, str] = {}
     left_out: list[str] = []
@@ -136,7 +149,8 @@ def _tags(container: InputContainer, source: Source, ape: ApeTags) -> tuple[dict
         if len(key) > _LONGEST_NAME:
             left_out.append(f"tag: {key[:_SHOWN_NAME]}…")
         elif key == "lyrics" and name != key and tags.get(key, value) != value:
-            left_out.append(f"tag: {name}")  # in another language
+            if not has_frames:  # which have it
+                left_out.append(f"tag: {name}")  # in another language
         elif (key in tags or len(tags) < _MOST_TAGS) and len(value) <= _LONGEST_TAG:
             tags[key] = value
         else:
@@ -186,6 +200,8 @@ def _is_kept(name: str, wanted: About, found: About) -> bool:
     value, kept = wanted.tags[name].strip(), found.tags.get(name, found.tags.get(name.replace(" ", "_")))
     if kept is None and name == "description" and "comment" not in wanted.tags:
         kept = found.tags.get("comment")  # as FFmpeg reads one of Vorbis comments, RIFF and Windows Media
+    if any(each.name == name and (each.text or "").strip() == value for each in found.verbatim):
+        return True
     if kept is None:
         part = name.removesuffix("total")
         return part != name and _numbers(found.tags.get(part, ""))[1:] == _numbers(value)

@@ -12,14 +12,14 @@ from mutagen.aiff import AIFF
 from mutagen.apev2 import TEXT, APEv2
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
-from mutagen.id3 import COMM, ID3, RVA2, TXXX, UFID, PairedTextFrame, TextFrame
+from mutagen.id3 import COMM, ID3, RVA2, TXXX, UFID, PairedTextFrame, TextFrame, UrlFrame
 from mutagen.mp4 import MP4, MP4FreeForm, MP4Tags
 from mutagen.oggflac import OggFLAC
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
-from soundmill.engine.names import ATOMS, ATOMS_OF_NUMBERS, FRAMES, FREE_ATOM, MUSICBRAINZ, WM_NAMES, tag_name
+from soundmill.engine.names import ATOMS, ATOMS_OF_NUMBERS, FRAMES, FREE_ATOM, LINKS, MUSICBRAINZ, WM_NAMES, tag_name
 from soundmill.engine.sniff import MOV
 
 BETWEEN = ";"
@@ -46,6 +46,7 @@ _APE_KINDS = frozenset({"wv", "ape", "mpc", "mpc8", "tta"})
 _ID3_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
 _OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
 _NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
+_NAMES_OF_LINKS = {frame: name for name, frame in LINKS.items()}
 _NAMES_OF_ATOMS = {
     **{atom: name for name, atom in ATOMS.items()},
     **{atom: name for name, (atom, _) in ATOMS_OF_NUMBERS.items()},
@@ -55,7 +56,7 @@ _PAIRS = {"trkn": "track", "disk": "disc"}
 _NAMES_IN_WM = {each: name for name, each in WM_NAMES.items()}
 # Of a comment and a description in Vorbis comments FFmpeg reads one; of the numbers of iTunes it reads some. A genre of ID3 that begins
 # with a number ("80s", "2-Step") it takes for the one with that number in a list of old; of people with their roles it reads the first
-# role, and of identifiers and loudness nothing. Conductors it takes for performers, and the date of a release for that of the recording.
+# role, and of identifiers, loudness and links nothing. Conductors it takes for performers, and the date of a release for that of the recording.
 _OVERLOOKED_IN_FRAMES = (
     *(
         "genre",
@@ -68,7 +69,8 @@ _OVERLOOKED_IN_FRAMES = (
         "movement",
         "movementtotal",
     ),
-    *("tipl", "tmcl", "musicbrainz_trackid"),
+    *("tipl", "tmcl", "musicbrainz_trackid", "podcast"),
+    *LINKS,
     *REPLAY_GAINS.values(),
 )
 OVERLOOKED = {
@@ -101,8 +103,9 @@ def read_values(
     try:
         for name, values in _all_values(path, kind, codec, frames, atoms):
             # FFmpeg's muxer of Windows Media writes some twice.
-            texts = tuple(dict.fromkeys(text for each in values if (text := str(each)).strip()))
-            if len(texts) > 1 or (texts and name in OVERLOOKED.get(kind, ())):
+            said = [text for each in values if (text := str(each)).strip()]
+            texts = tuple(dict.fromkeys(said))
+            if len(said) > 1 or (texts and name in OVERLOOKED.get(kind, ())):
                 found.setdefault(name, texts)
     except UNREADABLE:
         return {}
@@ -187,6 +190,7 @@ def _of_total(pair: Any) -> str:
 
 
 def _of_frames(frames: ID3 | None) -> Values:
+    links: dict[str, list[str]] = {}
     in_words = {tag_name(each.desc) for each in frames.getall("TXXX")} if frames else set()
     for frame in (frames or {}).values():
         if isinstance(frame, TXXX):
@@ -199,6 +203,10 @@ def _of_frames(frames: ID3 | None) -> Values:
             yield "releasedate", frame.text
         elif frame.FrameID == "MVIN":
             yield from zip(("movement", "movementtotal"), ([each] for each in str(frame).split("/")), strict=False)
+        elif isinstance(frame, UrlFrame) and not getattr(frame, "desc", ""):
+            links.setdefault(_NAMES_OF_LINKS[frame.FrameID], []).append(frame.url)
+        elif frame.FrameID == "PCST" and frame.value:
+            yield "podcast", ["1"]
         elif frame.FrameID == "GRP1" and frames is not None and not frames.getall("TIT1"):
             yield "grouping", frame.text
         elif isinstance(frame, TextFrame) and frame.FrameID in _NAMES_OF_FRAMES:
@@ -212,3 +220,4 @@ def _of_frames(frames: ID3 | None) -> Values:
             name = REPLAY_GAINS.get(frame.desc.lower())
             if name is not None and name not in in_words:
                 yield name, [f"{frame.gain:.2f} dB"]
+    yield from links.items()
