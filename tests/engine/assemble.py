@@ -55,7 +55,7 @@ def found(wav: Path, target: str, crew: Crew) -> dict[str, tuple[int | None, int
 def encoded(wav: Path, path: Path, target: str, crew: Crew) -> tuple[Assembled, str]:
     """What is known of the result, and the name of its muxer."""
     plan: Plan = make_plan(Sound("pcm_s16le", 44_100, 2, "stereo", "s16"), FORMATS[target], ConversionOptions())
-    encoder = SplitEncoder(path, plan, About({}, None, ()), crew, expected_seconds=0)
+    encoder = SplitEncoder(path, plan, About(), crew, expected_seconds=0)
     with open_source(wav) as source:
         encode_all(encoder, plan, Decoding(source, LONGEST).frames())
     assert encoder.listener is not None

@@ -66,7 +66,7 @@ def flac_pieces(setup: DecoderSetup) -> list[EncodedPiece]:
 
 def heard(path: Path, order: tuple[int, ...] = (0, 1, 2), spoilt: int | None = None) -> Sounding | None:
     """What is told of pieces that stand in a file in some order, one of which was found to hold another sound than it was given."""
-    file = StitchedFile(path, PLAN, About({}, None, ()))
+    file = StitchedFile(path, PLAN, About())
     setup = DecoderSetup("flac", {}, "stereo", file.extradata)
     pieces = flac_pieces(setup)
     assembled = Assembled(setup, is_lossless=True)

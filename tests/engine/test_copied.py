@@ -55,7 +55,7 @@ def copy(source_path: Path, to: str) -> Copy:
     plan = copy_plan(source.kind, sound, target, ConversionOptions())
     assert plan is not None
     path = source_path.with_name(f"copy.{target.extension}")
-    copied = copy_sound(path, source, Decoding(source, LONGEST), plan, About({}, None, ()), lambda seconds: None)
+    copied = copy_sound(path, source, Decoding(source, LONGEST), plan, About(), lambda seconds: None)
     return Copy(path, source, copied)
 
 

@@ -38,7 +38,7 @@ def encoded(path: Path, target: str, seconds: float = 6.3, options: ConversionOp
     """Written to ``path``."""
     wav = write(path.with_name("source.wav"), music(seconds))
     plan: Plan = make_plan(Sound("pcm_s16le", 44_100, 2, "stereo", "s16"), FORMATS[target], options)
-    encoder = LibavEncoder(path, plan, About({}, None, ()))
+    encoder = LibavEncoder(path, plan, About())
     with av.open(wav) as source:
         encode_all(encoder, plan, source.decode(audio=0))
     assert encoder.listener is not None

@@ -13,7 +13,7 @@ from soundmill.engine.aac import Windows, windows
 from soundmill.engine.flac import SoundDigest, coded_number, renumbered, told_digest, with_digest
 from soundmill.engine.messages import receive, send
 from soundmill.engine.packets import CodedPacket, Packets, Packing
-from soundmill.engine.picture import read_picture
+from soundmill.engine.picture import Attached, Picture, read_pictures
 from soundmill.engine.sniff import DEMUXERS, id3_bytes, sniff, sound_start
 from soundmill.engine.text import readable
 from soundmill.model.conversion import ConversionError, FailureCode
@@ -262,8 +262,17 @@ def jpeg_segment(marker: int, size: int, content: bytes) -> bytes:
 JPEGS = joined(st.builds(jpeg_segment, st.integers(0xBF, 0xFF), numbers(0xFFFF), st.binary(max_size=20)))
 
 
+WEBPS = [b"VP8 \x30\0\0\0\0\0\0\x9d\x01\x2a", b"VP8L\x30\0\0\0\x2f", b"VP8X\x0a\0\0\0\0\0\0\0"]
+PICTURES = [PNG, b"\xff\xd8\xff\xe0\0\2", b"\xff\xd8", b"GIF89a", *(b"RIFF\x40\0\0\0WEBP" + each for each in WEBPS)]
+
+
+def read_picture(data: bytes) -> Picture | None:
+    good = read_pictures([Attached(data)]).good
+    return good[0] if good else None
+
+
 @FUZZED
-@given(st.builds(bytes.__add__, st.sampled_from([PNG, b"\xff\xd8\xff\xe0\0\2", b"\xff\xd8"]), JPEGS | BYTES))
+@given(st.builds(bytes.__add__, st.sampled_from(PICTURES), JPEGS | BYTES))
 def test_pictures_that_lie_are_pictures_or_none(data: bytes) -> None:
     found = read_picture(data)
     if found is not None:

@@ -1,4 +1,4 @@
-"""Tags with several values, those that only some formats have a name for, and pictures of several kinds: judged by mutagen."""
+"""Tags with several values, those that only some formats have a name for, judged by mutagen."""
 
 from __future__ import annotations
 
@@ -119,33 +119,6 @@ def test_values_survive_a_second_conversion(
     tagged: Callable[[str], Path], convert: Convert, through: str, to: str
 ) -> None:
     assert values_in(convert(convert(tagged("flac"), through).path, to).path) == WANTED
-
-
-@pytest.mark.parametrize("source", ["flac", "mp3"])
-@pytest.mark.parametrize("to", ["mp3", "flac", "m4a"])
-def test_of_several_pictures_the_front_is_the_cover(
-    tagged: Callable[[str], Path], convert: Convert, source: str, to: str
-) -> None:
-    made = convert(tagged(source), to)
-    assert "pictures besides the cover (1)" in made.report.not_carried
-    if to == "flac":
-        assert [(each.type, each.data) for each in FLAC(made.path).pictures] == [(FRONT, jpeg())]
-    elif to == "mp3":
-        assert [(each.type, each.data) for each in ID3(made.path).getall("APIC")] == [(FRONT, jpeg())]
-    else:
-        assert [bytes(each) for each in MP4(made.path)["covr"]] == [jpeg()]
-
-
-def test_of_several_attachments_the_one_that_is_called_so_is_the_cover(tmp_path: Path, convert: Convert) -> None:
-    arguments: list[str | Path] = []
-    for number, (name, size) in enumerate((("back.jpg", 32), ("Cover.jpg", 16))):
-        picture = tmp_path / name
-        picture.write_bytes(jpeg(size))
-        arguments += ["-attach", picture, f"-metadata:s:t:{number}", "mimetype=image/jpeg"]
-        arguments += [f"-metadata:s:t:{number}", f"filename={name}"]
-    made = convert(encoded(tmp_path, "a.mka", *arguments, samples=music(0.3)), "flac")
-    assert [each.data for each in FLAC(made.path).pictures] == [jpeg()]
-    assert made.report.not_carried == ("pictures besides the cover (1)",)
 
 
 def test_numbers_and_comments_stand_where_players_look(tagged: Callable[[str], Path], convert: Convert) -> None:

@@ -38,7 +38,7 @@ def made(path: Path, samples: Samples, subtype: str, target: str, depth: int | N
     with open_source(wav) as source:
         frames = list(Decoding(source, LONGEST).frames())
         plan = make_plan(decoded_sound(source, frames[0]), FORMATS[target], ConversionOptions(bit_depth=depth))
-    encoder = open_encoder(path, plan, About({}, None, ()))
+    encoder = open_encoder(path, plan, About())
     count = encode_all(encoder, plan, iter(frames))
     return plan, Expected(count, encoder.sum, encoder.listener)
 

@@ -18,7 +18,9 @@ _LEGEND = """
 =      every sample is the source's           n      as many samples as the source has, to the sample
 =24    32-bit float, rounded to 24 bits       n+123  so many more (fewer), within engine/tolerance.py
 =16    a lossy source's sound, at 16 bits     NO     see below
-A letter behind it: t tags, c cover, h chapters, f form (rate, channels, depth) couldn't be held, and the report says so."""
+A letter behind it: t tags, c pictures, h chapters, f form (rate, channels, depth) couldn't be held, and the report says so."""
+
+_PICTURES = ("cover", "pictures")
 
 
 def main(wanted: list[str]) -> int:
@@ -63,9 +65,9 @@ def _row(mill: Mill, recipe: Recipe, directory: Path) -> Iterator[tuple[str, Cel
 
 def _losses(cell: Cell) -> str:
     signs = ""
-    for sign, belongs in (("t", "tag"), ("c", "cover"), ("h", "chapters")):
+    for sign, belongs in (("t", ("tag",)), ("c", _PICTURES), ("h", ("chapters",))):
         signs += sign if any(each.startswith(belongs) for each in cell.not_carried) else ""
-    return signs + ("f" if any("(" in each for each in cell.not_carried) else "")
+    return signs + ("f" if any("(" in each and not each.startswith(_PICTURES) for each in cell.not_carried) else "")
 
 
 if __name__ == "__main__":

@@ -32,14 +32,14 @@ _FRAMES = {"COMM": "comment", "USLT": "lyrics", "TCOM": "composer", "TPE2": "alb
 
 @dataclass(frozen=True)
 class Judged:
-    """``sound`` is what ffmpeg decodes, at its own rate and channels."""
+    """``sound`` is what ffmpeg decodes, at its own rate and channels; the cover is the first of ``pictures``."""
 
     codec: str
     rate: int
     channels: int
     sound: Samples
     tags: dict[str, str]
-    cover: bytes | None
+    pictures: tuple[bytes, ...]
     chapters: tuple[tuple[int, str], ...]
 
 
@@ -71,7 +71,7 @@ def judge(path: Path) -> Judged:
         channels=channels,
         sound=sound,
         tags=_tags(path, {**shown["format"].get("tags", {}), **stream.get("tags", {})}),
-        cover=_cover(path, shown["streams"]),
+        pictures=tuple(_pictures(path, shown["streams"])),
         chapters=tuple(
             (round(float(each["start_time"]) * 1000), each.get("tags", {}).get("title", ""))
             for each in shown["chapters"]
@@ -115,28 +115,18 @@ def _frames(path: Path) -> dict[str, Any]:
     return dict(tags) if isinstance(tags, ID3) else {}
 
 
-def _cover(path: Path, streams: list[dict[str, Any]]) -> bytes | None:
-    if frames := _frames(path):
-        return next((bytes(frame.data) for identity, frame in frames.items() if identity.startswith("APIC")), None)
+def _pictures(path: Path, streams: list[dict[str, Any]]) -> Iterator[bytes]:
     if path.suffix in (".mka", ".webm"):
-        return _attachment(path, streams)
-    song = mutagen.File(path)
-    if song is None:
-        return None
-    if getattr(song, "pictures", None):
-        return bytes(song.pictures[0].data)
-    tags = song.tags or {}
-    for name, read in (("covr", bytes), ("WM/Picture", _of_asf), ("metadata_block_picture", _of_vorbis)):
-        if name in tags:
-            return bytes(read(tags[name][0]))
-    return None
-
-
-def _attachment(path: Path, streams: list[dict[str, Any]]) -> bytes | None:
-    """Matroska's attached pictures are a film of one picture to ffprobe."""
-    if not any(each["codec_type"] == "video" for each in streams):
-        return None
-    return ffmpeg("-i", path, "-map", "0:v:0", "-c", "copy", "-f", "image2pipe", "-")
+        # Matroska's attached pictures are films of one picture to ffprobe.
+        films = [each for each in streams if each["codec_type"] == "video"]
+        for number in range(len(films)):
+            yield ffmpeg("-i", path, "-map", f"0:v:{number}", "-c", "copy", "-f", "image2pipe", "-")
+    elif frames := _frames(path):
+        yield from (bytes(frame.data) for identity, frame in frames.items() if identity.startswith("APIC"))
+    elif (song := mutagen.File(path)) is not None:
+        yield from (bytes(each.data) for each in getattr(song, "pictures", ()))
+        for name, read in (("covr", bytes), ("WM/Picture", _of_asf), ("metadata_block_picture", _of_vorbis)):
+            yield from (bytes(read(each)) for each in (song.tags or {}).get(name, ()))
 
 
 def _of_asf(attribute: Any) -> bytes:

@@ -137,10 +137,12 @@ def _said_faults(source: Judged, result: Judged, not_carried: tuple[str, ...]) -
         kept = result.tags.get(name) == text
         if kept == (f"tag: {name}" in not_carried):
             faults.append(f"tag {name} is {'there, but said to be lost' if kept else 'lost, and not said'}")
-    if source.cover is not None and (source.cover == result.cover) == ("cover" in not_carried):
-        faults.append(
-            "cover lost, and not said" if source.cover != result.cover else "cover there, but said to be lost"
-        )
+    for name, wanted, found in (
+        ("cover", source.pictures[:1], result.pictures[:1]),
+        (f"pictures besides the cover ({len(source.pictures) - 1})", source.pictures[1:], result.pictures[1:]),
+    ):
+        if wanted and (wanted == found) == (name in not_carried):
+            faults.append(f"{name} {'there, but said to be lost' if wanted == found else 'lost, and not said'}")
     if source.chapters and (source.chapters == result.chapters) == ("chapters" in not_carried):
         faults.append(f"chapters {result.chapters}, said lost: {'chapters' in not_carried}")
     return faults

@@ -1,9 +1,10 @@
-"""The rows of the matrix: one file a kind of source, made by the machine's ffmpeg, with tags, cover and chapters where it holds them."""
+"""The rows of the matrix: one file a kind of source, made by the machine's ffmpeg, with tags, pictures and chapters where it holds them."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class Recipe:
     rate: int = 44_100
     channels: int = 2
     has_chapters: bool = False
-    add_cover: Callable[[Path], None] | None = None
+    add_pictures: Callable[[Path], None] | None = None
 
     def make(self, directory: Path) -> Path:
         """The file, in ``directory``."""
@@ -72,48 +73,58 @@ class Recipe:
         tags = [word for name, text in TAGS.items() for word in ("-metadata", f"{name}={text}")]
         ffmpeg("-i", recorded, *chapters, "-map", "0:a", *tags, *self.arguments.split(), made)
         recorded.unlink()
-        if self.add_cover:
-            self.add_cover(made)
+        if self.add_pictures:
+            self.add_pictures(made)
         return made
 
 
-def _picture() -> FlacPicture:
-    picture = FlacPicture()
-    picture.type, picture.mime, picture.data = 3, "image/jpeg", jpeg()
-    picture.width = picture.height = 16
-    picture.depth = 24
-    return picture
+_FRONT_AND_BACK = ((3, 16), (4, 32))
+
+
+def _pictures() -> Iterator[FlacPicture]:
+    for kind, size in _FRONT_AND_BACK:
+        picture = FlacPicture()
+        picture.type, picture.mime, picture.data = kind, "image/jpeg", jpeg(size)
+        picture.width = picture.height = size
+        picture.depth = 24
+        yield picture
 
 
 def _id3(path: Path) -> None:
     frames = ID3(path)
-    frames.add(APIC(encoding=3, mime="image/jpeg", type=3, desc="", data=jpeg()))
+    for kind, size in _FRONT_AND_BACK:
+        frames.add(APIC(encoding=3, mime="image/jpeg", type=kind, desc=f"{size}", data=jpeg(size)))
     frames.save(path)
 
 
 def _flac(path: Path) -> None:
     song = FLAC(path)
-    song.add_picture(_picture())
+    for each in _pictures():
+        song.add_picture(each)
     song.save()
 
 
 def _vorbis(path: Path) -> None:
     song = OggOpus(path) if path.suffix == ".opus" else OggVorbis(path)
-    song["metadata_block_picture"] = [base64.b64encode(_picture().write()).decode()]
+    song["metadata_block_picture"] = [base64.b64encode(each.write()).decode() for each in _pictures()]
     song.save()
 
 
 def _mp4(path: Path) -> None:
     song = MP4(path)
-    song["covr"] = [MP4Cover(jpeg(), MP4Cover.FORMAT_JPEG)]
+    song["covr"] = [MP4Cover(jpeg(size), MP4Cover.FORMAT_JPEG) for _, size in _FRONT_AND_BACK]
     song["\xa9lyr"] = ["la la"]
     song.save()
 
 
 def _asf(path: Path) -> None:
     song = ASF(path)
-    head = b"\x03" + len(jpeg()).to_bytes(4, "little") + "image/jpeg\0".encode("utf-16-le") + b"\0\0"
-    song["WM/Picture"] = [ASFByteArrayAttribute(head + jpeg())]
+    song["WM/Picture"] = [
+        ASFByteArrayAttribute(
+            struct.pack("<BI", kind, len(jpeg(size))) + "image/jpeg\0\0".encode("utf-16-le") + jpeg(size)
+        )
+        for kind, size in _FRONT_AND_BACK
+    ]
     song.save()
 
 
@@ -128,19 +139,19 @@ RECIPES = (
     Recipe("caf", "caf", "-c:a pcm_s16be", True),
     Recipe("aiff16", "aiff", "-c:a pcm_s16be -write_id3v2 1", True),
     Recipe("aiff24", "aiff", "-c:a pcm_s24be -write_id3v2 1", True, bits=24),
-    Recipe("flac16", "flac", "-c:a flac", True, add_cover=_flac),
-    Recipe("flac24", "flac", "-c:a flac", True, bits=24, add_cover=_flac),
-    Recipe("alac16", "m4a", "-c:a alac", True, has_chapters=True, add_cover=_mp4),
+    Recipe("flac16", "flac", "-c:a flac", True, add_pictures=_flac),
+    Recipe("flac24", "flac", "-c:a flac", True, bits=24, add_pictures=_flac),
+    Recipe("alac16", "m4a", "-c:a alac", True, has_chapters=True, add_pictures=_mp4),
     Recipe("mka-flac24", "mka", "-c:a flac", True, bits=24, has_chapters=True),
     Recipe("tta", "tta", "-c:a tta", True),
     Recipe("wavpack", "wv", "-c:a wavpack", True),
-    Recipe("mp3", "mp3", "-c:a libmp3lame -b:a 192k", False, has_chapters=True, add_cover=_id3),
+    Recipe("mp3", "mp3", "-c:a libmp3lame -b:a 192k", False, has_chapters=True, add_pictures=_id3),
     Recipe("mp2", "mp2", "-c:a mp2", False),
     Recipe("aac", "aac", "-c:a aac -b:a 160k", False),
-    Recipe("m4a", "m4a", "-c:a aac -b:a 160k", False, has_chapters=True, add_cover=_mp4),
-    Recipe("ogg", "ogg", "-c:a libvorbis -q:a 5", False, add_cover=_vorbis),
-    Recipe("opus", "opus", "-c:a libopus -b:a 128k", False, add_cover=_vorbis),
+    Recipe("m4a", "m4a", "-c:a aac -b:a 160k", False, has_chapters=True, add_pictures=_mp4),
+    Recipe("ogg", "ogg", "-c:a libvorbis -q:a 5", False, add_pictures=_vorbis),
+    Recipe("opus", "opus", "-c:a libopus -b:a 128k", False, add_pictures=_vorbis),
     Recipe("webm", "webm", "-c:a libopus -b:a 128k", False, has_chapters=True),
-    Recipe("wma", "wma", "-c:a wmav2 -b:a 192k", False, has_chapters=True, add_cover=_asf),
+    Recipe("wma", "wma", "-c:a wmav2 -b:a 192k", False, has_chapters=True, add_pictures=_asf),
     Recipe("ac3", "ac3", "-c:a ac3 -b:a 192k", False),
 )

@@ -13,8 +13,9 @@ from tests.fidelity.matrix import Cell, compare
 from tests.fidelity.sources import RECIPES
 from tests.sounds import music
 
-SOURCE = Judged("pcm_s16le", 44_100, 2, music(0.5), {"title": "A"}, b"cover", ((0, "One"),))
+SOURCE = Judged("pcm_s16le", 44_100, 2, music(0.5), {"title": "A"}, (b"cover", b"back"), ((0, "One"),))
 FLAC = replace(SOURCE, codec="flac")
+LOST = ("cover", "pictures besides the cover (1)")
 WAV16 = next(each for each in RECIPES if each.name == "wav16")
 
 
@@ -25,7 +26,7 @@ def compared(to: str, result: Judged, *not_carried: str) -> Cell:
 def test_what_is_equal_holds() -> None:
     assert compared("flac", FLAC) == Cell("=", ())
     assert compared("mp3", replace(SOURCE, codec="mp3")) == Cell("n", ())
-    assert compared("flac", replace(FLAC, cover=None), "cover") == Cell("=", (), ("cover",))
+    assert compared("flac", replace(FLAC, pictures=()), *LOST) == Cell("=", (), LOST)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,9 @@ def test_what_is_equal_holds() -> None:
         ("mp3", replace(SOURCE, codec="mp3", sound=SOURCE.sound * [0, 1]), (), "unlike"),
         ("flac", replace(FLAC, tags={}), (), "tag title is lost"),
         ("flac", FLAC, ("tag: title",), "said to be lost"),
-        ("flac", replace(FLAC, cover=None), (), "cover lost"),
+        ("flac", replace(FLAC, pictures=()), (), "cover lost"),
+        ("flac", replace(FLAC, pictures=SOURCE.pictures[:1]), (), "pictures besides the cover (1) lost"),
+        ("flac", FLAC, LOST, "said to be lost"),
         ("flac", replace(FLAC, chapters=()), (), "chapters"),
     ],
 )

@@ -20,8 +20,9 @@ def write_atoms(path: Path, about: About) -> None:
     atoms: dict[str, list[object]] = {}
     for name in about.tags:
         atoms |= _atom(name, about)
-    if about.cover is not None:
-        atoms["covr"] = [MP4Cover(about.cover.data, _COVERS[about.cover.codec])]
+    covers = [MP4Cover(each.data, _COVERS[each.codec]) for each in about.pictures if each.codec in _COVERS]
+    if covers:
+        atoms["covr"] = [*covers]
     if atoms:
         song = MP4(path)
         song.update(atoms)

@@ -13,12 +13,15 @@ from mutagen.oggflac import OggFLAC
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 
-from soundmill.engine.covers import FRONT_COVER
 from soundmill.engine.names import COMMENTS
 from soundmill.engine.picture import Picture
 from soundmill.engine.tags import About, chapter_title
 
 _KINDS = {b"fLaC": FLAC, b"OpusHead": OggOpus, b"\x01vorbis": OggVorbis, b"\x7fFLAC": OggFLAC}
+FLAC_CODECS = frozenset({"mjpeg", "png", "webp"})
+"""Of pictures, those that FFmpeg's muxer of FLAC takes."""
+
+PICTURE_COMMENT = "METADATA_BLOCK_PICTURE"
 _HEAD_BYTES = 64
 _TOTALS = {"track": "TRACKTOTAL", "disc": "DISCTOTAL"}
 _PAIR = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*", re.ASCII)
@@ -37,29 +40,46 @@ def write_comments(path: Path, about: About) -> None:
 
 
 def mend_comments(path: Path, about: About) -> None:
-    """What FFmpeg wrote as another comment, or as one value, in the finished file of FLAC or Ogg."""
+    """What FFmpeg wrote as another comment, or as one value, and pictures that it has no place for, in the finished file of FLAC or Ogg."""
     pairs = {tag for tag in _TOTALS if "/" in about.tags.get(tag, "")}
     mended = {*about.several, *pairs, "comment"} & about.tags.keys()
-    if not mended:
-        return
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    song = next(kind(path) for magic, kind in _KINDS.items() if magic in head)
+    kind = next(kind for magic, kind in _KINDS.items() if magic in head)
+    lacking = _pictures_that_ffmpeg_lacks(about, is_flac=kind is FLAC)
+    if not mended and not lacking:
+        return
+    song = kind(path)
     song.pop("DESCRIPTION", None)  # FFmpeg's name for a comment
     # In their order, as ever: the same file is to become the same.
     for tag in about.tags:
         if tag in mended or tag == "description":
             for name, values in _comments_of(tag, about):
                 song[name] = values
+    if kind is FLAC:
+        for each in lacking:
+            song.add_picture(_block(each))
+    elif lacking:
+        song[PICTURE_COMMENT] = [*map(picture_block, lacking)]
     song.save()
 
 
-def picture_block(cover: Picture) -> str:
+def _pictures_that_ffmpeg_lacks(about: About, *, is_flac: bool) -> tuple[Picture, ...]:
+    if is_flac:
+        return tuple(each for each in about.pictures if each.codec not in FLAC_CODECS)
+    return about.pictures if len(about.pictures) > 1 else ()
+
+
+def picture_block(picture: Picture) -> str:
     """The value of a ``METADATA_BLOCK_PICTURE`` comment: FLAC's picture block in base64 (xiph.org, VorbisComment)."""
+    return base64.b64encode(_block(picture).write()).decode("ascii")
+
+
+def _block(picture: Picture) -> PictureBlock:
     block = PictureBlock()
-    block.type, block.mime, block.data = FRONT_COVER, cover.mime_type, cover.data
-    block.width, block.height, block.depth = cover.width, cover.height, 24
-    return base64.b64encode(block.write()).decode("ascii")
+    block.type, block.mime, block.desc, block.data = picture.kind, picture.mime_type, picture.description, picture.data
+    block.width, block.height, block.depth = picture.width, picture.height, 24
+    return block
 
 
 def chapter_comments(about: About) -> dict[str, str]:
@@ -80,8 +100,8 @@ def _comments(about: About) -> Iterator[tuple[str, list[str]]]:
         yield from _comments_of(tag, about)
     for name, text in chapter_comments(about).items():
         yield name, [text]
-    if about.cover is not None:
-        yield "METADATA_BLOCK_PICTURE", [picture_block(about.cover)]
+    if about.pictures:
+        yield PICTURE_COMMENT, [*map(picture_block, about.pictures)]
 
 
 def _comments_of(tag: str, about: About) -> Iterator[tuple[str, list[str]]]:

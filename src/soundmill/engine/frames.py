@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,8 @@ from mutagen.id3 import (
 )
 from mutagen.wave import WAVE
 
-from soundmill.engine.covers import FRONT_COVER
 from soundmill.engine.names import DATES, FRAMES, FRAMES_THAT_FFMPEG_LACKS, LINKS, MUSICBRAINZ, free_name
-from soundmill.engine.picture import Picture
+from soundmill.engine.picture import KINDS, Picture
 from soundmill.engine.tags import About, chapter_title
 from soundmill.engine.verbatim import ID3V2, Verbatim
 
@@ -114,28 +114,27 @@ def write_frames(path: Path, about: About) -> None:
 
 
 def write_adts_frames(path: Path, about: About) -> None:
-    """The same before the frames of ADTS, with the cover, which FFmpeg's muxer has no place for."""
-    if about.cover is None and _is_well_written(about):
+    """The same before the frames of ADTS, with the pictures, which FFmpeg's muxer has no place for."""
+    if not about.pictures and _is_well_written(about):
         return
     try:
         frames = ID3(path)
     except ID3NoHeaderError:
         frames = ID3()
     _add_texts(frames, about)
-    _add_cover(frames, about.cover)
+    _add_pictures(frames, about.pictures)
     frames.save(path)
 
 
 def write_aiff_frames(path: Path, about: About) -> None:
-    """The same in the finished AIFF file's ID3 chunk, with the cover: FFmpeg 9's muxer refuses pictures that it once took."""
-    cover = about.cover
-    if cover is None and _is_well_written(about):
+    """The same in the finished AIFF file's ID3 chunk, with the pictures: FFmpeg 9's muxer refuses pictures that it once took."""
+    if not about.pictures and _is_well_written(about):
         return
     song = AIFF(path)
     if song.tags is None:
         song.add_tags()
     _add_texts(song.tags, about)
-    _add_cover(song.tags, cover)
+    _add_pictures(song.tags, about.pictures)
     song.save()
 
 
@@ -144,7 +143,7 @@ def write_wave_frames(path: Path, about: About) -> None:
 
     Some readers look there, others in INFO: all tags are in it. A file that is too large for RIFF's 32 bits stays without.
     """
-    has_more = about.several or about.cover is not None or about.chapters or not about.tags.keys() <= _IN_INFO
+    has_more = about.several or about.pictures or about.chapters or not about.tags.keys() <= _IN_INFO
     has_more = has_more or any(each.family == ID3V2 for each in about.verbatim)
     if not has_more or path.stat().st_size > _LARGEST_RIFF_BYTES:
         return
@@ -156,7 +155,7 @@ def write_wave_frames(path: Path, about: About) -> None:
             song.tags.add(frame)
     _add_verbatim(song.tags, about)
     _add_totals(song.tags, about)
-    _add_cover(song.tags, about.cover)
+    _add_pictures(song.tags, about.pictures)
     _add_chapters(song.tags, about.chapters)
     song.save()
 
@@ -220,9 +219,13 @@ def _add_totals(frames: ID3, about: About) -> None:
             frames.add(Frames[frame_id](encoding=Encoding.UTF8, text=[f"{number}/{about.tags[total]}"]))
 
 
-def _add_cover(frames: ID3, cover: Picture | None) -> None:
-    if cover is not None:
-        frames.add(APIC(encoding=Encoding.UTF8, mime=cover.mime_type, type=FRONT_COVER, desc="", data=cover.data))
+def _add_pictures(frames: ID3, pictures: Sequence[Picture]) -> None:
+    """No two with the same description, as ID3v2.4 has it (section 4.14): what they show is one for those that have none."""
+    for each in pictures:
+        kind = KINDS[each.kind]
+        texts = chain((each.description, kind), (f"{kind} {number}" for number in count(2)))
+        text = next(text for text in texts if f"APIC:{text}" not in frames)
+        frames.add(APIC(encoding=Encoding.UTF8, mime=each.mime_type, type=each.kind, desc=text, data=each.data))
 
 
 def _add_chapters(frames: ID3, chapters: Sequence[Chapter]) -> None:

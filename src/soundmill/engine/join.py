@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from av.rational import AVRational
 
+from soundmill.engine.picture import Picture
 from soundmill.engine.plan import Plan, Sound
 from soundmill.engine.retag import asked_tags
 from soundmill.engine.salvage import told
@@ -63,15 +64,17 @@ def common_sound(sounds: Sequence[Sound]) -> Sound:
 
 
 def common_about(joined: Sequence[Joined], rate: int) -> About:
-    """The tags on which all agree, the first cover, and a chapter for each source. ``rate`` is that of the result."""
+    """The tags on which all agree, the pictures of the first that has some, and a chapter for each source. ``rate`` is that of the result."""
     first, *others = (each.about for each in joined)
     tags = {
         name: text
         for name, text in first.tags.items()
         if name not in _OF_ONE and all(each.tags.get(name) == text for each in others)
     }
-    cover = next((each.about.cover for each in joined if each.about.cover is not None), None)
-    return About(tags, cover, tuple(_chapters(joined, rate)), several=first.several)
+    pictures: tuple[Picture, ...] = next((each.about.pictures for each in joined if each.about.pictures), ())
+    besides = {picture.data for each in joined for picture in each.about.pictures[1:]}
+    unread = len(besides - {each.data for each in pictures}) + sum(each.about.unread_pictures for each in joined)
+    return About(tags, pictures, tuple(_chapters(joined, rate)), several=first.several, unread_pictures=unread)
 
 
 def left_behind(joined: Sequence[Joined], plan: Plan, options: ConversionOptions) -> tuple[str, ...]:

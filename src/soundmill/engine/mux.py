@@ -1,4 +1,4 @@
-"""A result file that takes packets, with tags, cover and chapters where the format has a place for them."""
+"""A result file that takes packets, with tags, pictures and chapters where the format has a place for them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from av.stream import Disposition, Stream
 
 from soundmill.engine.aiff import name_speakers
 from soundmill.engine.atoms import write_atoms
-from soundmill.engine.comments import chapter_comments, mend_comments, picture_block
-from soundmill.engine.covers import FRONT_COVER_NAME, LARGEST_FLAC_PICTURE_BYTES
+from soundmill.engine.comments import FLAC_CODECS, PICTURE_COMMENT, chapter_comments, mend_comments, picture_block
+from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, file_name
 from soundmill.engine.frames import write_adts_frames, write_aiff_frames, write_frames, write_wave_frames
 from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
-from soundmill.engine.picture import Picture
+from soundmill.engine.picture import KINDS, Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About, chapter_title
 from soundmill.engine.wm import NAMES_THAT_FFMPEG_LACKS, is_written_by_ffmpeg, write_wm
 
-_COVER_STREAM_MUXERS = frozenset({"mp3", "flac"})
+_PICTURE_STREAM_MUXERS = frozenset({"mp3", "flac"})
 _COMMENT_MUXERS = frozenset({"ogg", "flac"})
 _WRITERS: Mapping[str, Callable[[Path, About], None]] = {
     "mp3": write_frames,
@@ -37,7 +37,6 @@ _WRITERS: Mapping[str, Callable[[Path, About], None]] = {
     "flac": mend_comments,
     "ogg": mend_comments,
 }
-_VORBIS_COMMENT_PICTURE = "METADATA_BLOCK_PICTURE"
 
 
 class Muxer:
@@ -55,10 +54,10 @@ class Muxer:
         self._padding = 0
         try:
             self.stream = add_sound(self._container)
-            cover = _add_about(self._container, self.stream, plan, about)
+            waiting = _add_about(self._container, self.stream, plan, about)
             self._container.start_encoding()
-            if cover is not None and about.cover is not None:
-                self._container.mux(_cover_packet(cover, about.cover))
+            for stream, picture in waiting:
+                self._container.mux(_picture_packet(stream, picture))
         except BaseException:
             self._container.close()
             raise
@@ -102,8 +101,10 @@ class Muxer:
             )
 
 
-def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about: About) -> Stream | None:
-    """Tags, chapters and cover, as far as the muxer has a place; gives the stream that waits for a cover's packet."""
+def _add_about(
+    container: OutputContainer, sound: AudioStream, plan: Plan, about: About
+) -> list[tuple[Stream, Picture]]:
+    """Tags, chapters and pictures, as far as the muxer has a place; gives the streams that wait for a picture's packet."""
     # In Ogg the comments belong to the stream.
     tags = sound.metadata if plan.muxer == "ogg" else container.metadata
     if plan.muxer == "asf":
@@ -121,23 +122,30 @@ def _add_about(container: OutputContainer, sound: AudioStream, plan: Plan, about
                 for number, each in enumerate(about.chapters, 1)
             ]
         )
-    if about.cover is None or (plan.muxer == "flac" and len(about.cover.data) > LARGEST_FLAC_PICTURE_BYTES):
-        return None
-    if plan.muxer == "ogg":
-        tags[_VORBIS_COMMENT_PICTURE] = picture_block(about.cover)
+    if plan.muxer == "ogg" and len(about.pictures) == 1:  # of several it would take the last
+        tags[PICTURE_COMMENT] = picture_block(about.pictures[0])
     elif plan.muxer == "matroska":
-        container.add_attachment("cover", about.cover.mime_type, about.cover.data)
-    elif plan.muxer in _COVER_STREAM_MUXERS:
-        size = {"width": about.cover.width, "height": about.cover.height}
-        stream = container.add_mux_stream(about.cover.codec, rate=1, **size)
-        stream.disposition = Disposition.attached_pic
-        stream.metadata["comment"] = FRONT_COVER_NAME  # by which FFmpeg tells ID3v2's types
-        return stream
-    return None
+        for each in about.pictures:
+            container.add_attachment(file_name(each.kind, each.extension), each.mime_type, each.data)
+    elif plan.muxer in _PICTURE_STREAM_MUXERS:
+        return [(_add_picture(container, each), each) for each in about.pictures if _has_place(plan.muxer, each)]
+    return []
 
 
-def _cover_packet(stream: Stream, cover: Picture) -> Packet[Stream]:
-    packet = Packet(cover.data)
+def _has_place(muxer: str, picture: Picture) -> bool:
+    return muxer != "flac" or (picture.codec in FLAC_CODECS and len(picture.data) <= LARGEST_FLAC_PICTURE_BYTES)
+
+
+def _add_picture(container: OutputContainer, picture: Picture) -> Stream:
+    stream = container.add_mux_stream(picture.codec, rate=1, width=picture.width, height=picture.height)
+    stream.disposition = Disposition.attached_pic
+    stream.metadata["comment"] = KINDS[picture.kind]  # by which FFmpeg tells ID3v2's types
+    stream.metadata["title"] = picture.description
+    return stream
+
+
+def _picture_packet(stream: Stream, picture: Picture) -> Packet[Stream]:
+    packet = Packet(picture.data)
     packet.stream = stream
     packet.pts = packet.dts = 0
     packet.is_keyframe = True

@@ -10,11 +10,12 @@ from mutagen.apev2 import BINARY, TEXT, APEv2
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
+from soundmill.engine.covers import ape_picture
 from soundmill.engine.names import tag_name
+from soundmill.engine.picture import Attached
 from soundmill.engine.values import UNREADABLE
 
 _APE_KINDS = frozenset({"mp3", "aac"})  # of the others that have it FFmpeg reads it
-_APE_COVER = "cover art (front)"
 # About the bytes of these very frames: to undo it in others would spoil them.
 _OF_THESE_FRAMES = "mp3gain_"
 
@@ -28,11 +29,10 @@ _OF_CHAPTERS = {"APIC": "pictures of chapters", "WXXX": "links of chapters"}
 
 @dataclass(frozen=True, slots=True)
 class ApeTags:
-    """``values`` by our names; ``cover`` as it stands there; ``other_pictures`` is how many there are besides."""
+    """``values`` are by our names."""
 
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    cover: bytes | None = None
-    other_pictures: int = 0
+    pictures: tuple[Attached, ...] = ()
     is_above: bool = False
     """True where only ID3v1 is there besides, whose texts have 30 letters."""
 
@@ -52,14 +52,8 @@ def read_ape(path: Path, kind: str) -> ApeTags:
         for name, item in items.items()
         if item.kind == TEXT and not name.lower().startswith(_OF_THESE_FRAMES)
     }
-    # Before the picture stands the name of its file.
-    pictures = {
-        name.lower(): bytes(item.value).partition(b"\0")[2]
-        for name, item in items.items()
-        if item.kind == BINARY and name.lower().startswith("cover art")
-    }
-    cover = pictures.pop(_APE_COVER, None)
-    return ApeTags(values, cover, len(pictures), is_above)
+    pictures = (ape_picture(name, bytes(item.value)) for name, item in items.items() if item.kind == BINARY)
+    return ApeTags(values, tuple(each for each in pictures if each is not None), is_above)
 
 
 def unread_frames(frames: ID3 | None) -> tuple[str, ...]:

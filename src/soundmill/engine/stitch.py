@@ -28,7 +28,7 @@ class StitchedFile:
         self._is_vorbis = plan.encoder == "libsndfile"
         if self._is_vorbis:
             with template(plan) as stream:
-                bare = replace(about, tags={}, cover=None, chapters=())
+                bare = replace(about, tags={}, pictures=(), chapters=())
                 self._muxer = Muxer(path, plan, bare, lambda container: container.add_stream_from_template(stream))
             self.frame_samples = WRITE_SAMPLES
         else:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from av.container import InputContainer
-from av.stream import AttachmentStream
 
 from soundmill.engine.chapter_frames import with_overlooked
-from soundmill.engine.covers import FRONT_COVER_NAME, read_asf_cover, read_comment_cover
+from soundmill.engine.covers import attached_pictures
 from soundmill.engine.cue_block import at_first_indexes
 from soundmill.engine.names import MISTAKEN, tag_name
 from soundmill.engine.overlooked import ApeTags, read_ape, unread_atoms, unread_frames
-from soundmill.engine.picture import Picture, read_picture
+from soundmill.engine.picture import Picture, read_pictures
 from soundmill.engine.sniff import MOV
 from soundmill.engine.source import Source
 from soundmill.engine.text import readable
@@ -47,7 +46,8 @@ class About:
     """What a file says about its sound. ``tags`` have lower-case names."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
-    cover: Picture | None = None
+    pictures: tuple[Picture, ...] = ()
+    """The cover first."""
     chapters: tuple[Chapter, ...] = ()
     unread: tuple[str, ...] = ()
     """What is there, but too broken, too large or too many to be carried anywhere; named for people."""
@@ -57,6 +57,13 @@ class About:
     """Names of tags that say by another name what one of the source's says."""
     verbatim: tuple[Verbatim, ...] = ()
     """What only files with the same kind of tags can hold."""
+    unread_pictures: int = 0
+    """How many there are besides the cover that are carried nowhere, either."""
+
+    @property
+    def cover(self) -> Picture | None:
+        """The picture that players show."""
+        return self.pictures[0] if self.pictures else None
 
     def values(self, name: str) -> tuple[str, ...]:
         """Each value of a tag that is there; one text where somebody gave it another since it was read."""
@@ -65,7 +72,7 @@ class About:
 
 
 def read_about(path: Path, source: Source) -> About:
-    """Read all of it; a broken cover is no cover, and is named as unread, as pictures besides the cover are."""
+    """Read all of it; a broken cover is no cover, and is named as unread."""
     container = source.container
     ape = read_ape(path, source.kind)
     frames = read_frames(path, source.kind)
@@ -81,23 +88,16 @@ def read_about(path: Path, source: Source) -> About:
     overlooked = OVERLOOKED.get(source.kind, ())
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or name in overlooked}
     values |= {name: texts for name, texts in ape.values.items() if tags.get(name) == BETWEEN.join(texts)}
-    data, others = _cover_data(path, source)
-    if data is None:
-        data, others = ape.cover, others + ape.other_pictures
-    else:
-        others += ape.other_pictures + (ape.cover not in (None, data))
-    cover = read_picture(data)
-    if data is not None and cover is None:
+    pictures, is_cover_bad, bad_others = read_pictures([*attached_pictures(path, source), *ape.pictures])
+    if is_cover_bad:
         unread += ("cover",)
-    if others:
-        unread += (f"pictures besides the cover ({others})",)
     several = {name: texts for name, texts in values.items() if name in tags and len(texts) > 1}
     # Comments may tell them in any order; FFmpeg's reader of Matroska drops those that begin before one that it has read.
     told = with_overlooked([*_chapters(container)], frames)
     chapters: Sequence[Chapter] = sorted(told, key=lambda each: each["start"] * each["time_base"])
     if source.kind == "flac":
         chapters = at_first_indexes(chapters, path)
-    return About(tags, cover, tuple(chapters), unread, several, verbatim=verbatim)
+    return About(tags, pictures, tuple(chapters), unread, several, verbatim=verbatim, unread_pictures=bad_others)
 
 
 def missing(wanted: About, found: About) -> tuple[str, ...]:
@@ -109,6 +109,10 @@ def missing(wanted: About, found: About) -> tuple[str, ...]:
     ]
     if wanted.cover is not None and (found.cover is None or found.cover.data != wanted.cover.data):
         lost.append("cover")
+    there = {each.data for each in found.pictures}
+    others = sum(each.data not in there for each in wanted.pictures[1:]) + wanted.unread_pictures
+    if others:
+        lost.append(f"pictures besides the cover ({others})")
     if _beginnings(wanted) != _beginnings(found):
         lost.append("chapters")
     return (*lost, *_first_ones(lost_of(wanted.verbatim, found.verbatim, wanted.tags)), *_first_ones(wanted.unread))
@@ -160,31 +164,6 @@ def _tags(
     if len(left_out) > _MOST_NAMED:
         left_out = [f"{len(left_out)} tags, too many or too long"]
     return tags, tuple(left_out)
-
-
-def _cover_data(path: Path, source: Source) -> tuple[bytes | None, int]:
-    """The cover's bytes, whatever they are worth, empty where there is one that has none; and how many other pictures there are."""
-    container, kind = source.container, source.kind
-    attached = [
-        each
-        for each in container.streams
-        if isinstance(each, AttachmentStream) and (each.mimetype or "").startswith("image/")
-    ]
-    if attached:
-        return attached[0].data, len(attached) - 1
-    # A cover's packet comes before any sound; FFmpeg hands it out again after a seek to the start.
-    pictures = [each for each in container.streams.video if each.disposition & each.disposition.attached_pic]
-    pictures.sort(key=lambda each: not _is_front(each.metadata))
-    for packet in container.demux(pictures[:1]) if pictures else ():
-        return bytes(packet), len(pictures) - 1
-    if kind == "asf":
-        return read_asf_cover(path), 0
-    return read_comment_cover(path, kind, source.stream.codec_context.name) if kind in ("ogg", "flac") else None, 0
-
-
-def _is_front(metadata: Mapping[str, str]) -> bool:
-    """True where a picture is said to be the front; of attachments only their file's name tells it (matroska.org, Cover Art)."""
-    return metadata.get("comment") == FRONT_COVER_NAME or metadata.get("filename", "").lower().startswith("cover.")
 
 
 def _beginnings(about: About) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""What FFmpeg has no place for in Windows Media files, or writes twice: covers, and tags with several values."""
+"""What FFmpeg has no place for in Windows Media files, or writes twice: pictures, and tags with several values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from mutagen.asf import ASF, ASFByteArrayAttribute
 
 from soundmill.engine.asf import correct_size
-from soundmill.engine.covers import FRONT_COVER
 from soundmill.engine.names import WM_NAMES
 from soundmill.engine.picture import Picture
 from soundmill.engine.tags import About
@@ -25,7 +24,7 @@ def write_wm(path: Path, about: About) -> None:
         for name, text in about.tags.items()
         if name in about.several or name in WM_NAMES or not is_written_by_ffmpeg(text)
     ]
-    if not names and about.cover is None:
+    if not names and not about.pictures:
         return
     song = ASF(path)
     if "comment" in about.tags:
@@ -33,8 +32,8 @@ def write_wm(path: Path, about: About) -> None:
     for name in names:
         song.pop(name, None)  # FFmpeg's own name, or its second one
         song[_NAMES.get(name, name)] = list(about.values(name))
-    if about.cover is not None:
-        song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(about.cover))]
+    if about.pictures:
+        song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(each)) for each in about.pictures]
     song.save()
     with path.open("r+b") as file:
         correct_size(file)
@@ -45,11 +44,7 @@ def is_written_by_ffmpeg(text: str) -> bool:
     return len((text + "\0").encode("utf-16-le")) <= _LONGEST_BYTES
 
 
-def _wm_picture(cover: Picture) -> bytes:
+def _wm_picture(picture: Picture) -> bytes:
     """Windows Media Format SDK, WM_PICTURE: type, size, MIME type, description, data."""
-    return (
-        struct.pack("<BI", FRONT_COVER, len(cover.data))
-        + (cover.mime_type + "\0").encode("utf-16-le")
-        + "\0".encode("utf-16-le")
-        + cover.data
-    )
+    words = f"{picture.mime_type}\0{picture.description}\0".encode("utf-16-le")
+    return struct.pack("<BI", picture.kind, len(picture.data)) + words + picture.data
