@@ -156,7 +156,7 @@ def test_an_audiobook_keeps_its_atoms_and_has_none_twice(
     made = convert(source, "m4a", **options)
     assert made.report.not_carried == ()
     found = dict(MP4(made.path))
-    assert [each for each in found if each.startswith("----")] == ["----:com.apple.iTunes:discsubtitle"]
+    assert [each for each in found if each.startswith("----")] == ["----:com.apple.iTunes:DISCSUBTITLE"]
     assert {name: found[name] for name in atoms} == atoms
 
 

@@ -85,9 +85,10 @@ def tags_of(path: Path) -> mutagen.Tags:
 def values_in(path: Path) -> dict[str, list[str]]:
     tags = tags_of(path)
     names = NAMES.get({".aac": ".mp3", ".aiff": ".mp3"}.get(path.suffix, path.suffix), COMMENTS)
+    by_key = {key.casefold(): values for key, values in (tags.as_dict() if hasattr(tags, "as_dict") else tags).items()}
     found = {}
     for name, key in names.items():
-        values = tags[key]
+        values = by_key[key.casefold()]
         values = getattr(values, "text", values)
         found[name] = [each.decode() if isinstance(each, bytes) else str(each) for each in values]
     return found

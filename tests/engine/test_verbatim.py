@@ -6,6 +6,7 @@ from pathlib import Path
 
 import mutagen
 import pytest
+from mutagen.asf import ASF, ASFByteArrayAttribute, ASFDWordAttribute, ASFGUIDAttribute
 from mutagen.flac import FLAC
 from mutagen.id3 import (
     CHAP,
@@ -21,6 +22,7 @@ from mutagen.id3 import (
     SYLT,
     TIT2,
     TOFN,
+    TXXX,
     UFID,
     USLT,
     WCOP,
@@ -29,6 +31,7 @@ from mutagen.id3 import (
     Frame,
     Frames,
 )
+from mutagen.mp4 import MP4, AtomDataType, MP4FreeForm
 
 from tests.engine.conftest import Convert
 from tests.sounds import encoded, music
@@ -194,3 +197,56 @@ def test_what_is_too_large_is_told(tmp_path: Path, convert: Convert) -> None:
     made = convert(source, "mp3")
     assert made.report.not_carried == ("tag: GEOB",)
     assert seen(made.path) == [as_in_a_file(NAMELESS[4])]
+
+
+def test_atoms_go_into_mp4_as_they_stand(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.m4a", "-c:a", "aac", samples=music(0.3))
+    song = MP4(source)
+    song["\xa9nam"], song["sdes"], song["catg"], song["cnID"], song["rate"] = ["a"], ["told"], ["Art"], [13], ["80"]
+    free = "----:com.apple.iTunes:"
+    song["----:com.serato.dj:markersv2"] = [MP4FreeForm(b"YWJj")]
+    song[free + "number"] = [MP4FreeForm(b"\0\xff\1", AtomDataType.IMPLICIT)]
+    song[free + "CATALOGNUMBER"] = [MP4FreeForm(b"AB 1")]
+    song[free + "MusicBrainz Album Id"] = [MP4FreeForm(b"5b11f4ce")]
+    song.save()
+
+    def atoms_of(path: Path) -> dict[str, object]:
+        return {name: value for name, value in MP4(path).items() if name != "\xa9too"}
+
+    for to in ("m4a", "alac"):
+        made = convert(source, to)
+        assert made.report.not_carried == ()
+        assert atoms_of(made.path) == atoms_of(source)
+    told = {"tag: series description (sdes)", "tag: cnID", "tag: rate", "tag: number"}
+    assert set(convert(source, "flac").report.not_carried) == told
+    cut = convert(source, "m4a", trim_end=0.2)
+    assert cut.report.not_carried == ()
+    assert "----:com.serato.dj:markersv2" not in atoms_of(convert(source, "m4a", trim_start=0.1).path)
+
+
+def test_attributes_go_into_windows_media_as_they_stand(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.wma", "-c:a", "wmav2", samples=music(0.3))
+    song = ASF(source)
+    song["Title"], song["WM/Provider"], song["Rating"], song["Foo Bar"] = "a", "AMG", "PG", ["x", "y"]
+    song["WM/SharedUserRating"], song["WM/MCDI"] = ASFDWordAttribute(75), ASFByteArrayAttribute(b"a table")
+    song["WM/WMContentID"] = ASFGUIDAttribute(bytes(range(16)))
+    song.save()
+
+    def attributes_of(path: Path) -> dict[str, list[object]]:
+        return {name: values for name, values in ASF(path).tags.as_dict().items() if name != "WM/EncodingSettings"}
+
+    made = convert(source, "wma", bit_rate=64_000)
+    assert made.report.not_carried == ()
+    assert attributes_of(made.path) == attributes_of(source)
+    assert set(convert(source, "flac").report.not_carried) == {"tag: Rating", "tag: WM/MCDI", "tag: WM/WMContentID"}
+
+
+def test_names_of_free_texts_keep_their_capital_letters(tmp_path: Path, convert: Convert) -> None:
+    frames = (TXXX(encoding=3, desc="CATALOGNUMBER", text=["AB 1"]), TXXX(encoding=3, desc="Who", text=["Ann", "Bob"]))
+    source = framed(tmp_path, *frames)
+    made = convert(source, "mp3")
+    assert made.report.not_carried == ()
+    assert seen(made.path) == seen(source)
+    assert FLAC(convert(source, "flac").path)["who"] == ["Ann", "Bob"]
+    assert frames_of(convert(source, "mp3", tags={"who": "Cleo"}).path)["TXXX:who"].text == ["Cleo"]
+    assert "TXXX:Who" not in frames_of(convert(source, "mp3", tags={"who": "Cleo"}).path)

@@ -8,6 +8,7 @@ from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 
 from soundmill.engine.names import ATOMS, ATOMS_OF_FFMPEG, ATOMS_OF_NUMBERS, FREE_ATOM, free_name
 from soundmill.engine.tags import About
+from soundmill.engine.verbatim import MP4 as VERBATIM
 
 _COVERS = {"mjpeg": MP4Cover.FORMAT_JPEG, "png": MP4Cover.FORMAT_PNG}
 _NUMBERS = {"track": "trkn", "disc": "disk"}
@@ -18,8 +19,13 @@ _MOST_DIGITS = 100  # Python refuses to read thousands
 def write_atoms(path: Path, about: About) -> None:
     """Add them to the finished MP4 file at ``path``."""
     atoms: dict[str, list[object]] = {}
+    verbatim = [each for each in about.verbatim if each.family == VERBATIM]
+    as_it_stood = {each.name for each in verbatim if each.is_said(about.tags)}
     for name in about.tags:
-        atoms |= _atom(name, about)
+        if name not in as_it_stood:
+            atoms |= _atom(name, about)
+    for each in verbatim:
+        atoms |= each.content
     covers = [MP4Cover(each.data, _COVERS[each.codec]) for each in about.pictures if each.codec in _COVERS]
     if covers:
         atoms["covr"] = [*covers]

@@ -26,7 +26,15 @@ from mutagen.id3 import (
 )
 from mutagen.wave import WAVE
 
-from soundmill.engine.names import DATES, FRAMES, FRAMES_THAT_FFMPEG_LACKS, LINKS, MUSICBRAINZ, free_name
+from soundmill.engine.names import (
+    DATES,
+    FRAMES,
+    FRAMES_THAT_FFMPEG_LACKS,
+    LINKS,
+    MUSICBRAINZ,
+    TEXTS_WITHOUT_NAME,
+    free_name,
+)
 from soundmill.engine.picture import KINDS, Picture
 from soundmill.engine.tags import About, chapter_title
 from soundmill.engine.verbatim import ID3V2, Verbatim
@@ -51,8 +59,6 @@ _REWRITTEN = FRAMES_THAT_FFMPEG_LACKS | {
     *("comment", "lyrics", "performer", "tracktotal", "disctotal", "tipl", "tmcl", "podcast"),
     *LINKS,
 }
-# Texts that have no other name than their frame's; FFmpeg writes them as free text.
-_TEXTS = frozenset({"TOFN", "TOLY", "TOWN", "TRSN", "TRSO", "TPRO", "TFLT", "TDLY"})
 
 
 class TDRC(TextFrame):  # type: ignore[misc]  # mutagen has no types
@@ -100,7 +106,6 @@ class USLT(mutagen.id3.USLT):  # type: ignore[misc]
         return f"USLT:{self.desc}:{self.lang}"
 
 
-_FIRST_ONES = {"comment": COMM, "lyrics": USLT}
 _DATE_FRAMES = {each.__name__: each for each in (TDRC, TDOR, TDRL)}
 
 
@@ -165,7 +170,7 @@ def _is_well_written(about: About) -> bool:
         not about.several
         and len(about.chapters) <= _MOST_IN_A_TABLE
         and all(
-            name not in _REWRITTEN and name.upper() not in _TEXTS and free_name(name) == name for name in about.tags
+            name not in _REWRITTEN and name not in TEXTS_WITHOUT_NAME and free_name(name) == name for name in about.tags
         )
         and not any(each.family == ID3V2 for each in about.verbatim)
     )
@@ -201,14 +206,13 @@ def _add_verbatim(frames: ID3, about: About) -> None:
 
 def _in_place_of_ours(frames: ID3, same: Verbatim) -> Frame:
     frame = same.content
-    if not isinstance(frame, mutagen.id3.COMM | mutagen.id3.USLT):
-        return frame
-    if same.name not in _FIRST_ONES:
-        frames.delall(f"TXXX:{free_name(same.name)}")
-        return frame
-    first = _FIRST_ONES[same.name]
-    frames.pop(f"{first.__name__}::{_UNKNOWN_LANGUAGE}", None)
-    return first(frame.encoding, frame.lang, frame.desc, frame.text)
+    if isinstance(frame, mutagen.id3.USLT) or (isinstance(frame, mutagen.id3.COMM) and not frame.desc):
+        first = USLT if isinstance(frame, mutagen.id3.USLT) else COMM
+        frames.pop(f"{first.__name__}::{_UNKNOWN_LANGUAGE}", None)
+        return first(frame.encoding, frame.lang, frame.desc, frame.text)
+    if isinstance(frame, mutagen.id3.COMM | TXXX):
+        frames.pop(f"TXXX:{free_name(same.name)}", None)
+    return frame
 
 
 def _add_totals(frames: ID3, about: About) -> None:
@@ -284,5 +288,5 @@ def _frame(name: str, values: list[str]) -> Frame | None:
         return USLT(encoding=Encoding.UTF8, lang=_UNKNOWN_LANGUAGE, desc="", text="\n".join(values))
     if name == "podcast" and values == ["1"]:
         return PCST(value=1)
-    frame_id = FRAMES.get(name) or (name.upper() if name.upper() in _TEXTS else None)
+    frame_id = FRAMES.get(name) or (name.upper() if name in TEXTS_WITHOUT_NAME else None)
     return None if frame_id is None else Frames[frame_id](encoding=Encoding.UTF8, text=values)

@@ -7,11 +7,18 @@ from collections.abc import Mapping
 
 # RFC 7845, section 5.2.1, and wiki.hydrogenaud.io, ReplayGain 2.0.
 _REPLAY_GAINS = {"r128_track_gain": "replaygain_track_gain", "r128_album_gain": "replaygain_album_gain"}
+# ReplayGain and R 128, iTunes' Sound Check, and Windows Media Player's.
+_MEASURED = ("replaygain_", "r128_", "itunnorm", "averagelevel", "peakvalue")
 _UNITS_A_DECIBEL = 256
 _DECIBELS_BETWEEN = 5.0
 _RANGE = range(-(1 << 15), 1 << 15)
 _DECIBELS = re.compile(r"\s*([+-]?\d{1,3}(?:\.\d{1,20})?)\s*(?:dB)?\s*", re.IGNORECASE)
 _UNITS = re.compile(r"\s*([+-]?\d{1,5})\s*")
+
+
+def is_measured(name: str) -> bool:
+    """True of tags that say how loud the sound is, by their names in lower case."""
+    return name.startswith(_MEASURED)
 
 
 def gains_by_other_name(tags: Mapping[str, str], *, is_ogg_opus: bool) -> dict[str, str]:

@@ -57,6 +57,9 @@ LINKS = {
 }
 """Frames of links, by Picard's names (picard-docs.musicbrainz.org, appendix B), and else Mp3tag's (docs.mp3tag.de/mapping)."""
 
+TEXTS_WITHOUT_NAME = frozenset({"tofn", "toly", "town", "trsn", "trso", "tpro", "tflt", "tdly"})
+"""Frames of text that are called here as they are there."""
+
 _FRAMES_OF_FFMPEG = """
 title artist album_artist album genre composer publisher copyright grouping language
 """
@@ -270,6 +273,16 @@ _OF_SHORT_FRAMES = {
     "tst": "titlesort",
 }
 
+# Written by muxers about themselves or the file, not by people about the music.
+_TECHNICAL_NAMES = """
+encoder encoded_by encoding_tool encodersettings major_brand minor_version compatible_brands creation_time
+duration handler_name vendor_id bps number_of_frames number_of_bytes source_id tlen tle tsse tss itunsmpb
+itunpgap wm/encodingtime isvbr devicecconformancetemplate wmfsdkversion wmfsdkneeded deviceconformancetemplate
+metadata_block_picture coverart coverartmime encoder_options software waveformatextensible_channel_mask
+"""
+_TECHNICAL = frozenset(_TECHNICAL_NAMES.split())
+_TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
+
 
 def tag_name(name: str) -> str:
     """The name by which a tag is known here, whatever its format calls it."""
@@ -280,3 +293,8 @@ def tag_name(name: str) -> str:
 def free_name(name: str) -> str:
     """What a tag is called where it stands among free texts."""
     return _FREE.get(name, name)
+
+
+def is_technical(name: str) -> bool:
+    """True of what is about a file, or what wrote it, by our names."""
+    return name in _TECHNICAL or name.startswith(_TECHNICAL_PREFIXES)

@@ -1,4 +1,4 @@
-"""What stands in tags, and FFmpeg says nothing of: APEv2 behind the sound of MP3 and its relatives, frames of ID3v2, and atoms of MP4."""
+"""What stands in tags, and FFmpeg says nothing of: APEv2 behind the sound of MP3 and its relatives, and what chapters of ID3v2 have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 from mutagen.apev2 import BINARY, TEXT, APEv2
 from mutagen.id3 import ID3
-from mutagen.mp4 import MP4Tags
 
 from soundmill.engine.covers import ape_picture
 from soundmill.engine.names import tag_name
@@ -18,10 +17,6 @@ from soundmill.engine.values import UNREADABLE
 _APE_KINDS = frozenset({"mp3", "aac"})  # of the others that have it FFmpeg reads it
 # About the bytes of these very frames: to undo it in others would spoil them.
 _OF_THESE_FRAMES = "mp3gain_"
-
-# What people wrote into them; the other ones that FFmpeg overlooks are numbers of a shop.
-_UNREAD_ATOMS = {"sdes": "series description"}
-
 
 # What podcasts have there.
 _OF_CHAPTERS = {"APIC": "pictures of chapters", "WXXX": "links of chapters"}
@@ -59,11 +54,6 @@ def read_ape(path: Path, kind: str) -> ApeTags:
 def unread_frames(frames: ID3 | None) -> tuple[str, ...]:
     """Those of its chapters that are carried nowhere, named for people, each once."""
     return tuple(dict.fromkeys(_unread_of_chapters(frames)))
-
-
-def unread_atoms(atoms: MP4Tags | None) -> tuple[str, ...]:
-    """Those of iTunes' atoms that are carried nowhere, named for people."""
-    return tuple(f"tag: {name} ({atom})" for atom, name in _UNREAD_ATOMS.items() if atoms and atom in atoms)
 
 
 def _unread_of_chapters(frames: ID3 | None) -> Iterator[str]:

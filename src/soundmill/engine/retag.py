@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from av.rational import AVRational
 
 from soundmill.engine.edit import Edits
-from soundmill.engine.gains import gains_by_other_name
+from soundmill.engine.gains import gains_by_other_name, is_measured
 from soundmill.engine.names import tag_name
 from soundmill.engine.tags import About
 from soundmill.engine.verbatim import told_of
@@ -17,9 +17,6 @@ from soundmill.model.options import ConversionOptions
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
-
-# How loud the sound was (wiki.hydrogenaud.io, ReplayGain 2.0; RFC 7845, section 5.2.1; iTunes).
-_MEASURED = ("replaygain_", "r128_", "itunnorm")
 
 
 def asked_tags(options: ConversionOptions) -> frozenset[str]:
@@ -39,7 +36,7 @@ def edited_about(about: About, target: TargetFormat, options: ConversionOptions,
             tags[tag_name(name)] = text
     unread = about.unread
     if options.gain or options.loudness is not None:
-        measured = [name for name in about.tags if name.startswith(_MEASURED) and tags.get(name) == about.tags[name]]
+        measured = [name for name in about.tags if is_measured(name) and tags.get(name) == about.tags[name]]
         unread += tuple(f"tag: {name} (the sound has another loudness now)" for name in measured)
         tags = {name: text for name, text in tags.items() if name not in measured}
         unread += told_of(

@@ -12,27 +12,19 @@ from av.container import InputContainer
 from soundmill.engine.chapter_frames import with_overlooked
 from soundmill.engine.covers import attached_pictures
 from soundmill.engine.cue_block import at_first_indexes
-from soundmill.engine.names import MISTAKEN, tag_name
-from soundmill.engine.overlooked import ApeTags, read_ape, unread_atoms, unread_frames
+from soundmill.engine.nameless import of_atoms, of_attributes, of_frames, within_limits
+from soundmill.engine.names import MISTAKEN, is_technical, tag_name
+from soundmill.engine.overlooked import ApeTags, read_ape, unread_frames
 from soundmill.engine.picture import Picture, read_pictures
 from soundmill.engine.sniff import MOV
 from soundmill.engine.source import Source
 from soundmill.engine.text import readable
-from soundmill.engine.values import BETWEEN, OVERLOOKED, read_atoms, read_frames, read_values
-from soundmill.engine.verbatim import Verbatim, lost_of, of_frames
+from soundmill.engine.values import BETWEEN, OVERLOOKED, read_atoms, read_attributes, read_frames, read_values
+from soundmill.engine.verbatim import Verbatim, lost_of
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
 
-# Written by muxers about themselves or the file, not by people about the music.
-_TECHNICAL_NAMES = """
-encoder encoded_by encoding_tool encodersettings major_brand minor_version compatible_brands creation_time
-duration handler_name vendor_id bps number_of_frames number_of_bytes source_id tlen tle tsse tss itunsmpb
-itunpgap wm/encodingtime isvbr devicecconformancetemplate wmfsdkversion wmfsdkneeded deviceconformancetemplate
-metadata_block_picture coverart coverartmime encoder_options software waveformatextensible_channel_mask
-"""
-_TECHNICAL = frozenset(_TECHNICAL_NAMES.split())
-_TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
 _MOST_TAGS = 500
 _LONGEST_TAG = 100_000
 _LONGEST_NAME, _SHOWN_NAME = 1000, 40
@@ -78,11 +70,16 @@ def read_about(path: Path, source: Source) -> About:
     frames = read_frames(path, source.kind)
     tags, unread = _tags(container, source, ape, has_frames=frames is not None)
     atoms = read_atoms(path, source.kind)
-    verbatim, left_out = of_frames(frames)
-    unread += left_out + unread_frames(frames) + unread_atoms(atoms)
+    attributes = read_attributes(path, source.kind)
+    verbatim, left_out = within_limits([*of_frames(frames), *of_atoms(atoms), *of_attributes(attributes)])
+    unread += left_out + unread_frames(frames)
     # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
     may_have_some = tags or source.kind == MOV or frames
-    values = read_values(path, source.kind, source.stream.codec_context.name, frames, atoms) if may_have_some else {}
+    values = (
+        read_values(path, source.kind, source.stream.codec_context.name, frames, atoms, attributes)
+        if may_have_some
+        else {}
+    )
     for name in [wrong for right, wrong in MISTAKEN.items() if right in values and wrong not in values]:
         tags.pop(name, None)
     overlooked = OVERLOOKED.get(source.kind, ())
@@ -148,7 +145,7 @@ def _tags(
     said = [*of_sound, *container.metadata.items()]
     for name, text in [*said, *behind.items()] if ape.is_above else [*behind.items(), *said]:
         key, value = tag_name(readable(name)), readable(text)
-        if key in _TECHNICAL or key.startswith(_TECHNICAL_PREFIXES) or not value.strip():
+        if is_technical(key) or not value.strip():
             continue
         if len(key) > _LONGEST_NAME:
             left_out.append(f"tag: {key[:_SHOWN_NAME]}…")

@@ -10,7 +10,7 @@ from typing import Any
 from mutagen import MutagenError
 from mutagen.aiff import AIFF
 from mutagen.apev2 import TEXT, APEv2
-from mutagen.asf import ASF
+from mutagen.asf import ASF, ASFTags
 from mutagen.flac import FLAC
 from mutagen.id3 import COMM, ID3, RVA2, TXXX, UFID, PairedTextFrame, TextFrame, UrlFrame
 from mutagen.mp4 import MP4, MP4FreeForm, MP4Tags
@@ -19,7 +19,7 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
-from soundmill.engine.names import ATOMS, ATOMS_OF_NUMBERS, FRAMES, FREE_ATOM, LINKS, MUSICBRAINZ, WM_NAMES, tag_name
+from soundmill.engine.names import ATOMS, ATOMS_OF_NUMBERS, FRAMES, LINKS, MUSICBRAINZ, WM_NAMES, tag_name
 from soundmill.engine.sniff import MOV
 
 BETWEEN = ";"
@@ -47,12 +47,12 @@ _ID3_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
 _OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
 _NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
 _NAMES_OF_LINKS = {frame: name for name, frame in LINKS.items()}
-_NAMES_OF_ATOMS = {
+NAMES_OF_ATOMS = {
     **{atom: name for name, atom in ATOMS.items()},
     **{atom: name for name, (atom, _) in ATOMS_OF_NUMBERS.items()},
     "\xa9con": "conductor",  # Mp3tag's; others have a free text
 }
-_PAIRS = {"trkn": "track", "disk": "disc"}
+NAMES_OF_PAIRS = {"trkn": "track", "disk": "disc"}
 _NAMES_IN_WM = {each: name for name, each in WM_NAMES.items()}
 # Of a comment and a description in Vorbis comments FFmpeg reads one; of the numbers of iTunes it reads some. A genre of ID3 that begins
 # with a number ("80s", "2-Step") it takes for the one with that number in a list of old; of people with their roles it reads the first
@@ -92,16 +92,21 @@ OVERLOOKED = {
 
 
 def read_values(
-    path: Path, kind: str, codec: str, frames: ID3 | None, atoms: MP4Tags | None = None
+    path: Path,
+    kind: str,
+    codec: str,
+    frames: ID3 | None,
+    atoms: MP4Tags | None = None,
+    attributes: ASFTags | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """The values of each tag that has several, and of those that FFmpeg overlooks. Nothing where they can't be read.
 
-    ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls the file, ``codec`` FFmpeg's name of its sound, ``frames`` and
-    ``atoms`` what :func:`read_frames` and :func:`read_atoms` found in it.
+    ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls the file, ``codec`` FFmpeg's name of its sound, ``frames``,
+    ``atoms`` and ``attributes`` what :func:`read_frames`, :func:`read_atoms` and :func:`read_attributes` found in it.
     """
     found: dict[str, tuple[str, ...]] = {}
     try:
-        for name, values in _all_values(path, kind, codec, frames, atoms):
+        for name, values in _all_values(path, kind, codec, frames, atoms, attributes):
             # FFmpeg's muxer of Windows Media writes some twice.
             said = [text for each in values if (text := str(each)).strip()]
             texts = tuple(dict.fromkeys(said))
@@ -114,7 +119,9 @@ def read_values(
     return found
 
 
-def _all_values(path: Path, kind: str, codec: str, frames: ID3 | None, atoms: MP4Tags | None) -> Values:
+def _all_values(
+    path: Path, kind: str, codec: str, frames: ID3 | None, atoms: MP4Tags | None, attributes: ASFTags | None
+) -> Values:
     if kind in ("flac", "ogg"):
         yield from _of_comments(read_comments(path, kind, codec))
     elif kind == MOV:
@@ -123,7 +130,7 @@ def _all_values(path: Path, kind: str, codec: str, frames: ID3 | None, atoms: MP
         # FFmpeg reads the first one of each.
         yield from ((tag_name(name), list(item)) for name, item in APEv2(path).items() if item.kind == TEXT)
     elif kind == "asf":
-        yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(ASF(path).tags))
+        yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(attributes))
     else:
         yield from _of_frames(frames)
 
@@ -163,6 +170,17 @@ def read_atoms(path: Path, kind: str) -> MP4Tags | None:
     return atoms
 
 
+def read_attributes(path: Path, kind: str) -> ASFTags | None:
+    """The attributes of a Windows Media file, if it has some that can be read."""
+    if kind != "asf":
+        return None
+    try:
+        attributes: ASFTags | None = ASF(path).tags
+    except UNREADABLE:
+        return None
+    return attributes
+
+
 def _by_name(tags: Any) -> Values:
     """mutagen's lists of names and values have no types of their own."""
     return iter(tags.as_dict().items() if tags else ())
@@ -174,14 +192,18 @@ def _of_comments(comments: Any) -> Values:
 
 def _of_atoms(atoms: Mapping[str, list[object]] | None) -> Values:
     for name, values in (atoms or {}).items():
-        if name in _NAMES_OF_ATOMS:
-            yield _NAMES_OF_ATOMS[name], values
-        elif name in _PAIRS:
-            yield _PAIRS[name], [_of_total(each) for each in values[:1]]
+        if name in NAMES_OF_ATOMS:
+            yield NAMES_OF_ATOMS[name], values
+        elif name in NAMES_OF_PAIRS:
+            yield NAMES_OF_PAIRS[name], [_of_total(each) for each in values[:1]]
         elif name.startswith("----:"):
             texts = [bytes(each).decode("utf-8", "replace") for each in values if isinstance(each, MP4FreeForm)]
-            # The name is UTF-8, which mutagen takes for Latin-1.
-            yield tag_name(name.removeprefix(FREE_ATOM).encode("latin-1").decode("utf-8", "replace")), texts
+            yield tag_name(name_of_free_atom(name)), texts
+
+
+def name_of_free_atom(key: str) -> str:
+    """Without whose it is: FFmpeg reads all alike. It is UTF-8, which mutagen takes for Latin-1."""
+    return key.split(":", 2)[-1].encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _of_total(pair: Any) -> str:

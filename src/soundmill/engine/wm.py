@@ -11,6 +11,7 @@ from soundmill.engine.asf import correct_size
 from soundmill.engine.names import WM_NAMES
 from soundmill.engine.picture import Picture
 from soundmill.engine.tags import About
+from soundmill.engine.verbatim import ASF as VERBATIM
 
 NAMES_THAT_FFMPEG_LACKS = {"date": "WM/Year", "lyrics": "WM/Lyrics"}
 _NAMES = {**NAMES_THAT_FFMPEG_LACKS, **WM_NAMES}
@@ -24,7 +25,8 @@ def write_wm(path: Path, about: About) -> None:
         for name, text in about.tags.items()
         if name in about.several or name in WM_NAMES or not is_written_by_ffmpeg(text)
     ]
-    if not names and not about.pictures:
+    verbatim = [each for each in about.verbatim if each.family == VERBATIM]
+    if not names and not verbatim and not about.pictures:
         return
     song = ASF(path)
     if "comment" in about.tags:
@@ -32,6 +34,10 @@ def write_wm(path: Path, about: About) -> None:
     for name in names:
         song.pop(name, None)  # FFmpeg's own name, or its second one
         song[_NAMES.get(name, name)] = list(about.values(name))
+    for each in verbatim:
+        if each.is_said(about.tags):
+            song.pop(each.name, None)
+        song.tags.update(each.content)
     if about.pictures:
         song["WM/Picture"] = [ASFByteArrayAttribute(_wm_picture(each)) for each in about.pictures]
     song.save()
