@@ -187,3 +187,12 @@ def test_the_longer_title_before_an_aac_stream_counts_more_than_the_one_behind_i
     tags.add(TIT2(encoding=3, text=["A title that has more than thirty letters"]))
     tags.save(source, v1=2)
     assert FLAC(convert(source, "flac").path)["title"] == ["A title that has more than thirty letters"]
+
+
+def test_a_tag_that_stands_in_matroska_twice_is_read_twice(tmp_path: Path, convert: Convert) -> None:
+    names = ("-metadata", "artist=Ann", "-metadata", "artisx=Bob", "-metadata", "title=t")
+    source = encoded(tmp_path, "a.mka", *names, samples=music(0.3))
+    content = source.read_bytes()
+    assert content.count(b"ARTISX") == 1
+    source.write_bytes(content.replace(b"ARTISX", b"ARTIST"))
+    assert FLAC(convert(source, "flac").path)["artist"] == ["Ann", "Bob"]

@@ -36,8 +36,8 @@ def find_damage(file: BinaryIO) -> Damage | None:
     while at < length:
         file.seek(at)
         head = file.read(_HEAD_BYTES)
-        name, name_bytes = _number(head, keep_marker=True)
-        size, size_bytes = _number(head[name_bytes:], keep_marker=False)
+        name, name_bytes = number_at(head, keep_marker=True)
+        size, size_bytes = number_at(head[name_bytes:], keep_marker=False)
         if name not in _KNOWN or not size_bytes:
             return Damage(seconds, at, cut_off, "no element there")
         start = at + name_bytes + size_bytes
@@ -55,7 +55,7 @@ def find_damage(file: BinaryIO) -> Damage | None:
         elif name == _TRACKS:
             tracks = _track_numbers(_content(file, start, min(size, _LONGEST_TRACKS)))
         elif name == _SIMPLE_BLOCK:
-            track, track_bytes = _number(head, keep_marker=False)
+            track, track_bytes = number_at(head, keep_marker=False)
             if track not in tracks:
                 return Damage(seconds, at, cut_off, "the block there belongs to no track")
             ticks = int.from_bytes(head[track_bytes : track_bytes + 2], signed=True)
@@ -101,7 +101,7 @@ def _ebml_laces(head: bytes, sizes: int) -> int | None:
     """Likewise, where each but the first is told by how much it is larger than the one before."""
     at, taken, frame = 1, 0, 0
     for number in range(sizes):
-        value, length = _number(head[at : at + 8], keep_marker=False)
+        value, length = number_at(head[at : at + 8], keep_marker=False)
         if not length:
             return None
         frame = frame + value - ((1 << 7 * length - 1) - 1) if number else value
@@ -117,7 +117,7 @@ def _content(file: BinaryIO, start: int, size: int) -> bytes:
     return file.read(size)
 
 
-def _number(data: bytes, *, keep_marker: bool) -> tuple[int, int]:
+def number_at(data: bytes, *, keep_marker: bool) -> tuple[int, int]:
     """A number of variable length and how many bytes it takes (RFC 8794, section 4); (0, 0) where there is none."""
     if not data or not data[0]:
         return 0, 0
@@ -141,19 +141,19 @@ def _timestamp_scale(info: bytes) -> float:
 def _track_numbers(tracks: bytes) -> set[int]:
     return {
         int.from_bytes(value)
-        for name, entry in _children(tracks)
+        for name, entry in children(tracks)
         if name == _TRACK_ENTRY
-        for child, value in _children(entry)
+        for child, value in children(entry)
         if child == _TRACK_NUMBER
     }
 
 
-def _children(data: bytes) -> Iterator[tuple[int, bytes]]:
+def children(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Names and contents of the elements in ``data``, up to the first that isn't one."""
     at = 0
     while at < len(data):
-        name, name_bytes = _number(data[at : at + 8], keep_marker=True)
-        size, size_bytes = _number(data[at + name_bytes : at + name_bytes + 8], keep_marker=False)
+        name, name_bytes = number_at(data[at : at + 8], keep_marker=True)
+        size, size_bytes = number_at(data[at + name_bytes : at + name_bytes + 8], keep_marker=False)
         if not name_bytes or not size_bytes:
             return
         at += name_bytes + size_bytes

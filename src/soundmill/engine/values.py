@@ -20,7 +20,8 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from soundmill.engine.names import ATOMS, ATOMS_OF_NUMBERS, FRAMES, LINKS, MUSICBRAINZ, WM_NAMES, tag_name
-from soundmill.engine.sniff import MOV
+from soundmill.engine.simple_tags import read_simple_tags
+from soundmill.engine.sniff import MATROSKA, MOV
 
 BETWEEN = ";"
 """What stands between values that have become one text: FFmpeg's choice."""
@@ -129,6 +130,8 @@ def _all_values(
     elif kind in _APE_KINDS:
         # FFmpeg reads the first one of each.
         yield from ((tag_name(name), list(item)) for name, item in APEv2(path).items() if item.kind == TEXT)
+    elif kind == MATROSKA:
+        yield from ((tag_name(name), texts) for name, texts in read_simple_tags(path).items())
     elif kind == "asf":
         yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(attributes))
     else:

@@ -1,0 +1,127 @@
+"""The tags of a Matroska or WebM file (RFC 9559, section 5.1.8), where one may stand there several times: FFmpeg reads the last one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from soundmill.engine.matroska import children, number_at
+
+SEEK_HEAD, SEEK, SEEK_ID, SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
+TAGS, TAG, SIMPLE, NAME, STRING = 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
+_SEGMENT, _CLUSTER, _TRACKS, _TRACK = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE
+_TARGETS, _LEVEL, _LEVEL_NAME = 0x63C0, 0x68CA, 0x63CA
+_OF_TRACK, _OF_OTHERS = 0x63C5, (0x63C9, 0x63C4, 0x63C6)  # editions, chapters, attachments
+_ALBUM = 50  # the level where none is told
+_LANGUAGES, _UNDETERMINED = (0x447A, 0x447B), b"und"
+_HEAD_BYTES = 12
+_LARGEST_BYTES = 16 << 20
+_MOST_ELEMENTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """Where in a file it, and what it holds, begins and ends."""
+
+    name: int
+    at: int
+    content_at: int
+    end: int
+
+    def content(self, file: BinaryIO) -> bytes:
+        """Nothing of one that is too large."""
+        file.seek(self.content_at)
+        size = self.end - self.content_at
+        return file.read(size) if size <= _LARGEST_BYTES else b""
+
+
+def read_simple_tags(path: Path) -> dict[str, list[str]]:
+    """The values of each tag about the whole file, or its only track, by FFmpeg's names in lower case."""
+    with path.open("rb") as file:
+        segment = segment_of(file)
+        if segment is None:
+            return {}
+        begin = at_begin(file, segment)
+        tracks = [name for each in begin if each.name == _TRACKS for name, _ in children(each.content(file))]
+        has_one_track = tracks.count(_TRACK) == 1
+        places = {each.at: each for each in begin if each.name == TAGS}
+        for each in _pointed_at(file, segment, begin):
+            places.setdefault(each.at, each)
+        contents = [each.content(file) for each in places.values()]
+    levels = [
+        said
+        for content in contents
+        for name, tag in children(content)
+        if name == TAG and (said := _said(tag, has_one_track=has_one_track)) is not None
+    ]
+    found: dict[str, list[str]] = {}
+    for _, of_level in sorted(levels, key=lambda each: each[0]):  # of the nearest level: a song is in an album
+        for key, values in of_level.items():
+            found.setdefault(key, values)
+    return found
+
+
+def segment_of(file: BinaryIO) -> Element | None:
+    """The first one."""
+    return next((each for each in _elements(file, 0, file.seek(0, os.SEEK_END)) if each.name == _SEGMENT), None)
+
+
+def at_begin(file: BinaryIO, segment: Element) -> list[Element]:
+    """What stands before the sound."""
+    found: list[Element] = []
+    for each in _elements(file, segment.content_at, segment.end):
+        if each.name == _CLUSTER or len(found) == _MOST_ELEMENTS:
+            break
+        found.append(each)
+    return found
+
+
+def _elements(file: BinaryIO, at: int, end: int) -> Iterator[Element]:
+    while at < end:
+        file.seek(at)
+        head = file.read(_HEAD_BYTES)
+        name, name_bytes = number_at(head, keep_marker=True)
+        size, size_bytes = number_at(head[name_bytes:], keep_marker=False)
+        if not name_bytes or not size_bytes:
+            return
+        content_at = at + name_bytes + size_bytes
+        yield Element(name, at, content_at, min(end, content_at + size))
+        at = content_at + size
+
+
+def _pointed_at(file: BinaryIO, segment: Element, begin: list[Element]) -> Iterator[Element]:
+    """Tags behind the sound."""
+    for index in [each for each in begin if each.name == SEEK_HEAD]:
+        for name, content in children(index.content(file)):
+            parts = dict(children(content)) if name == SEEK else {}
+            if int.from_bytes(parts.get(SEEK_ID, b"")) == TAGS:
+                at = segment.content_at + int.from_bytes(parts.get(SEEK_POSITION, b"")[:8])
+                there = next(_elements(file, at, segment.end), None)
+                if there is not None and there.name == TAGS:
+                    yield there
+
+
+def _said(tag: bytes, *, has_one_track: bool) -> tuple[int, dict[str, list[str]]] | None:
+    """Its level and values; nothing where it is about a part."""
+    level, prefix = _ALBUM, ""
+    values: dict[str, list[str]] = {}
+    for name, content in children(tag):
+        if name == _TARGETS:
+            for target, value in children(content):
+                is_of_part = target in _OF_OTHERS or (target == _OF_TRACK and not has_one_track)
+                if is_of_part and any(value):
+                    return None
+                if target == _LEVEL:
+                    level = int.from_bytes(value[:8])
+                elif target == _LEVEL_NAME:
+                    prefix = value.rstrip(b"\0").decode("utf-8", "replace") + "/"
+    for name, content in children(tag):
+        parts = dict(children(content)) if name == SIMPLE else {}
+        is_in_a_language = any(parts.get(each, _UNDETERMINED) != _UNDETERMINED for each in _LANGUAGES)
+        if STRING in parts and not is_in_a_language:
+            key, text = (parts.get(each, b"").rstrip(b"\0").decode("utf-8", "replace") for each in (NAME, STRING))
+            values.setdefault((prefix + key).lower(), []).append(text)
+    return level, values
