@@ -19,6 +19,7 @@ from soundmill.engine.atoms import write_atoms
 from soundmill.engine.comments import FLAC_CODECS, PICTURE_COMMENT, chapter_comments, mend_comments, picture_block
 from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, file_name
 from soundmill.engine.frames import write_adts_frames, write_aiff_frames, write_frames, write_wave_frames
+from soundmill.engine.matroska_tags import write_values
 from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
 from soundmill.engine.picture import KINDS, Picture
 from soundmill.engine.plan import Plan
@@ -36,6 +37,8 @@ _WRITERS: Mapping[str, Callable[[Path, About], None]] = {
     "asf": write_wm,
     "flac": mend_comments,
     "ogg": mend_comments,
+    "matroska": write_values,
+    "webm": write_values,
 }
 
 
