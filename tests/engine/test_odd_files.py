@@ -17,6 +17,7 @@ from mutagen.apev2 import APEv2
 from mutagen.id3 import ID3, PRIV
 
 from soundmill.engine import Converted
+from soundmill.model.conversion import ConversionError
 from tests.engine.conftest import Convert
 from tests.sounds import RATE, Samples, chapters, decoded, encoded, ffmpeg, music, probed, tones, write
 
@@ -291,6 +292,66 @@ def test_musepack_begins_and_ends_where_its_header_says(tmp_path: Path, convert:
         time = np.arange(5000) / RATE
         swelling = 0.5 * np.sin(2 * np.pi * 441 * time) * np.linspace(0, 1, 5000)
         assert np.abs(decoded(made.path)[:, 0] - swelling).max() < 0.1
+
+
+def silent_musepack(frames: int, word: int) -> bytes:
+    """Of stream version 7: frames of no band, each behind 20 bits that say how long it is; ``word`` is what the header says of the last one."""
+    bits = "0" * 8 + f"{8:020b}{0:08b}" * frames + f"{word >> 20 & 0x7FF:011b}"
+    words = [int(bits[at : at + 32].ljust(32, "0"), 2) for at in range(0, len(bits), 32)]
+    return b"MP+\x07" + struct.pack("<6I", frames, 0, 0, 0, word, 0)[:20] + struct.pack(f"<{len(words)}I", *words)
+
+
+@pytest.mark.parametrize(
+    ("frames", "word", "samples"),
+    [
+        (4, 1 << 31 | 196 << 20, 3 * 1152 + 196),
+        # What stands in the decoder behind the last frame nobody can have.
+        (4, 1 << 31 | 1000 << 20, 4 * 1152 - 481),
+        (4, 1 << 31, 4 * 1152 - 481),
+        (4, 0, 4 * 1152 - 481),
+    ],
+)
+def test_musepack_of_before_begins_and_ends_there_too(
+    tmp_path: Path, convert: Convert, frames: int, word: int, samples: int
+) -> None:
+    source = tmp_path / "a.mpc"
+    source.write_bytes(silent_musepack(frames, word))
+    made = convert(source, "wav")
+    check(made, "wav", samples, RATE)
+    assert made.report.source.codec == "mpc7"
+
+
+def gsm(directory: Path) -> Path:
+    return encoded(directory, "a.gsm", "-ac", "1", samples=music(2.0, 8000), rate=8000)
+
+
+@pytest.mark.parametrize("to", ["wav", slow("mp3")])
+def test_what_telephone_systems_keep_is_read(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = gsm(tmp_path)
+    made = convert(source, to)
+    check(made, to, 16_000, 8000)
+    if to == "wav":
+        assert np.array_equal(decoded(made.path, 1, 8000), decoded(source, 1, 8000))
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        (slice(33 * 50 + 7, 33 * 50 + 20), "The file is damaged after 0:01 (byte 1,683)."),
+        (slice(33 * 80 + 7, None), "The file ends early: it is cut off after 0:01 (byte 2,640)."),
+    ],
+)
+def test_a_hole_in_what_telephone_systems_keep_is_told(
+    tmp_path: Path, convert: Convert, gone: slice, said: str
+) -> None:
+    source = gsm(tmp_path)
+    data = bytearray(source.read_bytes())
+    del data[gone]
+    source.write_bytes(data)
+    with pytest.raises(ConversionError) as refused:
+        convert(source, "wav")
+    assert refused.value.message == said
+    assert convert(source, "wav", on_damage="salvage").report.source.damage
 
 
 @pytest.mark.parametrize("sounds", [1, 2])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from soundmill.engine.gsm import is_gsm_stream
 from soundmill.engine.mpeg import is_adts_stream, is_mpeg_audio_stream
 from soundmill.model.conversion import ConversionError, FailureCode
 
@@ -57,7 +58,9 @@ _ARCHIVES = ((0, b"PK\x03\x04"), (0, b"Rar!\x1a\x07"), (0, b"7z\xbc\xaf\x27\x1c"
 _RIFF_KINDS = {b"WAVE": "wav", b"AVI ": "avi"}
 _FORM_KINDS = {b"AIFF": "aiff", b"AIFC": "aiff", b"8SVX": "iff"}
 
-DEMUXERS = frozenset({each[2] for each in _MAGIC} | {"wav", "avi", "aiff", "iff", "mp3", "aac", "eac3", "mpegts"})
+DEMUXERS = frozenset(
+    {each[2] for each in _MAGIC} | {"wav", "avi", "aiff", "iff", "mp3", "aac", "eac3", "mpegts", "gsm"}
+)
 """FFmpeg's names of every kind that :func:`sniff` knows."""
 
 
@@ -120,6 +123,8 @@ def _by_structure(head: bytes) -> str | None:
     """Formats without a magic number: a single sync word proves nothing, several frames in a row do."""
     if _is_transport_stream(head, 0, _TS_PACKET_BYTES) or _is_transport_stream(head, 4, _TIMED_TS_PACKET_BYTES):
         return "mpegts"
+    if is_gsm_stream(head):
+        return "gsm"
     if is_adts_stream(head):
         return "aac"
     if is_mpeg_audio_stream(head):

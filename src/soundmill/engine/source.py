@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -22,6 +22,7 @@ from soundmill.engine.confinement import dying_after
 from soundmill.engine.damage import Damage
 from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
+from soundmill.engine.gsm import find_gsm_damage
 from soundmill.engine.mpeg import first_mpeg_frame
 from soundmill.engine.sniff import MATROSKA, sniff, sound_start
 from soundmill.engine.wave import has_blocks_of_many_samples
@@ -32,6 +33,10 @@ MOST_CHANNELS = 8
 _RATES = range(100, 768_001)
 
 # Formats whose header says all: FFmpeg needn't decode a part of the file to find out (25 ms for a WAV).
+_FIND_DAMAGE: Mapping[str, Callable[[BinaryIO], Damage | None]] = {
+    MATROSKA: matroska.find_damage,
+    "gsm": find_gsm_damage,
+}
 _SAID_BY_HEADER = frozenset({"wav", "w64", "aiff", "flac", "caf", "au", "tta"})
 _SMALL_PROBE = {"probesize": "32768", "analyzeduration": "0"}
 # FFmpeg's own choice is an eighth of it for a CD's sound: eight times the calls, for the same samples. The first packet is looked
@@ -196,7 +201,8 @@ def _examined(file: BinaryIO, kind: str) -> ogg.Examined:
     """What FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
     file.seek(sound_start(file))
     examined = ogg.examine(file) if kind == "ogg" else ogg.Examined(None)
-    damage = matroska.find_damage(file) if kind == MATROSKA else examined.damage
+    finds = _FIND_DAMAGE.get(kind)
+    damage = finds(file) if finds else examined.damage
     if damage is None:
         file.seek(sound_start(file))
         declared, there = declared_bytes(kind, file), file.seek(0, os.SEEK_END)
