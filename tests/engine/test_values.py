@@ -171,6 +171,25 @@ def test_a_name_of_other_letters_is_carried_or_said_to_be_lost(
         assert "tag: ключ" not in made.report.not_carried
 
 
+@pytest.mark.parametrize("to", ["flac", "ogg", "opus"])
+def test_a_name_that_comments_can_not_have_is_told_and_nothing_is_there_by_another(
+    tmp_path: Path, convert: Convert, to: str
+) -> None:
+    source = encoded(tmp_path, "a.mp3", samples=music(0.3))
+    tags = ID3(source)
+    names = ["ключ", "größe", "a=b", "a~b"]
+    for name in names:
+        tags.add(TXXX(encoding=3, desc=name, text=["one"]))
+        tags.add(TXXX(encoding=3, desc=f"{name} 2", text=["one", "two"]))
+    tags.add(TXXX(encoding=3, desc="a}b", text=["three"]))
+    tags.save()
+    made = convert(source, to)
+    assert set(made.report.not_carried) == {f"tag: {each}" for name in names for each in (name, f"{name} 2")}
+    assert {key.lower(): values for key, values in mutagen.File(made.path).items() if key.lower() != "encoder"} == {
+        "a}b": ["three"]
+    }
+
+
 def test_a_value_that_stands_there_twice_is_one(convert: Convert, tmp_path: Path) -> None:
     source = encoded(tmp_path, "song.wma", "-c:a", "wmav2")
     song = ASF(source)

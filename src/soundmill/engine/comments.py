@@ -70,6 +70,11 @@ def _pictures_that_ffmpeg_lacks(about: About, *, is_flac: bool) -> tuple[Picture
     return about.pictures if len(about.pictures) > 1 else ()
 
 
+def can_name(tag: str) -> bool:
+    """True of printable ASCII without “=”, and but for “~” (Vorbis I, section 5.2.2): players can't tell others apart, or take a part for the text."""
+    return bool(tag) and all(" " <= each <= "}" and each != "=" for each in tag)
+
+
 def picture_block(picture: Picture) -> str:
     """The value of a ``METADATA_BLOCK_PICTURE`` comment: FLAC's picture block in base64 (xiph.org, VorbisComment)."""
     return base64.b64encode(_block(picture).write()).decode("ascii")
@@ -111,10 +116,5 @@ def _comments_of(tag: str, about: About) -> Iterator[tuple[str, list[str]]]:
         yield COMMENTS[tag], [pair[1]]
         if _TOTALS[tag].lower() not in about.tags:
             yield _TOTALS[tag], [pair[2]]
-    elif name := COMMENTS.get(tag, _safe_name(tag)):
-        yield name, values
-
-
-def _safe_name(name: str) -> str:
-    """Comment names are printable ASCII without “=” (Vorbis I, section 5.2.2)."""
-    return "".join(each for each in name.upper() if " " <= each <= "}" and each != "=")
+    elif can_name(tag):
+        yield COMMENTS.get(tag, tag.upper()), values

@@ -16,7 +16,14 @@ from av.stream import Disposition, Stream
 
 from soundmill.engine.aiff import name_speakers
 from soundmill.engine.atoms import write_atoms
-from soundmill.engine.comments import FLAC_CODECS, PICTURE_COMMENT, chapter_comments, mend_comments, picture_block
+from soundmill.engine.comments import (
+    FLAC_CODECS,
+    PICTURE_COMMENT,
+    can_name,
+    chapter_comments,
+    mend_comments,
+    picture_block,
+)
 from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, file_name
 from soundmill.engine.frames import write_adts_frames, write_aiff_frames, write_frames, write_wave_frames
 from soundmill.engine.matroska_tags import write_values
@@ -110,14 +117,8 @@ def _add_about(
     """Tags, chapters and pictures, as far as the muxer has a place; gives the streams that wait for a picture's packet."""
     # In Ogg the comments belong to the stream.
     tags = sound.metadata if plan.muxer == "ogg" else container.metadata
-    if plan.muxer == "asf":
-        short = {name: text for name, text in about.tags.items() if is_written_by_ffmpeg(text)}
-        tags.update({NAMES_THAT_FFMPEG_LACKS.get(name, name): text for name, text in short.items()})
-    else:
-        tags.update(about.tags)
-    if plan.muxer in _COMMENT_MUXERS:
-        tags.update(chapter_comments(about))
-    elif about.chapters:
+    tags.update(_as_written(plan.muxer, about))
+    if about.chapters and plan.muxer not in _COMMENT_MUXERS:
         # One without a name has no place in MP4's track of names, and its muxer forgets all others then.
         container.set_chapters(
             [
@@ -133,6 +134,16 @@ def _add_about(
     elif plan.muxer in _PICTURE_STREAM_MUXERS:
         return [(_add_picture(container, each), each) for each in about.pictures if _has_place(plan.muxer, each)]
     return []
+
+
+def _as_written(muxer: str, about: About) -> Mapping[str, str]:
+    """Tags by the names that the muxer knows, without those that it would spoil."""
+    if muxer == "asf":
+        short = {name: text for name, text in about.tags.items() if is_written_by_ffmpeg(text)}
+        return {NAMES_THAT_FFMPEG_LACKS.get(name, name): text for name, text in short.items()}
+    if muxer in _COMMENT_MUXERS:
+        return {name: text for name, text in about.tags.items() if can_name(name)} | chapter_comments(about)
+    return about.tags
 
 
 def _has_place(muxer: str, picture: Picture) -> bool:
