@@ -6,7 +6,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from mutagen.apev2 import APEBinaryValue, APEv2
+from mutagen.apev2 import APEBinaryValue, APEExtValue, APEv2
 from mutagen.flac import FLAC
 from mutagen.id3 import COMM, ID3, RVA2, TIPL, TIT2, TXXX, UFID, USLT, Frame
 from mutagen.mp4 import MP4
@@ -205,3 +205,58 @@ def test_work_and_movement_of_itunes_are_carried(tmp_path: Path, convert: Conver
     assert made.report.not_carried == ("tag: series description (sdes)",)
     for again in (convert(made.path, "m4a"), convert(source, "m4a")):
         assert [MP4(again.path)[atom] for atom in ("\xa9wrk", "\xa9mvn", "\xa9mvi")] == [["Suite"], ["Gigue"], [7]]
+
+
+def id3v1(title: str, artist: str, album: str, comment: str) -> bytes:
+    texts = (title, artist, album)
+    head = b"TAG" + b"".join(each.encode("cp1252").ljust(30, b"\0") for each in texts) + b"1988"
+    return head + comment.encode("cp1252").ljust(28, b"\0") + b"\0\x07" + bytes([8])
+
+
+@pytest.mark.parametrize("to", ["flac", "mp3"])
+def test_id3v1_completes_id3v2(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = framed(tmp_path, TIT2(encoding=3, text=["A title that has more than thirty letters"]))
+    old = id3v1("A title that has more than thi", "Zoë", "Songs", "said")
+    source.write_bytes(source.read_bytes() + old)
+    made = convert(source, to)
+    assert made.report.not_carried == ()
+    assert made.report.result.tags == {
+        "title": "A title that has more than thirty letters",
+        "artist": "Zoë",
+        "album": "Songs",
+        "date": "1988",
+        "comment": "said",
+        "track": "7",
+        "genre": "Jazz",
+    }
+
+
+def test_another_comment_in_id3v1_is_told(tmp_path: Path, convert: Convert) -> None:
+    for comment, lost in (("said by somebody", ()), ("unsaid", ("tag: comment (ID3v1)",))):
+        source = framed(tmp_path, COMM(encoding=3, lang="eng", desc="", text=["said by somebody else"]))
+        source.write_bytes(source.read_bytes() + id3v1("", "", "", comment))
+        made = convert(source, "flac")
+        assert made.report.not_carried == lost
+        assert made.report.result.tags["comment"] == "said by somebody else"
+
+
+@pytest.mark.parametrize("name", ["a.wv", "a.tta"])
+def test_ape_tags_before_id3v1_are_carried(tmp_path: Path, convert: Convert, name: str) -> None:
+    source = encoded(tmp_path, name, "-map_metadata", "-1", samples=music(0.3))
+    add_ape(source)
+    source.write_bytes(source.read_bytes() + id3v1("By ID3v1", "", "Songs", ""))
+    made = convert(source, "flac")
+    song = FLAC(made.path)
+    assert (song["title"], song["artist"], song["album"]) == (["By APE"], ["Ann", "Bob"], ["Songs"])
+    assert [each.data for each in song.pictures] == [jpeg()]
+    assert made.report.not_carried == ()
+
+
+def test_links_in_ape_are_carried_and_other_data_is_told(tmp_path: Path, convert: Convert) -> None:
+    source = without_tags(tmp_path)
+    tags = APEv2()
+    tags["Related"], tags["Blob"] = APEExtValue("https://example.org/"), APEBinaryValue(b"\0\1\2")
+    tags.save(source)
+    made = convert(source, "flac")
+    assert FLAC(made.path)["related"] == ["https://example.org/"]
+    assert made.report.not_carried == ("tag: Blob",)

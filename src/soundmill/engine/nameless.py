@@ -97,7 +97,7 @@ _TEXT_FORMATS = (AtomDataType.UTF8, AtomDataType.IMPLICIT)
 # By names that FFmpeg changes in reading and writing, or that are read elsewhere.
 _READ_ATTRIBUTE_NAMES = """
 author description wm/tracknumber wm/partofset wm/picture wm/language wm/originalfilename wm/mediastationcallsign
-wm/mediastationname wm/tool wm/encodedby wm/encodingsettings asleakybucketpairs
+wm/mediastationname wm/tool wm/encodedby wm/encodingsettings
 """
 _READ_ATTRIBUTES = frozenset(_READ_ATTRIBUTE_NAMES.split())
 _LONGEST_NAME = 100

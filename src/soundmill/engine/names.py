@@ -278,9 +278,10 @@ _TECHNICAL_NAMES = """
 encoder encoded_by encoding_tool encodersettings major_brand minor_version compatible_brands creation_time
 duration handler_name vendor_id bps number_of_frames number_of_bytes source_id tlen tle tsse tss itunsmpb
 itunpgap wm/encodingtime isvbr devicecconformancetemplate wmfsdkversion wmfsdkneeded deviceconformancetemplate
-aspectratiox aspectratioy metadata_block_picture coverart coverartmime encoder_options software waveformatextensible_channel_mask
+aspectratiox aspectratioy asfleakybucketpairs metadata_block_picture coverart coverartmime encoder_options software
+waveformatextensible_channel_mask
 """
-_TECHNICAL = frozenset(_TECHNICAL_NAMES.split())
+_TECHNICAL = frozenset(_TECHNICAL_NAMES.split()) | {"encoding params"}
 _TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mutagen.apev2 import BINARY, TEXT, APEv2
+from mutagen.apev2 import BINARY, EXTERNAL, TEXT, APEv2
 from mutagen.id3 import ID3
 
 from soundmill.engine.covers import ape_picture
@@ -30,6 +30,8 @@ class ApeTags:
     pictures: tuple[Attached, ...] = ()
     is_above: bool = False
     """True where only ID3v1 is there besides, whose texts have 30 letters."""
+    unread: tuple[str, ...] = ()
+    """What is neither text nor a picture, named for people."""
 
 
 def read_ape(path: Path, kind: str) -> ApeTags:
@@ -43,12 +45,13 @@ def read_ape(path: Path, kind: str) -> ApeTags:
     except UNREADABLE:
         return ApeTags()
     values = {
-        tag_name(name): tuple(map(str, item))
+        tag_name(name): tuple(map(str, item)) if item.kind == TEXT else (str(item),)
         for name, item in items.items()
-        if item.kind == TEXT and not name.lower().startswith(_OF_THESE_FRAMES)
+        if item.kind in (TEXT, EXTERNAL) and not name.lower().startswith(_OF_THESE_FRAMES)
     }
-    pictures = (ape_picture(name, bytes(item.value)) for name, item in items.items() if item.kind == BINARY)
-    return ApeTags(values, tuple(each for each in pictures if each is not None), is_above)
+    binary = {name: ape_picture(name, bytes(item.value)) for name, item in items.items() if item.kind == BINARY}
+    unread = tuple(f"tag: {name}" for name, picture in binary.items() if picture is None)
+    return ApeTags(values, tuple(each for each in binary.values() if each is not None), is_above, unread)
 
 
 def unread_frames(frames: ID3 | None) -> tuple[str, ...]:

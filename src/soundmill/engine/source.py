@@ -23,8 +23,10 @@ from soundmill.engine.damage import Damage
 from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
 from soundmill.engine.gsm import find_gsm_damage
+from soundmill.engine.id3v1 import id3v1_begin
 from soundmill.engine.mpeg import first_mpeg_frame
 from soundmill.engine.sniff import MATROSKA, sniff, sound_start
+from soundmill.engine.values import APE_KINDS
 from soundmill.engine.wave import has_blocks_of_many_samples
 from soundmill.engine.words import AsWide, WideWords, wide_words
 from soundmill.model.conversion import ConversionError, FailureCode
@@ -141,8 +143,12 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
         junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
         words = wide_words(stream, kind)
         has_blocks = kind == "wav" and has_blocks_of_many_samples(stream)
+        # FFmpeg finds no APEv2 before it, and takes it for a broken block of WavPack.
+        end = id3v1_begin(stream, kind) if kind in APE_KINDS else None
     links = examined.links
     section = Section(links[0].begin, links[1].begin) if len(links) > 1 else None
+    if end is not None:
+        section = Section(0, end)
     container = _opened(path, kind, section, junk_bytes, words, has_blocks=has_blocks)
     try:
         sound = _sound_of(container, audio_stream)

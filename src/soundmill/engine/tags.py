@@ -12,6 +12,7 @@ from av.container import InputContainer
 from soundmill.engine.chapter_frames import with_overlooked
 from soundmill.engine.covers import attached_pictures
 from soundmill.engine.cue_block import at_first_indexes
+from soundmill.engine.id3v1 import read_id3v1
 from soundmill.engine.nameless import of_atoms, of_attributes, of_frames, within_limits
 from soundmill.engine.names import MISTAKEN, is_technical, tag_name
 from soundmill.engine.overlooked import ApeTags, read_ape, unread_frames
@@ -66,13 +67,14 @@ class About:
 def read_about(path: Path, source: Source) -> About:
     """Read all of it; a broken cover is no cover, and is named as unread."""
     container = source.container
+    old = read_id3v1(path, source.kind)
     ape = read_ape(path, source.kind)
     frames = read_frames(path, source.kind)
-    tags, unread = _tags(container, source, ape, has_frames=frames is not None)
+    tags, unread = _tags(container, source, old, ape, has_frames=frames is not None)
     atoms = read_atoms(path, source.kind)
     attributes = read_attributes(path, source.kind)
     verbatim, left_out = within_limits([*of_frames(frames), *of_atoms(atoms), *of_attributes(attributes)])
-    unread += left_out + unread_frames(frames)
+    unread += left_out + unread_frames(frames) + ape.unread
     # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
     may_have_some = tags or source.kind == MOV or frames
     values = (
@@ -133,7 +135,7 @@ def _chapters(container: InputContainer) -> Iterator[Chapter]:
 
 
 def _tags(
-    container: InputContainer, source: Source, ape: ApeTags, *, has_frames: bool
+    container: InputContainer, source: Source, old: Mapping[str, str], ape: ApeTags, *, has_frames: bool
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Tags by their names, and what had to be left out. A track of a film may be called "Stereo": the film's name is above it."""
     tags: dict[str, str] = {}
@@ -143,7 +145,8 @@ def _tags(
     if source.kind != "ogg":  # Matroska and MP4 say "und" of each of their sounds
         of_sound = [each for each in of_sound if each[0].lower() != "language"]
     said = [*of_sound, *container.metadata.items()]
-    for name, text in [*said, *behind.items()] if ape.is_above else [*behind.items(), *said]:
+    above = [*said, *behind.items()] if ape.is_above else [*behind.items(), *said]
+    for name, text in [*old.items(), *above]:
         key, value = tag_name(readable(name)), readable(text)
         if is_technical(key) or not value.strip():
             continue
@@ -158,6 +161,8 @@ def _tags(
             left_out.append(f"tag: {key}")
     if "lyrics" not in tags and _UNSYNCED in tags:
         tags["lyrics"] = tags.pop(_UNSYNCED)
+    if not tags.get("comment", "").startswith(old.get("comment", "")):
+        left_out.append("tag: comment (ID3v1)")
     if len(left_out) > _MOST_NAMED:
         left_out = [f"{len(left_out)} tags, too many or too long"]
     return tags, tuple(left_out)

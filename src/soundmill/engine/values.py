@@ -41,9 +41,11 @@ UNREADABLE = (
 REPLAY_GAINS = {"track": "replaygain_track_gain", "album": "replaygain_album_gain"}
 """By what ID3's RVA2 calls them."""
 
+APE_KINDS = frozenset({"wv", "ape", "mpc", "mpc8", "tta"})
+"""Those that end with APEv2."""
+
 type Values = Iterator[tuple[str, Iterable[object]]]
 
-_APE_KINDS = frozenset({"wv", "ape", "mpc", "mpc8", "tta"})
 _ID3_KINDS = frozenset({"mp3", "aac", "wav", "aiff"})
 _OGG = {"vorbis": OggVorbis, "opus": OggOpus, "flac": OggFLAC}
 _NAMES_OF_FRAMES = {frame: name for name, frame in FRAMES.items()}
@@ -127,7 +129,7 @@ def _all_values(
         yield from _of_comments(read_comments(path, kind, codec))
     elif kind == MOV:
         yield from _of_atoms(atoms)
-    elif kind in _APE_KINDS:
+    elif kind in APE_KINDS:
         # FFmpeg reads the first one of each.
         yield from ((tag_name(name), list(item)) for name, item in APEv2(path).items() if item.kind == TEXT)
     elif kind == MATROSKA:
@@ -156,7 +158,7 @@ def read_frames(path: Path, kind: str) -> ID3 | None:
         elif kind == "wav":
             tags = WAVE(path).tags if head == b"RIFF" else None  # mutagen knows no RF64
         else:
-            tags = ID3(path) if head.startswith(b"ID3") else None
+            tags = ID3(path, load_v1=False) if head.startswith(b"ID3") else None
     except UNREADABLE:
         return None
     return tags
