@@ -281,7 +281,7 @@ itunpgap wm/encodingtime isvbr devicecconformancetemplate wmfsdkversion wmfsdkne
 aspectratiox aspectratioy asfleakybucketpairs metadata_block_picture coverart coverartmime encoder_options software
 waveformatextensible_channel_mask
 """
-_TECHNICAL = frozenset(_TECHNICAL_NAMES.split()) | {"encoding params"}
+_TECHNICAL = frozenset(_TECHNICAL_NAMES.split()) | {"encoding params", "vbr peak", "buffer average"}
 _TECHNICAL_PREFIXES = ("_statistics", "id3v2_priv.", "chapter0", "chapter1")
 
 
