@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -331,6 +332,33 @@ def test_a_batch_leaves_nothing_among_temporary_files(tmp_path: Path, monkeypatc
     ran = converted(*sources, "--to", "flac", "--jobs", "1")
     assert ran.returncode == 0, ran.stderr
     assert names(temporary) == set()
+
+
+def test_what_a_killed_command_leaves_goes_a_day_later(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.wav", music(0.2))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".soundmill-link").symlink_to("elsewhere", target_is_directory=True)
+    left = {name: tmp_path / f".soundmill-{name}" for name in ("old", "used", "fresh")}
+    for each in left.values():
+        each.mkdir()
+        (each / "result.flac").write_bytes(b"half")
+    for name in ("old", "used"):
+        os.utime(left[name], (0, 0))
+    used = os.open(left["used"], os.O_RDONLY)
+    try:
+        fcntl.flock(used, fcntl.LOCK_EX)
+        ran = converted(source, "--to", "flac")
+    finally:
+        os.close(used)
+    assert ran.returncode == 0, ran.stderr
+    assert names(tmp_path) == {
+        "a.wav",
+        "a.flac",
+        "elsewhere",
+        ".soundmill-link",
+        ".soundmill-used",
+        ".soundmill-fresh",
+    }
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,7 @@ def test_a_database_of_a_newer_version_is_told_as_all_else_is(command: tuple[str
     (tmp_path / "data" / "storage-id").write_text("0" * 32)  # another database's: whatever is started ends at once
     told = run(*command, directory=tmp_path, SOUNDMILL_DATA_DIR="data", SOUNDMILL_PORT="0", SOUNDMILL_LOG_FORMAT="json")
     assert json.loads(told.stderr.splitlines()[0])["event"] == "the database was migrated by a newer version"
+    assert "up to date" not in told.stdout + told.stderr
 
 
 def test_a_database_that_was_made_for_all_to_read_is_closed_to_others(tmp_path: Path) -> None:

@@ -128,13 +128,13 @@ class App:
         ):
             getattr(self, part)
 
-    def upgrade_database(self) -> None:
-        """Apply the migrations that are missing; several may do so at once. Raises ``Unreachable`` without a database."""
+    def upgrade_database(self) -> bool:
+        """Apply the migrations that are missing; several may do so at once. False where a newer version did. Raises ``Unreachable`` without a database."""
         path = self.settings.sqlite_path
         if path:
             self._files.make_data_directory()
             close_to_others(path)
-        upgrade(self.database)
+        return upgrade(self.database)
 
     @cached_property
     def database(self) -> Database:

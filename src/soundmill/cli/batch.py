@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic.alias_generators import to_camel
 
+from soundmill.cli.work import work_directory
 from soundmill.engine import Job, Limits, Mill, cores
 from soundmill.model.conversion import ConversionStopped
 from soundmill.model.errors import AlreadyTaken, SoundmillError
@@ -245,17 +244,3 @@ def _place_of(result: Path) -> Path:
 
 def _exists(result: Path) -> str:
     return f"{result} exists. To replace it, say --overwrite."
-
-
-@contextmanager
-def work_directory(beside: Path) -> Iterator[Path]:
-    """A new one, in the result's own file system, so that a rename makes it appear whole."""
-    beside.mkdir(parents=True, exist_ok=True)
-    try:
-        directory = Path(tempfile.mkdtemp(prefix=".soundmill-", dir=beside)).resolve()
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(beside)) from error
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

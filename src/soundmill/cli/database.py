@@ -26,5 +26,5 @@ def upgrade() -> None:
 
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
-        App(settings).upgrade_database()
-        say("The database is up to date.")
+        is_ours = App(settings).upgrade_database()
+        say("The database is up to date." if is_ours else "The database is a newer version's, and was left as it is.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-from soundmill.cli.batch import Done, Order, identities, sentence_of, trouble_with, work_directory
+from soundmill.cli.batch import Done, Order, identities, sentence_of, trouble_with
+from soundmill.cli.work import work_directory
 from soundmill.engine import Job, Mill
 from soundmill.model.errors import SoundmillError
 from soundmill.model.names import joined

@@ -19,16 +19,16 @@ _MAY_NOT = "42501"  # PostgreSQL's “insufficient_privilege”
 _log = structlog.get_logger()
 
 
-def upgrade(database: Database) -> None:
+def upgrade(database: Database) -> bool:
     """Apply the migrations that are missing, in one transaction. Several may call it at once.
 
-    A database that a newer version has migrated is left as it is: migrations only add, so that the version before goes on with it, and
-    may be started again, during a rolling restart.
+    False where a newer version has migrated it. It is left as it is then: migrations only add, so that the version before goes on with
+    it, and may be started again, during a rolling restart.
 
     Raises ``Unreachable`` when the database doesn't answer, and ``ConfigurationError`` when it lets us make no tables.
     """
     try:
-        _upgrade(database)
+        return _upgrade(database)
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) != _MAY_NOT:
             raise
@@ -38,7 +38,7 @@ def upgrade(database: Database) -> None:
         ) from error
 
 
-def _upgrade(database: Database) -> None:
+def _upgrade(database: Database) -> bool:
     from alembic import command
     from alembic.config import Config
 
@@ -50,8 +50,9 @@ def _upgrade(database: Database) -> None:
         config.attributes["connection"] = connection
         if _is_of_a_newer_version(connection, config):
             _log.warning("the database was migrated by a newer version")
-        else:
-            command.upgrade(config, "head")
+            return False
+        command.upgrade(config, "head")
+        return True
 
 
 def _is_of_a_newer_version(connection: Connection, config: Config) -> bool:
