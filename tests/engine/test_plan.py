@@ -101,6 +101,21 @@ def test_samples_that_do_not_fit_are_told_by_their_kind(sound: Sound, told: str)
     assert f"{told} samples (FLAC gets 24 bit)" in plan(sound, "flac").losses
 
 
+@pytest.mark.parametrize(
+    ("rate", "to", "gets"),
+    [
+        (705_600, "flac", 352_800),
+        (768_000, "flac", 384_000),
+        (1_411_200, "wav", 705_600),
+        (705_600, "ogg", 176_400),
+        (700_000, "flac", 655_350),
+        (352_800, "flac", 352_800),
+    ],
+)
+def test_a_rate_that_is_too_high_becomes_a_related_one(rate: int, to: str, gets: int) -> None:
+    assert plan(Sound("dsd_lsbf_planar", rate, 2, "stereo", "fltp"), to).sample_rate == gets
+
+
 def test_asking_for_fewer_bits_dithers_and_is_no_loss_to_report() -> None:
     made = plan(STUDIO, "wav", bit_depth=16)
     assert (made.encoder, made.dither, made.losses) == ("pcm_s16le", True, ())

@@ -212,15 +212,24 @@ def _sample_rate(sound: Sound, target: TargetFormat, options: ConversionOptions)
     wanted = options.sample_rate or sound.sample_rate
     if target.sample_rates:
         return min((rate for rate in target.sample_rates if rate >= wanted), default=max(target.sample_rates))
-    return min(wanted, _HIGHEST_RATES.get(target.codec, wanted))
+    highest = _HIGHEST_RATES.get(target.codec, wanted)
+    return wanted if wanted <= highest else _related_rate(wanted, highest)
 
 
 _HIGHEST_RATES = {
     "vorbis": FORMATS["ogg"].highest_sample_rate,
     "alac": FORMATS["alac"].highest_sample_rate,
     "flac": 655_350,
+    "pcm": 768_000,
 }
-"""That a source keeps: what FLAC's header can say (RFC 9639, section 9.1.2) is more than anybody may ask for."""
+"""That a source keeps: what FLAC's header can say (RFC 9639, section 9.1.2), and what converters play, is more than anybody may ask for."""
+_FAMILIES = (44_100, 48_000)
+
+
+def _related_rate(wanted: int, highest: int) -> int:
+    """The highest one of which ``wanted`` is a multiple, of those that players know: DSD comes at 705,600 Hz and more."""
+    related = [base << power for base in _FAMILIES for power in range(6) if wanted % (base << power) == 0]
+    return max((each for each in related if each <= highest), default=highest)
 
 
 def _channels(sound: Sound, target: TargetFormat, layouts: Mapping[int, str]) -> int:
