@@ -294,6 +294,12 @@ def test_musepack_begins_and_ends_where_its_header_says(tmp_path: Path, convert:
         assert np.abs(decoded(made.path)[:, 0] - swelling).max() < 0.1
 
 
+def test_what_stands_behind_musepack_is_no_damage(tmp_path: Path, convert: Convert) -> None:
+    source = tmp_path / "a.mpc"
+    source.write_bytes(MUSEPACK + bytes(1000))
+    check(convert(source, "wav"), "wav", 5000, RATE)
+
+
 def silent_musepack(frames: int, word: int) -> bytes:
     """Of stream version 7: frames of no band, each behind 20 bits that say how long it is; ``word`` is what the header says of the last one."""
     bits = "0" * 8 + f"{8:020b}{0:08b}" * frames + f"{word >> 20 & 0x7FF:011b}"
@@ -659,6 +665,23 @@ def test_a_cue_block_with_an_index_behind_the_end_is_taken_as_ffmpeg_does(
     assert data.count(right.to_bytes(8)) == 1
     source.write_bytes(data.replace(right.to_bytes(8), offset.to_bytes(8)))
     assert [begin for begin, _ in chapters_of(convert(source, "mka").path)] == [0, 2]
+
+
+def dsf(rate: int, blocks: int = 3) -> bytes:
+    """Two channels of DSD as silence has it, by Sony's "DSF File Format Specification"."""
+    sound = b"\x69" * (2 * 4096 * blocks)
+    form = b"fmt " + struct.pack("<Q6IQ2I", 52, 1, 0, 2, 2, rate, 1, 8 * 4096 * blocks, 4096, 0)
+    data = b"data" + struct.pack("<Q", 12 + len(sound)) + sound
+    return b"DSD " + struct.pack("<3Q", 28, 28 + len(form) + len(data), 0) + form + data
+
+
+@pytest.mark.parametrize("rate", [2_822_400, 11_289_600, 24_576_000])
+def test_dsd_of_any_rate_converts(tmp_path: Path, convert: Convert, rate: int) -> None:
+    source = tmp_path / "a.dsf"
+    source.write_bytes(dsf(rate))
+    made = convert(source, "flac")
+    assert made.report.source.sample_count == 3 * 4096
+    assert made.report.result.sample_rate == min(rate // 8, 384_000 if rate % 48_000 == 0 else 352_800)
 
 
 def test_chapters_of_comments_may_be_out_of_order(tmp_path: Path, convert: Convert) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,7 @@ def test_what_follows_on_a_hole_is_heard_when_it_should_be(
         "caf",
         "au",
         "avi",
+        "flv",
         *slowly("m4a", "opus", "tta", "wma", "wv", "webm", "aac"),
     ],
 )
@@ -129,7 +131,7 @@ def test_a_file_that_is_cut_off_ends_there(
         return
     (hole,) = made.report.source.damage
     assert (hole.at, hole.filled) == (made.report.source.duration, False)
-    if kind not in ("ogg", "opus", "avi"):
+    if kind not in ("ogg", "opus", "avi", "flv"):
         assert hole.lost == pytest.approx(SECONDS - hole.at, abs=0.05)
     assert len(made.report.not_carried) == 1
 
@@ -302,3 +304,76 @@ def test_a_chunk_of_avi_that_only_its_index_tells_of_is_missed(tmp_path: Path, c
     assert 0 < length - made.report.result.sample_count < RATE / 2
     (hole,) = made.report.source.damage
     assert hole.at == pytest.approx(SECONDS / 2, abs=0.5)
+
+
+@pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav", "libmp3lame"])
+def test_blocks_of_wave_that_are_cut_off_are_told(tmp_path: Path, convert: Convert, codec: str) -> None:
+    source = encoded(tmp_path, "a.wav", "-c:a", codec, samples=music(SECONDS))
+    convert(source, "wav")
+    with pytest.raises(ConversionError, match="ends early: it is cut off at byte"):
+        convert(cut(source, tmp_path), "wav")
+
+
+@pytest.mark.parametrize("how", ["zero", "gone"])
+def test_a_hole_in_flv_is_told(tmp_path: Path, convert: Convert, whole: Callable[[str], Path], how: str) -> None:
+    data = whole("flv").read_bytes()
+    begin, size = len(data) // 2, len(data) // 20
+    source = tmp_path / "a.flv"
+    source.write_bytes(data[:begin] + (bytes(size) if how == "zero" else b"") + data[begin + size :])
+    with pytest.raises(ConversionError, match=r"damaged after 0:0[23] \(byte "):
+        convert(source, "wav")
+    made = convert(source, "wav", on_damage="salvage")
+    (hole,) = made.report.source.damage
+    assert hole.at == pytest.approx(SECONDS / 2, abs=0.5)
+    assert hole.lost == pytest.approx(SECONDS / 20, abs=0.2)
+    assert made.report.source.duration == pytest.approx(SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize("behind", [bytes(1000), b"written by somebody\r\n" * 9])
+def test_what_stands_behind_flv_is_no_damage(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path], behind: bytes
+) -> None:
+    source = tmp_path / "a.flv"
+    source.write_bytes(whole("flv").read_bytes() + behind)
+    assert convert(source, "wav").report.source.duration == pytest.approx(SECONDS, abs=0.1)
+
+
+FRAGMENTED = ("-movflags", "+frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000")
+
+
+def fragments_of(data: bytes) -> list[tuple[int, int]]:
+    begins = [at - 4 for at in range(len(data)) if data.startswith(b"moof", at)]
+    return list(pairwise([*begins, data.index(b"mfra") - 4]))
+
+
+@pytest.mark.parametrize("how", ["gone", "zero"])
+def test_a_fragment_of_mp4_that_is_missing_is_told(tmp_path: Path, convert: Convert, how: str) -> None:
+    source = encoded(tmp_path, "a.m4a", *FRAGMENTED, samples=music(SECONDS))
+    convert(source, "wav")
+    data = source.read_bytes()
+    begin, end = fragments_of(data)[5]
+    if how == "zero":
+        end = begin + 100
+    source.write_bytes(data[:begin] + (b"" if how == "gone" else bytes(100)) + data[end:])
+    with pytest.raises(ConversionError, match=f"is damaged at byte {begin:,}"):
+        convert(source, "wav")
+    assert convert(source, "wav", on_damage="salvage").report.not_carried
+
+
+def test_fragments_of_several_files_are_one_sound(tmp_path: Path, convert: Convert) -> None:
+    """Numbers begin anew, or count what this file doesn't hold."""
+    source = encoded(tmp_path, "a.m4a", *FRAGMENTED, samples=music(SECONDS))
+    count = convert(source, "wav").report.source.sample_count
+    data = bytearray(source.read_bytes())
+    for number, (begin, _) in enumerate(fragments_of(bytes(data))):
+        data[begin + 20 : begin + 24] = (number * 7 % 100).to_bytes(4)
+    source.write_bytes(data)
+    assert convert(source, "wav").report.source.sample_count == count
+
+
+def test_packets_in_wave_that_are_none_are_told(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.wav", "-c:a", "libmp3lame", samples=music(SECONDS))
+    data = source.read_bytes()
+    source.write_bytes(data[:-8000] + bytes([0xFF, 0xFB, 0x90, 0xFF] * 2000))
+    with pytest.raises(ConversionError, match="damaged after"):
+        convert(source, "wav")

@@ -72,3 +72,24 @@ def test_segments_of_a_live_stream_are_one_sound(tmp_path: Path, convert: Conver
     made = convert(joined, "m4a")
     assert made.report.settings["encoder"] == "copy"
     assert made.report.result.sample_count == convert(broadcast, "m4a").report.result.sample_count
+
+
+@pytest.mark.parametrize("how", ["begin", "all"])
+def test_a_single_frame_that_is_lost_is_told(tmp_path: Path, convert: Convert, how: str) -> None:
+    """Each has a packet of its own, as in broadcasts: its 32 ms are less than clocks differ by."""
+    whole = encoded(
+        tmp_path, "a.ts", "-ar", "48000", "-c:a", "ac3", "-pes_payload_size", "1", samples=music(SECONDS)
+    ).read_bytes()
+    packets = [whole[at : at + 188] for at in range(0, len(whole), 188)]
+    of_sound = [number for number, each in enumerate(packets) if each[1] & 0x1F == 1 and each[2] == 0]
+    begins = [number for number in of_sound if packets[number][1] & 0x40]
+    first, following = begins[len(begins) // 2 :][:2]
+    lost = {first} if how == "begin" else set(of_sound) & set(range(first, following))
+    source = tmp_path / "lost.ts"
+    source.write_bytes(b"".join(each for number, each in enumerate(packets) if number not in lost))
+    with pytest.raises(ConversionError, match=r"damaged after 0:0[34]"):
+        convert(source, "wav")
+    made = convert(source, "wav", on_damage="salvage")
+    (hole,) = made.report.source.damage
+    assert hole.lost == pytest.approx(0.032, abs=0.001)
+    assert made.report.source.duration == pytest.approx(SECONDS, abs=0.05)

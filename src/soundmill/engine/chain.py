@@ -5,7 +5,7 @@ Decoding across a seam, FFmpeg joins the end of one sound to the begin of the ot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,11 +14,13 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
+from soundmill.engine import amr
 from soundmill.engine.between import Untagged
 from soundmill.engine.counting import Counting, can_be_counted
 from soundmill.engine.ends import Bounded, ends_by_durations, told_bounds, with_end
+from soundmill.engine.part import Section
 from soundmill.engine.plan import Plan
-from soundmill.engine.source import Section, Source, check_sound, opened_section
+from soundmill.engine.source import Source, check_sound, opened_section
 from soundmill.engine.text import exact_clock
 from soundmill.engine.vorbis_ends import Marks, Trimmed
 from soundmill.model.options import ConversionOptions
@@ -44,6 +46,8 @@ class SoundLink:
     decode: Callable[[_SoundPacket], Sequence[AudioFrame]]
     ends_by_durations: bool = False
     """True where the last packet ends there if it is shorter than it decodes to."""
+    losses: Callable[[], Iterable[str]] = tuple
+    """What of it wasn't decoded although it is whole, once it was heard; named for people."""
 
     def packets(self) -> Iterator[_SoundPacket]:
         """To the end, which is a packet without data. Raises ``av.FFmpegError``."""
@@ -92,7 +96,11 @@ def marks_of(source: Source, number: int, stream: AudioStream) -> Marks | None:
 def _link(source: Source, number: int, container: InputContainer, stream: AudioStream) -> SoundLink:
     marks = marks_of(source, number, stream)
     decode: Callable[[_SoundPacket], Sequence[AudioFrame]] = Packet.decode
-    if source.kind == "mp3":
+    losses: Callable[[], Iterable[str]] = tuple
+    if stream.codec_context.name in amr.CODECS:
+        pausing = amr.Pausing(stream)
+        decode, losses = pausing.decode, pausing.losses
+    elif source.kind == "mp3":
         decode = Untagged().decode
     elif marks is not None:
         decode = Trimmed(stream, marks).decode
@@ -100,4 +108,4 @@ def _link(source: Source, number: int, container: InputContainer, stream: AudioS
         decode = Bounded(stream, bounds).decode
     # PyAV would try it with the first packet, and have no decoder any more for the second where it can't be done.
     stream.codec_context.open(strict=False)
-    return SoundLink(container, stream, decode, ends_by_durations(source))
+    return SoundLink(container, stream, decode, ends_by_durations(source), losses)

@@ -6,12 +6,14 @@ import binascii
 import struct
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePath
+from pathlib import PurePath
+from typing import BinaryIO
 
 from av.container import InputContainer
 from av.stream import AttachmentStream, Disposition, Stream
 from mutagen.asf import ASF, ASFByteArrayAttribute
 
+from soundmill.engine.part import rewound
 from soundmill.engine.picture import FRONT_COVER, KINDS, OTHER, Attached
 from soundmill.engine.source import Source
 from soundmill.engine.text import readable
@@ -31,14 +33,14 @@ _IN_APE = "cover art ("
 _NUMBERS_IN_APE = {"front": FRONT_COVER, "back": 4, "leaflet": 5, "media": 6, "icon": 1, "other": OTHER}
 
 
-def attached_pictures(path: Path, source: Source) -> list[Attached]:
+def attached_pictures(part: BinaryIO, source: Source) -> list[Attached]:
     """All that a file of sound has, in its order; nothing is read of its sound. Raises ``av.FFmpegError``."""
     found = [*_attachments(source.container), *_attached_streams(source.container)]
     if source.kind == "asf":
-        several = _of_windows_media(path)
+        several = _of_windows_media(part)
         return several if len(several) >= len(found) else found
     if not found and source.kind in ("ogg", "flac"):
-        return _of_comments(path, source)
+        return _of_comments(part, source)
     return found
 
 
@@ -86,10 +88,10 @@ def _kind(said: Mapping[str, str]) -> int | None:
     return next((found.kind for name in said if (found := ape_picture(name, b""))), None)
 
 
-def _of_windows_media(path: Path) -> list[Attached]:
+def _of_windows_media(part: BinaryIO) -> list[Attached]:
     """Of which FFmpeg overlooks many (Windows Media Format SDK, WM_PICTURE: type, size, MIME type, description, data)."""
     try:
-        found = (ASF(path).tags or {}).get("WM/Picture", [])
+        found = (ASF(rewound(part)).tags or {}).get("WM/Picture", [])
     except UNREADABLE:
         return []
     return [_of_wm_picture(bytes(each.value)) for each in found if isinstance(each, ASFByteArrayAttribute)]
@@ -102,13 +104,13 @@ def _of_wm_picture(block: bytes) -> Attached:
     return Attached(data, kind, texts[1] if len(texts) > 1 else "")
 
 
-def _of_comments(path: Path, source: Source) -> list[Attached]:
+def _of_comments(part: BinaryIO, source: Source) -> list[Attached]:
     """Where FFmpeg finds none: without data for a picture block that it can't read.
 
     ``COVERART`` is older than picture blocks, and just a picture (wiki.xiph.org, VorbisComment, "Unofficial COVERART field").
     """
     try:
-        comments = read_comments(path, source.kind, source.stream.codec_context.name) or {}
+        comments = read_comments(part, source.kind, source.stream.codec_context.name) or {}
         old = comments.get("coverart")
         if old:
             return [Attached(b64decode(old[0]))]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from mutagen.flac import FLAC
 
+from soundmill.engine.part import rewound
 from soundmill.engine.values import UNREADABLE
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ _FIRST = 1
 """The index at which a track's sound begins; index 0 is the pause before it."""
 
 
-def at_first_indexes(chapters: Sequence[Chapter], path: Path) -> Sequence[Chapter]:
-    """``chapters`` of the file at ``path``, each where its track's sound begins; the pause before it is the end of the one before.
+def at_first_indexes(chapters: Sequence[Chapter], part: BinaryIO) -> Sequence[Chapter]:
+    """``chapters`` of the file in ``part``, each where its track's sound begins; the pause before it is the end of the one before.
 
     As they are where that would have one end before it begins.
     """
     moved = [each.copy() for each in chapters]
-    begins = _begins(path) if chapters else {}
+    begins = _begins(part) if chapters else {}
     for each in moved:
         # Chapters of comments may stand at the same numbers: these count milliseconds.
         rate = each["time_base"].denominator
@@ -32,10 +32,10 @@ def at_first_indexes(chapters: Sequence[Chapter], path: Path) -> Sequence[Chapte
     return moved if all(each["start"] <= each["end"] for each in moved) else chapters
 
 
-def _begins(path: Path) -> dict[tuple[int, int], int]:
+def _begins(part: BinaryIO) -> dict[tuple[int, int], int]:
     """By the sample rate and the sample at which a track begins: the one at which its sound does."""
     try:
-        song = FLAC(path)
+        song = FLAC(rewound(part))
         tracks = song.cuesheet.tracks[:-1] if song.cuesheet else ()  # the last one is where all ends
         rate = song.info.sample_rate
     except UNREADABLE:

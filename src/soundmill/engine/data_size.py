@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 _MOST_CHUNKS = 1000
-_AU_SIZE_AT, _UNKNOWN_AU = 8, (0, 0xFFFF_FFFF)
+_AU_OFFSET_AT, _AU_SIZE_AT, _UNKNOWN_AU = 4, 8, (0, 0xFFFF_FFFF)
 _CAF_FIRST_AT, _CAF_HEAD_BYTES, _EDIT_COUNT_BYTES = 8, 12, 4
 _W64_FIRST_AT, _W64_HEAD_BYTES, _W64_ALIGNMENT = 40, 24, 8
 _W64_DATA = b"data\xf3\xac\xd3\x11"
@@ -17,6 +17,14 @@ def told_data_bytes(file: BinaryIO, kind: str) -> int | None:
     """Nothing where a file of that ``kind``, one of :data:`KINDS`, doesn't say."""
     found = _READERS[kind](file)
     return found if found is not None and 0 <= found < _LARGEST else None
+
+
+def au_end(file: BinaryIO) -> int | None:
+    """Behind which byte of an AU file, which begins where ``file`` stands, something else follows than sound; nothing where it doesn't say."""
+    begin = file.tell()
+    head = file.read(_AU_SIZE_AT + 4)
+    size = int.from_bytes(head[_AU_SIZE_AT:])
+    return None if size in _UNKNOWN_AU else begin + int.from_bytes(head[_AU_OFFSET_AT:_AU_SIZE_AT]) + size
 
 
 def _of_au(file: BinaryIO) -> int | None:

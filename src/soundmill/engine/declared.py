@@ -5,10 +5,9 @@ A file that holds less was cut off. Estimates from a bit rate are worth nothing 
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import BinaryIO
 
 from av.audio.stream import AudioStream
-from av.container import InputContainer
 
 from soundmill.engine import data_size
 from soundmill.engine.asf import file_properties
@@ -17,7 +16,7 @@ from soundmill.engine.sniff import MOV, sound_start
 from soundmill.engine.wave import wave_sample_count
 
 # The header counts samples (or the muxer knew them when it wrote it).
-_COUNTED = frozenset({"flac", "aiff", "w64", "caf", "tta", "wv", "ape", MOV})
+_COUNTED = frozenset({"flac", "aiff", "w64", "caf", "tta", "tak", "wv", "ape", MOV})
 _HEAD_BYTES = 64 * 1024
 # Encoders disagree whether the frame that holds the count counts itself.
 _MPEG_FRAME_SAMPLES = 1152
@@ -27,23 +26,20 @@ _W64_ALIGNMENT = 8
 _CAF_PACKET_SAMPLES = 4096
 
 
-def declared_sample_count(path: Path, kind: str, container: InputContainer, stream: AudioStream) -> int | None:
-    """Samples per channel, or ``None`` where the file doesn't say."""
+def declared_sample_count(file: BinaryIO, kind: str, stream: AudioStream) -> int | None:
+    """Samples per channel, or ``None`` where ``file``, of which ``stream`` is the sound, doesn't say."""
+    file.seek(0)
     if kind == "wav":
-        with path.open("rb") as file:
-            return wave_sample_count(file)
+        return wave_sample_count(file)
     if kind == "asf":
         # FFmpeg guesses from the bit rate where a tagger made the file longer without saying so in its header.
-        with path.open("rb") as file:
-            found = file_properties(file)
+        found = file_properties(file)
         return None if found is None else int(found.seconds * stream.codec_context.sample_rate)
     if kind == "mp3":
-        with path.open("rb") as file:
-            file.seek(sound_start(file))
-            return xing_sample_count(file.read(_HEAD_BYTES))
+        file.seek(sound_start(file))
+        return xing_sample_count(file.read(_HEAD_BYTES))
     if kind in data_size.KINDS and stream.codec_context.name.startswith("pcm_"):
-        with path.open("rb") as file:
-            size = data_size.told_data_bytes(file, kind)
+        size = data_size.told_data_bytes(file, kind)
         return None if size is None else size // _sample_bytes(stream)
     return _by_stream(stream) if kind in _COUNTED else None
 
@@ -54,7 +50,7 @@ def shortfall_allowed(kind: str, sample_rate: int, packet_samples: int) -> int:
         return _W64_ALIGNMENT
     if kind == "caf":
         return max(_CAF_PACKET_SAMPLES, packet_samples)
-    if kind in ("flac", "wav", "aiff", "au", "tta", "wv"):
+    if kind in ("flac", "wav", "aiff", "au", "tta", "tak", "wv"):
         return 0
     return sample_rate // 2 if kind == "asf" or kind == MOV else _MPEG_FRAME_SAMPLES
 

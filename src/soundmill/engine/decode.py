@@ -51,6 +51,7 @@ class Decoding:
         self._heard = Heard()
         self._judge: Judge = (Salvaging if salvages else Refusing)(source, self._heard)
         self._finite = Finite() if source.stream.codec_context.name in STORED_AS_THEY_ARE else None
+        self._undecoded: list[str] = []
         self.loudness: Loudness | None = None
         self.links: list[LinkBegin] = []
         """Those that were reached."""
@@ -88,6 +89,7 @@ class Decoding:
     def losses(self, plan: Plan, options: ConversionOptions) -> Iterator[str]:
         """What ``plan`` has no place for, although it was decoded; named for people."""
         yield from link_losses(self.links, plan, options)
+        yield from self._undecoded
         if self._finite is not None:
             yield from self._finite.losses(plan, options)
 
@@ -135,6 +137,7 @@ class Decoding:
                         for silent in judge.before(frame):
                             yield self._counted(silent)
                         yield self._counted(frame)
+                self._undecoded += link.losses()
         except MemoryError:
             raise
         except av.FFmpegError as error:

@@ -13,7 +13,7 @@ from soundmill.engine import opus
 from soundmill.engine.musepack import musepack_bounds
 from soundmill.engine.packets import side_data
 from soundmill.engine.planes import cut
-from soundmill.engine.sniff import MOV, sound_start
+from soundmill.engine.sniff import MOV
 from soundmill.engine.source import Source
 from soundmill.engine.wave import told_sample_count
 
@@ -27,10 +27,10 @@ def told_bounds(source: Source) -> range | None:
     if source.kind == "caf" and name in _KNOW_THEIR_LENGTH:
         return None if source.declared_samples is None else range(source.declared_samples)
     if source.kind in ("mpc", "mpc8"):
-        with source.path.open("rb") as file:
-            return musepack_bounds(file, sound_start(file))
+        with source.part() as file:
+            return musepack_bounds(file)
     if source.kind == "wav" and name.startswith(_SHARED_BLOCKS):
-        with source.path.open("rb") as file:
+        with source.part() as file:
             told = told_sample_count(file)
         return None if told is None else range(told)
     return None

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from soundmill.engine.asf import file_properties
 from soundmill.engine.boxes import told_size
 from soundmill.engine.sniff import MOV
+from soundmill.engine.wave import end_of_blocks
 
 _MP4_BOXES = frozenset({b"ftyp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"udta", b"meta"})
 _MOST_BOXES = 100_000
@@ -27,6 +28,8 @@ def declared_bytes(kind: str, file: BinaryIO) -> int | None:
     if kind == "avi":
         size = int.from_bytes(file.read(8)[4:], "little")
         return start + 8 + size - _PADDING if 0 < size < _UNKNOWN_RIFF else None
+    if kind == "wav":
+        return end_of_blocks(file)
     return _mp4_bytes(file, start) if kind == MOV else None
 
 

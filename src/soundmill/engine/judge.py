@@ -22,6 +22,7 @@ _BARE_STREAMS = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "mpegts", "mpeg",
 # Uncompressed: a last block that isn't whole is judged by the count of samples.
 _COUNTED_BLOCKS = frozenset({"wav", "w64", "aiff", "caf", "au"})
 MOST_EDGE_ERRORS = 200
+_MOST_OF_BLOCKS = 1  # the last one, which isn't whole
 
 
 @dataclass(slots=True)
@@ -83,9 +84,13 @@ def is_bare(kind: str) -> bool:
     return kind in _BARE_STREAMS
 
 
-def is_harmless_at_end(kind: str, errors: int) -> bool:
+def is_harmless_at_end(source: Source, errors: int) -> bool:
     """True when so many packets that can't be decoded are no sign of damage behind the last sound."""
-    return not errors or (kind in _BARE_STREAMS | _COUNTED_BLOCKS and errors <= MOST_EDGE_ERRORS)
+    is_plain = source.stream.codec_context.name.startswith("pcm_")
+    is_judged_otherwise = source.kind in _BARE_STREAMS or (source.kind in _COUNTED_BLOCKS and is_plain)
+    return errors <= (
+        MOST_EDGE_ERRORS if is_judged_otherwise else _MOST_OF_BLOCKS if source.kind in _COUNTED_BLOCKS else 0
+    )
 
 
 def is_counted_block(kind: str) -> bool:

@@ -17,6 +17,7 @@ _SKIPPED = frozenset(
     | {0x5854, 0xA7, 0xAB, _SIMPLE_BLOCK, 0xA0, 0xAF, _HEADER, _INFO, _TIMESTAMP}
 )
 _ENTERED = frozenset({_SEGMENT, _CLUSTER})
+_CLUSTER_NAME, _BLOCK_BYTES = _CLUSTER.to_bytes(4), 1 << 20
 _KNOWN = _SKIPPED | _ENTERED
 _HEAD_BYTES = 32  # name and size take 12, the head of a block 10 more
 _ONE_BYTE = 0x80
@@ -33,12 +34,15 @@ def find_damage(file: BinaryIO) -> Damage | None:
     length = file.seek(0, os.SEEK_END)
     seconds, cluster_ticks, scale, cut_off = 0.0, 0, 0.001, False
     tracks: set[int] = set()
+    segment_end: int | None = None
     while at < length:
         file.seek(at)
         head = file.read(_HEAD_BYTES)
         name, name_bytes = number_at(head, keep_marker=True)
         size, size_bytes = number_at(head[name_bytes:], keep_marker=False)
         if name not in _KNOWN or not size_bytes:
+            if at == segment_end and not _has_cluster(file, at):
+                return None
             return Damage(seconds, at, cut_off, "no element there")
         start = at + name_bytes + size_bytes
         is_size_known = size != (1 << 7 * size_bytes) - 1
@@ -49,7 +53,9 @@ def find_damage(file: BinaryIO) -> Damage | None:
             if name not in _ENTERED:
                 return Damage(seconds, at, cut_off, "the element there is cut off")
         head = head[name_bytes + size_bytes :]
-        if name == _TIMESTAMP:
+        if name == _SEGMENT and is_size_known:
+            segment_end = start + size
+        elif name == _TIMESTAMP:
             cluster_ticks = int.from_bytes(head[: min(size, 8)])
             seconds = cluster_ticks * scale
         elif name == _TRACKS:
@@ -70,6 +76,17 @@ def find_damage(file: BinaryIO) -> Damage | None:
             scale = _timestamp_scale(_content(file, start, min(size, _LONGEST_INFO)))
         at = start if name in _ENTERED else start + size
     return Damage(seconds, length, cut_off, "it ends there") if cut_off else None
+
+
+def _has_cluster(file: BinaryIO, at: int) -> bool:
+    """Whether there is still sound behind the byte ``at``, where a segment ends by its own account: else it is what somebody appended."""
+    file.seek(at)
+    rest = b""
+    while block := file.read(_BLOCK_BYTES):
+        if _CLUSTER_NAME in rest + block:
+            return True
+        rest = block[1 - len(_CLUSTER_NAME) :]
+    return False
 
 
 def _has_fitting_laces(lacing: int, head: bytes, size: int) -> bool:

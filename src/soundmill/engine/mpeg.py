@@ -58,8 +58,9 @@ def is_mpeg_audio_stream(head: bytes) -> bool:
 
 
 def first_mpeg_frame(head: bytes) -> int | None:
-    """Where the first of several MPEG audio frames in a row begins."""
-    for start in range(min(_LONGEST_JUNK_BYTES, len(head))):
+    """Where the first of several MPEG audio frames in a row begins; zeros before it may be as many as one likes."""
+    first = len(head) - len(head.lstrip(b"\0"))
+    for start in range(first, min(first + _LONGEST_JUNK_BYTES, len(head))):
         if head[start] == 0xFF and _frames_follow(head, start):
             return start
     return None

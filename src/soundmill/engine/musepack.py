@@ -11,9 +11,9 @@ _DELAY = 481
 _FRAMES_VERSION, _FRAME_SAMPLES, _GAPLESS_AT = 7, 1152, 20
 
 
-def musepack_bounds(file: BinaryIO, start: int) -> range | None:
-    """Those of a file whose first header stands at byte ``start`` (trac.musepack.net, SV7 and SV8 specifications)."""
-    file.seek(start)
+def musepack_bounds(file: BinaryIO) -> range | None:
+    """Those of a file that begins with its header (trac.musepack.net, SV7 and SV8 specifications)."""
+    file.seek(0)
     head = file.read(_HEADER_BYTES)
     if head[:6] == b"MPCKSH":
         return _bounds_of_packets(head)
@@ -21,9 +21,9 @@ def musepack_bounds(file: BinaryIO, start: int) -> range | None:
 
 
 def _bounds_of_packets(head: bytes) -> range | None:
-    _, at = _number(head, 6)
-    count, at = _number(head, at + _SAMPLE_COUNT_AT)
-    silence, _ = _number(head, at)
+    _, at = musepack_number(head, 6)
+    count, at = musepack_number(head, at + _SAMPLE_COUNT_AT)
+    silence, _ = musepack_number(head, at)
     return range(_DELAY + silence, _DELAY + count) if count > silence else None
 
 
@@ -40,8 +40,8 @@ def _bounds_of_frames(head: bytes) -> range | None:
     return range(_DELAY, min(_DELAY + count, decoded)) if frames else None
 
 
-def _number(data: bytes, at: int) -> tuple[int, int]:
-    """One of variable length: 7 bits a byte, the last one without the eighth; and where it ends."""
+def musepack_number(data: bytes, at: int) -> tuple[int, int]:
+    """A number of variable length: 7 bits a byte, the last one without the eighth; and where it ends."""
     value = 0
     while at < len(data):
         value, at = value << 7 | data[at] & 0x7F, at + 1

@@ -1,4 +1,4 @@
-"""What stands in tags, and FFmpeg says nothing of: APEv2 behind the sound of MP3 and its relatives, and what chapters of ID3v2 have."""
+"""What stands in tags, and FFmpeg says nothing of: APEv2 behind the sound of MP3 and others, and what chapters of ID3v2 have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from soundmill.engine.names import tag_name
 from soundmill.engine.picture import Attached
 from soundmill.engine.values import UNREADABLE
 
-_APE_KINDS = frozenset({"mp3", "aac"})  # of the others that have it FFmpeg reads it
+_WITHOUT_OTHERS = frozenset({"mp3", "aac"})  # these have no tags of their own
+_APE_KINDS = _WITHOUT_OTHERS | {"flac", "ac3", "eac3", "dts"}  # of the others that have it FFmpeg reads it
 # About the bytes of these very frames: to undo it in others would spoil them.
 _OF_THESE_FRAMES = "mp3gain_"
 
@@ -41,7 +42,7 @@ def read_ape(path: Path, kind: str) -> ApeTags:
     try:
         items = dict(APEv2(path).items())
         with path.open("rb") as file:
-            is_above = file.read(3) != b"ID3"
+            is_above = kind in _WITHOUT_OTHERS and file.read(3) != b"ID3"
     except UNREADABLE:
         return ApeTags()
     values = {

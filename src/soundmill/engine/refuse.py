@@ -35,6 +35,7 @@ class Refusing:
         """See :class:`~soundmill.engine.judge.Judge`."""
         if self._index is not None:
             self._index.add(packet)
+        self._timeline.packet(packet)
         if self._timeline.has_asf_gap_before(packet):
             raise self._damaged(f"the next packet is late: {packet.pts}", packet.pos)
 
@@ -63,7 +64,7 @@ class Refusing:
         """See :class:`~soundmill.engine.judge.Judge`."""
         if not self._heard.sample_rate:
             raise no_sound(self._source, self._errors_since_sound)
-        if not is_harmless_at_end(self._source.kind, self._errors_since_sound):
+        if not is_harmless_at_end(self._source, self._errors_since_sound):
             raise self._damaged(f"{self._errors_since_sound} packets at the end", self._first_broken_byte)
         if self._leap is not None and self._source.declared_samples != self._heard.sample_count:
             raise self._leap
@@ -77,7 +78,8 @@ class Refusing:
             self._leap = self._damaged(f"the next frame is at {frame.time} s")
 
     def _damaged(self, detail: str, byte: int | None = None) -> ConversionError:
-        return Damage(self._heard.seconds, byte, False, detail).error()
+        place = None if byte is None else self._source.section.begin + byte
+        return Damage(self._heard.seconds, place, False, detail).error()
 
 
 def check_declared(source: Source, sample_count: int, sample_rate: int) -> None:
@@ -85,9 +87,11 @@ def check_declared(source: Source, sample_count: int, sample_rate: int) -> None:
     missing = missing_samples(source, sample_count, sample_rate)
     if missing:
         declared = sample_count + missing
+        told, holds = exact_clock(declared / sample_rate), exact_clock(sample_count / sample_rate)
+        if told == holds:
+            told, holds = f"{declared:,} samples", f"{sample_count:,}"
         raise ConversionError(
             FailureCode.DAMAGED_INPUT,
-            f"The file ends early: it declares {exact_clock(declared / sample_rate)} "
-            f"but holds {exact_clock(sample_count / sample_rate)}.",
+            f"The file ends early: it declares {told} but holds {holds}.",
             detail_for_log=f"declared {declared} samples, decoded {sample_count}",
         )

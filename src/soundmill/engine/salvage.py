@@ -53,6 +53,7 @@ class Salvaging:
         """See :class:`~soundmill.engine.judge.Judge`."""
         if self._index is not None:
             self._index.add(packet)
+        self._timeline.packet(packet)
         self._packet_bytes = packet.size
         self._good_bytes += min(packet.size, _LARGEST_TIMELESS_BYTES)
         if self._timeline.has_asf_gap_before(packet):
@@ -91,7 +92,7 @@ class Salvaging:
         missing = self._missing_seconds()
         if missing:
             self._note(heard.seconds, missing, filled=False)
-        elif not is_harmless_at_end(self._source.kind, self._errors):
+        elif not is_harmless_at_end(self._source, self._errors):
             self._note(heard.seconds, None, filled=False)
         elif damage and not self._holes:
             seconds = None if damage.at_end else damage.seconds

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from soundmill.engine.matroska import children, number_at
@@ -38,19 +37,18 @@ class Element:
         return file.read(size) if size <= _LARGEST_BYTES else b""
 
 
-def read_simple_tags(path: Path) -> dict[str, list[str]]:
+def read_simple_tags(file: BinaryIO) -> dict[str, list[str]]:
     """The values of each tag about the whole file, or its only track, by FFmpeg's names in lower case."""
-    with path.open("rb") as file:
-        segment = segment_of(file)
-        if segment is None:
-            return {}
-        begin = at_begin(file, segment)
-        tracks = [name for each in begin if each.name == _TRACKS for name, _ in children(each.content(file))]
-        has_one_track = tracks.count(_TRACK) == 1
-        places = {each.at: each for each in begin if each.name == TAGS}
-        for each in _pointed_at(file, segment, begin):
-            places.setdefault(each.at, each)
-        contents = [each.content(file) for each in places.values()]
+    segment = segment_of(file)
+    if segment is None:
+        return {}
+    begin = at_begin(file, segment)
+    tracks = [name for each in begin if each.name == _TRACKS for name, _ in children(each.content(file))]
+    has_one_track = tracks.count(_TRACK) == 1
+    places = {each.at: each for each in begin if each.name == TAGS}
+    for each in _pointed_at(file, segment, begin):
+        places.setdefault(each.at, each)
+    contents = [each.content(file) for each in places.values()]
     levels = [
         said
         for content in contents

@@ -35,6 +35,7 @@ _MAGIC = (
     (0, b".snd", "au"),
     (0, b"wvpk", "wv"),
     (0, b"TTA1", "tta"),
+    (0, b"tBaK", "tak"),
     (0, b"MAC ", "ape"),
     (0, b"MPCK", "mpc8"),
     (0, b"MP+", "mpc"),

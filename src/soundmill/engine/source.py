@@ -17,28 +17,29 @@ from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.stream import Discard, Disposition, Stream
 
-from soundmill.engine import matroska, ogg
+from soundmill.engine import flv, fragments, matroska, ogg, syncframes
 from soundmill.engine.confinement import dying_after
 from soundmill.engine.damage import Damage
 from soundmill.engine.declared import declared_sample_count
 from soundmill.engine.extent import declared_bytes
 from soundmill.engine.gsm import find_gsm_damage
-from soundmill.engine.id3v1 import id3v1_begin
 from soundmill.engine.mpeg import first_mpeg_frame
-from soundmill.engine.sniff import MATROSKA, sniff, sound_start
-from soundmill.engine.values import APE_KINDS
+from soundmill.engine.part import WHOLE, Section, is_end, open_part, sound_section
+from soundmill.engine.sniff import MATROSKA, MOV, sniff, sound_start
 from soundmill.engine.wave import has_blocks_of_many_samples
 from soundmill.engine.words import AsWide, WideWords, wide_words
 from soundmill.model.conversion import ConversionError, FailureCode
 
 MOST_CHANNELS = 8
-_RATES = range(100, 768_001)
+_RATES = range(100, 3_072_001)  # DSD of 24.6 MHz, whose bits FFmpeg takes by eights
 
-# Formats whose header says all: FFmpeg needn't decode a part of the file to find out (25 ms for a WAV).
 _FIND_DAMAGE: Mapping[str, Callable[[BinaryIO], Damage | None]] = {
     MATROSKA: matroska.find_damage,
+    MOV: fragments.find_damage,
+    "flv": flv.find_damage,
     "gsm": find_gsm_damage,
 }
+# Formats whose header says all: FFmpeg needn't decode a part of the file to find out (25 ms for a WAV).
 _SAID_BY_HEADER = frozenset({"wav", "w64", "aiff", "flac", "caf", "au", "tta"})
 _SMALL_PROBE = {"probesize": "32768", "analyzeduration": "0"}
 # FFmpeg's own choice is an eighth of it for a CD's sound: eight times the calls, for the same samples. The first packet is looked
@@ -54,26 +55,18 @@ _JUNK_BYTES = 64 * 1024
 
 _DECODER_NAMES = """
 flac alac vorbis opus libopus mp1 mp1float mp2 mp2float mp3 mp3float aac aac_latm wmav1 wmav2 wmapro
-wmalossless ac3 eac3 dca truehd mlp amrnb amrwb ape tta wavpack mpc7 mpc8 dsd_lsbf dsd_msbf dsd_lsbf_planar
+wmalossless ac3 eac3 dca truehd mlp amrnb amrwb ape tak tta wavpack mpc7 mpc8 dsd_lsbf dsd_msbf dsd_lsbf_planar
 dsd_msbf_planar speex libspeex gsm gsm_ms nellymoser adpcm_ima_wav adpcm_ms adpcm_ima_qt adpcm_swf
 adpcm_yamaha g722 g726 g726le pcm_alaw pcm_mulaw pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_u16le pcm_u16be
 pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_s64le pcm_bluray pcm_dvd
 pcm_s8_planar pcm_s16le_planar pcm_s24le_planar pcm_s32le_planar pcm_s16be_planar
 """
 # Their frames have checksums; FFmpeg only looks at them, and only minds them, when it is told to.
-_WITH_CHECKSUMS = frozenset({"flac", "wavpack", "tta", "ape", "ac3", "eac3"})
+_WITH_CHECKSUMS = frozenset({"flac", "wavpack", "tta", "tak", "ape", "ac3", "eac3"})
 _CHECKED = {"err_detect": "crccheck+explode"}
 _DECODERS = frozenset(_DECODER_NAMES.split())
 # Most WAV files don't name their channels. Named here, their frames needn't go through a filter that does nothing else.
 _PLAIN_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo"}
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of a file: from the byte ``begin`` to that before ``end``; 0 for the file's end."""
-
-    begin: int
-    end: int
 
 
 @dataclass(slots=True)
@@ -95,6 +88,12 @@ class Source:
     """How long all of these are by their own account."""
     words: WideWords | None = None
     """What its samples stand in, where that is wider than they are."""
+    section: Section = WHOLE
+    """Without what other programs put around it."""
+
+    def part(self) -> BinaryIO:
+        """The :attr:`section` for reading. Close it, or use it as a context."""
+        return open_part(self.path, self.section)
 
     @property
     def is_chained(self) -> bool:
@@ -134,33 +133,33 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
 
     Raises ``ConversionError``: ``EMPTY_INPUT``, ``UNSUPPORTED_INPUT``, ``DAMAGED_INPUT``, ``NO_AUDIO``, ``UNSUITABLE_OPTIONS``.
     """
-    with path.open("rb") as stream:
-        kind = sniff(stream)
-        examined = _examined(stream, kind)
+    with path.open("rb") as file:
+        kind = sniff(file)
+        section = sound_section(file, kind)
+    with open_part(path, section) as part:
+        section, examined = _examined(part, kind, section)
         damage = examined.damage
         if damage is not None and not although_damaged:
             raise damage.error()
-        junk_bytes = _junk_bytes(stream) if kind == "mp3" else 0
-        words = wide_words(stream, kind)
-        has_blocks = kind == "wav" and has_blocks_of_many_samples(stream)
-        # FFmpeg finds no APEv2 before it, and takes it for a broken block of WavPack.
-        end = id3v1_begin(stream, kind) if kind in APE_KINDS else None
-    links = examined.links
-    section = Section(links[0].begin, links[1].begin) if len(links) > 1 else None
-    if end is not None:
-        section = Section(0, end)
-    container = _opened(path, kind, section, junk_bytes, words, has_blocks=has_blocks)
-    try:
-        sound = _sound_of(container, audio_stream)
-        declared = declared_sample_count(path, kind, container, sound)
-        if words is not None and not words.are_of(sound):
-            words = None
-        return Source(path, kind, container, sound, declared, damage, audio_stream, links, examined.seconds, words)
-    except BaseException as error:
-        container.close()
-        if damage is not None and isinstance(error, ConversionError):
-            raise damage.error() from error
-        raise
+        junk_bytes = _junk_bytes(part) if kind == "mp3" else 0
+        words = wide_words(part, kind)
+        has_blocks = kind == "wav" and has_blocks_of_many_samples(part)
+        links = examined.links
+        first = Section(links[0].begin, links[1].begin) if len(links) > 1 else section
+        container = _opened(path, kind, first, junk_bytes, words, has_blocks=has_blocks)
+        try:
+            sound = _sound_of(container, audio_stream)
+            declared = declared_sample_count(part, kind, sound)
+            if words is not None and not words.are_of(sound):
+                words = None
+            return Source(
+                path, kind, container, sound, declared, damage, audio_stream, links, examined.seconds, words, section
+            )
+        except BaseException as error:
+            container.close()
+            if damage is not None and isinstance(error, ConversionError):
+                raise damage.error() from error
+            raise
 
 
 @contextmanager
@@ -173,7 +172,7 @@ def opened_section(source: Source, section: Section) -> Iterator[tuple[InputCont
 def _opened(
     path: Path,
     kind: str,
-    section: Section | None,
+    section: Section,
     junk_bytes: int = 0,
     words: WideWords | None = None,
     *,
@@ -188,12 +187,12 @@ def _opened(
         **(_SMALL_PROBE if kind in _SAID_BY_HEADER else {}),
         **((_A_BLOCK_EACH if has_blocks else _LARGE_PACKETS) if kind == "wav" else {}),
     }
-    if section is not None:
+    if section != WHOLE:
         url = f"subfile,,start,{section.begin},end,{section.end},,:{url}"
         options["protocol_whitelist"] = "file,subfile"
     try:
         with dying_after(_OPENING):
-            file = url if words is None else AsWide(path, words)
+            file = url if words is None else AsWide(path, section, words)
             return av.open(file, "r", format=kind.partition(",")[0], options=options)
     except MemoryError:
         raise
@@ -203,18 +202,28 @@ def _opened(
         ) from error
 
 
-def _examined(file: BinaryIO, kind: str) -> ogg.Examined:
-    """What FFmpeg reads without complaint, or with an unclear one, although a part of it is missing."""
-    file.seek(sound_start(file))
-    examined = ogg.examine(file) if kind == "ogg" else ogg.Examined(None)
-    finds = _FIND_DAMAGE.get(kind)
-    damage = finds(file) if finds else examined.damage
+def _examined(part: BinaryIO, kind: str, section: Section) -> tuple[Section, ogg.Examined]:
+    """What FFmpeg reads without complaint, or with an unclear one, although a part of it is missing.
+
+    Where there is something behind the last frame that is none, ``section`` ends before that.
+    """
+    part.seek(sound_start(part))
+    examined = ogg.examine(part) if kind == "ogg" else ogg.Examined(None)
+    find_damage = _FIND_DAMAGE.get(kind)
+    damage = examined.damage if find_damage is None else find_damage(part)
+    if kind in syncframes.KINDS:
+        row = syncframes.examine(part, kind)
+        damage = row.damage
+        if not is_end(part, row.end, kind):
+            section = Section(section.begin, section.begin + row.end)
     if damage is None:
-        file.seek(sound_start(file))
-        declared, there = declared_bytes(kind, file), file.seek(0, os.SEEK_END)
+        part.seek(sound_start(part))
+        declared, there = declared_bytes(kind, part), part.seek(0, os.SEEK_END)
         if declared is not None and declared > there:
             damage = Damage(None, there, True, f"it declares {declared} bytes")
-    return replace(examined, damage=damage)
+    if damage is not None and damage.byte is not None:
+        damage = replace(damage, byte=section.begin + damage.byte)
+    return section, replace(examined, damage=damage)
 
 
 def _junk_bytes(file: BinaryIO) -> int:

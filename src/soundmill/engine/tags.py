@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from av.container import InputContainer
 
+from soundmill.engine.around import AroundTags, read_around
 from soundmill.engine.chapter_frames import with_overlooked
 from soundmill.engine.covers import attached_pictures
 from soundmill.engine.cue_block import at_first_indexes
@@ -66,19 +67,29 @@ class About:
 
 def read_about(path: Path, source: Source) -> About:
     """Read all of it; a broken cover is no cover, and is named as unread."""
+    with source.part() as part:
+        return _read_about(path, source, part)
+
+
+def _read_about(path: Path, source: Source, part: BinaryIO) -> About:
     container = source.container
-    old = read_id3v1(path, source.kind)
-    ape = read_ape(path, source.kind)
-    frames = read_frames(path, source.kind)
-    tags, unread = _tags(container, source, old, ape, has_frames=frames is not None)
-    atoms = read_atoms(path, source.kind)
-    attributes = read_attributes(path, source.kind)
-    verbatim, left_out = within_limits([*of_frames(frames), *of_atoms(atoms), *of_attributes(attributes)])
-    unread += left_out + unread_frames(frames) + ape.unread
+    old, ape, around = (
+        read_id3v1(path, source.kind),
+        read_ape(path, source.kind),
+        read_around(path, source.kind),
+    )
+    frames = read_frames(part, source.kind)
+    tags, unread = _tags(container, source, old, ape, around, has_frames=frames is not None)
+    atoms = read_atoms(part, source.kind)
+    attributes = read_attributes(part, source.kind)
+    verbatim, left_out = within_limits(
+        [*of_frames(frames), *of_frames(around.frames), *of_atoms(atoms), *of_attributes(attributes)]
+    )
+    unread += left_out + unread_frames(frames) + unread_frames(around.frames) + ape.unread
     # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
     may_have_some = tags or source.kind == MOV or frames
     values = (
-        read_values(path, source.kind, source.stream.codec_context.name, frames, atoms, attributes)
+        read_values(part, source.kind, source.stream.codec_context.name, frames, atoms, attributes)
         if may_have_some
         else {}
     )
@@ -86,8 +97,10 @@ def read_about(path: Path, source: Source) -> About:
         tags.pop(name, None)
     overlooked = OVERLOOKED.get(source.kind, ())
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or name in overlooked}
-    values |= {name: texts for name, texts in ape.values.items() if tags.get(name) == BETWEEN.join(texts)}
-    pictures, is_cover_bad, bad_others = read_pictures([*attached_pictures(path, source), *ape.pictures])
+    for beside in (around.values, ape.values):
+        values |= {name: texts for name, texts in beside.items() if tags.get(name) == BETWEEN.join(texts)}
+    attached = [*attached_pictures(part, source), *around.pictures, *ape.pictures]
+    pictures, is_cover_bad, bad_others = read_pictures(attached)
     if is_cover_bad:
         unread += ("cover",)
     several = {name: texts for name, texts in values.items() if name in tags and len(texts) > 1}
@@ -95,7 +108,7 @@ def read_about(path: Path, source: Source) -> About:
     told = with_overlooked([*_chapters(container)], frames)
     chapters: Sequence[Chapter] = sorted(told, key=lambda each: each["start"] * each["time_base"])
     if source.kind == "flac":
-        chapters = at_first_indexes(chapters, path)
+        chapters = at_first_indexes(chapters, part)
     return About(tags, pictures, tuple(chapters), unread, several, verbatim=verbatim, unread_pictures=bad_others)
 
 
@@ -135,18 +148,26 @@ def _chapters(container: InputContainer) -> Iterator[Chapter]:
 
 
 def _tags(
-    container: InputContainer, source: Source, old: Mapping[str, str], ape: ApeTags, *, has_frames: bool
+    container: InputContainer,
+    source: Source,
+    old: Mapping[str, str],
+    ape: ApeTags,
+    around: AroundTags,
+    *,
+    has_frames: bool,
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Tags by their names, and what had to be left out. A track of a film may be called "Stereo": the film's name is above it."""
     tags: dict[str, str] = {}
     left_out: list[str] = []
-    behind = {name: BETWEEN.join(texts) for name, texts in ape.values.items()}
+    behind, beside = (
+        [(name, BETWEEN.join(texts)) for name, texts in each.items()] for each in (ape.values, around.values)
+    )
     of_sound = list(source.stream.metadata.items())
     if source.kind != "ogg":  # Matroska and MP4 say "und" of each of their sounds
         of_sound = [each for each in of_sound if each[0].lower() != "language"]
     said = [*of_sound, *container.metadata.items()]
-    above = [*said, *behind.items()] if ape.is_above else [*behind.items(), *said]
-    for name, text in [*old.items(), *above]:
+    above = [*said, *behind] if ape.is_above else [*behind, *said]
+    for name, text in [*old.items(), *beside, *above]:
         key, value = tag_name(readable(name)), readable(text)
         if is_technical(key) or not value.strip():
             continue

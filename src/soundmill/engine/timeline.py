@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
+from soundmill.engine.continuity import breaks
 from soundmill.engine.judge import Heard
 from soundmill.engine.sniff import MATROSKA
 from soundmill.engine.source import Source
@@ -18,15 +21,18 @@ _BEHIND_THE_END_SECONDS = 1.0
 _LONGEST_ASF_GAP_SECONDS = 0.15
 # Decoders that give nothing of a packet, which may be two seconds, before the next one comes.
 _A_PACKET_LATE = frozenset({"wmalossless"})
-# Times in ASF and Matroska are in milliseconds; those of Vorbis go by packets, whose halves overlap (2,048 samples at most); whoever
+# Times in ASF, Matroska and FLV are in milliseconds; those of Vorbis go by packets, whose halves overlap (2,048 samples at most); whoever
 # broadcasts brings sound and picture together again by less than this.
-_ROUNDED_SECONDS = {"asf": 0.05, MATROSKA: 0.0015, "ogg": 0.03, "mpegts": 0.05}
+_ROUNDED_SECONDS = {"asf": 0.05, MATROSKA: 0.0015, "flv": 0.0015, "ogg": 0.03, "mpegts": 0.05}
 
 # What FFmpeg leaves out of these, and says nothing: FLAC's frames with a wrong checksum; packets of MPEG-TS that don't follow on another.
 # Up to so many seconds: what was recorded later, or cut out of a broadcast, is longer than what a receiver loses.
 _SILENT_LOSSES = {"flac": LONGEST_LEAP_SECONDS, "mpegts": 10.0}
 # The sender's clock and that of the sound differ, and time leaps in what was recorded in pieces: each frame is compared with the last.
 _BY_ANOTHER_CLOCK = frozenset({"mpegts"})
+# Their packets are counted, too: what is missing is told by less, where one is missing. Times are in units of 1/90,000 s.
+_COUNTED_PACKETS = frozenset({"mpegts"})
+_SMALLEST_COUNTED_SECONDS = 0.002
 
 
 class Timeline:
@@ -41,6 +47,12 @@ class Timeline:
         self._starts_at: float | None = None
         self._packets_start_at: float | None = None
         self._packet_before_at = 0.0
+        self._byte_before = self._byte = -1
+
+    def packet(self, packet: Packet[AudioStream]) -> None:
+        """The next one, before its frames come."""
+        if self._source.kind in _COUNTED_PACKETS and packet.pos is not None and packet.pos != self._byte:
+            self._byte_before, self._byte = self._byte, packet.pos
 
     def leap_before(self, frame: AudioFrame) -> float:
         """By how many seconds ``frame``, each in its turn, is later than it would be if nothing were lost; 0 where that can't be believed."""
@@ -58,7 +70,14 @@ class Timeline:
         if leap > LONGEST_LEAP_SECONDS or is_behind_the_end:
             return 0.0
         smallest = _ROUNDED_SECONDS.get(self._source.kind, 0.5 / frame.sample_rate)
+        if leap <= smallest and leap > _SMALLEST_COUNTED_SECONDS and self._source.kind in _COUNTED_PACKETS:
+            return leap if any(self._byte_before < each <= self._byte for each in self._breaks) else 0.0
         return leap if leap > smallest else 0.0
+
+    @cached_property
+    def _breaks(self) -> list[int]:
+        with self._source.part() as file:
+            return breaks(file, self._source.stream.id)
 
     def is_loss(self, leap: float) -> bool:
         """True where a ``leap`` means that sound is missing, even if no packet is broken."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mutagen import MutagenError
 from mutagen.aiff import AIFF
@@ -20,6 +19,7 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from soundmill.engine.names import ATOMS, ATOMS_OF_NUMBERS, FRAMES, LINKS, MUSICBRAINZ, WM_NAMES, tag_name
+from soundmill.engine.part import APE_KINDS, rewound
 from soundmill.engine.simple_tags import read_simple_tags
 from soundmill.engine.sniff import MATROSKA, MOV
 
@@ -40,9 +40,6 @@ UNREADABLE = (
 
 REPLAY_GAINS = {"track": "replaygain_track_gain", "album": "replaygain_album_gain"}
 """By what ID3's RVA2 calls them."""
-
-APE_KINDS = frozenset({"wv", "ape", "mpc", "mpc8", "tta"})
-"""Those that end with APEv2."""
 
 type Values = Iterator[tuple[str, Iterable[object]]]
 
@@ -95,7 +92,7 @@ OVERLOOKED = {
 
 
 def read_values(
-    path: Path,
+    part: BinaryIO,
     kind: str,
     codec: str,
     frames: ID3 | None,
@@ -109,7 +106,7 @@ def read_values(
     """
     found: dict[str, tuple[str, ...]] = {}
     try:
-        for name, values in _all_values(path, kind, codec, frames, atoms, attributes):
+        for name, values in _all_values(part, kind, codec, frames, atoms, attributes):
             # FFmpeg's muxer of Windows Media writes some twice.
             said = [text for each in values if (text := str(each)).strip()]
             texts = tuple(dict.fromkeys(said))
@@ -123,64 +120,63 @@ def read_values(
 
 
 def _all_values(
-    path: Path, kind: str, codec: str, frames: ID3 | None, atoms: MP4Tags | None, attributes: ASFTags | None
+    part: BinaryIO, kind: str, codec: str, frames: ID3 | None, atoms: MP4Tags | None, attributes: ASFTags | None
 ) -> Values:
     if kind in ("flac", "ogg"):
-        yield from _of_comments(read_comments(path, kind, codec))
+        yield from _of_comments(read_comments(part, kind, codec))
     elif kind == MOV:
         yield from _of_atoms(atoms)
     elif kind in APE_KINDS:
         # FFmpeg reads the first one of each.
-        yield from ((tag_name(name), list(item)) for name, item in APEv2(path).items() if item.kind == TEXT)
+        yield from ((tag_name(name), list(item)) for name, item in APEv2(rewound(part)).items() if item.kind == TEXT)
     elif kind == MATROSKA:
-        yield from ((tag_name(name), texts) for name, texts in read_simple_tags(path).items())
+        yield from ((tag_name(name), texts) for name, texts in read_simple_tags(part).items())
     elif kind == "asf":
         yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(attributes))
     else:
-        yield from _of_frames(frames)
+        yield from values_of_frames(frames)
 
 
-def read_comments(path: Path, kind: str, codec: str) -> Any:
+def read_comments(part: BinaryIO, kind: str, codec: str) -> Any:
     """mutagen's Vorbis comments of a FLAC or Ogg file, if it has some. Raises one of ``UNREADABLE``."""
     reader = FLAC if kind == "flac" else _OGG.get(codec.removeprefix("lib"))
-    return reader(path).tags if reader else None
+    return reader(rewound(part)).tags if reader else None
 
 
-def read_frames(path: Path, kind: str) -> ID3 | None:
+def read_frames(part: BinaryIO, kind: str) -> ID3 | None:
     """The ID3v2 of a file of this ``kind``, if it has some that can be read."""
     if kind not in _ID3_KINDS:
         return None
     try:
-        with path.open("rb") as file:
-            head = file.read(4)
+        head = rewound(part).read(4)
         if kind == "aiff":
-            tags: ID3 | None = AIFF(path).tags
+            tags: ID3 | None = AIFF(rewound(part)).tags
         elif kind == "wav":
-            tags = WAVE(path).tags if head == b"RIFF" else None  # mutagen knows no RF64
+            tags = WAVE(rewound(part)).tags if head == b"RIFF" else None  # mutagen knows no RF64
         else:
-            tags = ID3(path, load_v1=False) if head.startswith(b"ID3") else None
+            tags = ID3(rewound(part), load_v1=False) if head.startswith(b"ID3") else None
     except UNREADABLE:
         return None
     return tags
 
 
-def read_atoms(path: Path, kind: str) -> MP4Tags | None:
+def read_atoms(part: BinaryIO, kind: str) -> MP4Tags | None:
     """iTunes' atoms of a file of this ``kind``, if it has some that can be read."""
     if kind != MOV:
         return None
     try:
-        atoms: MP4Tags | None = MP4(path).tags
+        atoms: MP4Tags | None = MP4(rewound(part)).tags
     except UNREADABLE:
         return None
     return atoms
 
 
-def read_attributes(path: Path, kind: str) -> ASFTags | None:
+def read_attributes(part: BinaryIO, kind: str) -> ASFTags | None:
     """The attributes of a Windows Media file, if it has some that can be read."""
     if kind != "asf":
         return None
     try:
-        attributes: ASFTags | None = ASF(path).tags
+        attributes: ASFTags | None = ASF(rewound(part)).tags
     except UNREADABLE:
         return None
     return attributes
@@ -216,7 +212,8 @@ def _of_total(pair: Any) -> str:
     return f"{number}/{total}" if total else str(number)
 
 
-def _of_frames(frames: ID3 | None) -> Values:
+def values_of_frames(frames: ID3 | None) -> Values:
+    """The texts in frames of ID3, by our names."""
     links: dict[str, list[str]] = {}
     in_words = {tag_name(each.desc) for each in frames.getall("TXXX")} if frames else set()
     for frame in (frames or {}).values():

@@ -54,6 +54,16 @@ def has_blocks_of_many_samples(file: BinaryIO) -> bool:
     return found is not None and int.from_bytes(found[1][:2], "little") not in _WHOLE_BLOCKS
 
 
+def end_of_blocks(file: BinaryIO) -> int | None:
+    """Behind which byte sound whose blocks hold many samples ends by its header; ``None`` for any other, and where it isn't known."""
+    if not has_blocks_of_many_samples(file):
+        return None
+    for name, size in _chunks(file):
+        if name == b"data":
+            return None if size in _STREAMED_SIZES else file.tell() + size
+    return None
+
+
 def format_chunk(file: BinaryIO) -> tuple[int, bytes] | None:
     """Where what the header says of the sound's form begins, and as much of it as there is of any length that is in use."""
     for name, size in _chunks(file):

@@ -5,7 +5,6 @@ FFmpeg takes the width of the samples for that of the words: it reads three byte
 
 from __future__ import annotations
 
-import io
 import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
 from soundmill.engine.boxes import contents
+from soundmill.engine.part import Part, Section
 from soundmill.engine.planes import SAMPLE_TYPES, planes
 from soundmill.engine.sniff import MOV
 from soundmill.engine.wave import format_chunk
@@ -148,12 +148,12 @@ def _w64_format(file: BinaryIO) -> tuple[int, bytes] | None:
     return None
 
 
-class AsWide(io.FileIO):
+class AsWide(Part):
     """The file with samples as wide as its words."""
 
-    def __init__(self, path: Path, words: WideWords) -> None:
+    def __init__(self, path: Path, section: Section, words: WideWords) -> None:
         """Open it for reading."""
-        super().__init__(path)
+        super().__init__(path, section)
         self._words = words
 
     def read(self, size: int | None = -1, /) -> bytes:

@@ -1,0 +1,76 @@
+"""The tags of a Flash video file (Adobe Flash Video File Format Specification 10.1, annex E): FFmpeg goes on with the next that it finds, and says nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
+
+from soundmill.engine.damage import Damage
+
+_OFFSET_AT, _SIZE_BYTES, _HEAD_BYTES = 5, 4, 11
+_SOUND, _PICTURE, _SCRIPT = 8, 9, 18
+_HEAD = re.compile(rb"(?=[\x08\x09\x12].{7}\0\0\0)", re.DOTALL)  # the number of the stream, which is 0, ends it
+_BLOCK_BYTES, _MOST_HEADS, _LONGEST_APPENDED = 1 << 20, 1000, 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    end: int
+    seconds: float
+    is_whole: bool
+
+
+def find_damage(file: BinaryIO) -> Damage | None:
+    """From where ``file`` stands, the first tag that isn't one or is cut off; ``None`` when they follow each other up to what is no tag at all."""
+    at = file.tell()
+    length = file.seek(0, os.SEEK_END)
+    file.seek(at + _OFFSET_AT)
+    at += int.from_bytes(file.read(4)) + _SIZE_BYTES
+    seconds = 0.0
+    while at < length:
+        tag = _tag(file, at)
+        if tag is not None and tag.is_whole:
+            at, seconds = tag.end, tag.seconds
+        elif _is_followed(file, at + 1, length):
+            return Damage(seconds, at, False, "no tag there")
+        else:
+            is_cut = tag is not None and tag.end > length
+            return Damage(seconds, length, True, "the last tag is cut off") if is_cut else None
+    return None
+
+
+def _tag(file: BinaryIO, at: int) -> _Tag | None:
+    """What begins at the byte ``at``. Behind a tag stands its length, which some programs count without the head, or leave at 0."""
+    file.seek(at)
+    head = file.read(_HEAD_BYTES)
+    if len(head) < _HEAD_BYTES or head[0] & 0x1F not in (_SOUND, _PICTURE, _SCRIPT) or any(head[8:]):
+        return None
+    size, milliseconds = int.from_bytes(head[1:4]), int.from_bytes(head[4:7]) | head[7] << 24
+    file.seek(at + _HEAD_BYTES + size)
+    told = file.read(_SIZE_BYTES)
+    is_whole = len(told) == _SIZE_BYTES and int.from_bytes(told) in (size + _HEAD_BYTES, size, 0)
+    return _Tag(at + _HEAD_BYTES + size + _SIZE_BYTES, milliseconds / 1000, is_whole)
+
+
+def _is_followed(file: BinaryIO, at: int, length: int) -> bool:
+    """Whether from the byte ``at`` on there is a whole tag that says its length with the head, or more than anybody appends."""
+    if length - at > _LONGEST_APPENDED:
+        return True
+    while at < length:
+        file.seek(at)
+        block = file.read(_BLOCK_BYTES)
+        for found in islice(_HEAD.finditer(block), _MOST_HEADS):
+            place = at + found.start()
+            tag = _tag(file, place)
+            if tag is not None and tag.is_whole and _told(file, tag.end) == tag.end - place - _SIZE_BYTES:
+                return True
+        at += max(1, len(block) - _HEAD_BYTES + 1)
+    return False
+
+
+def _told(file: BinaryIO, end: int) -> int:
+    file.seek(end - _SIZE_BYTES)
+    return int.from_bytes(file.read(_SIZE_BYTES))
