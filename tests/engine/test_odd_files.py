@@ -311,8 +311,8 @@ def silent_musepack(frames: int, word: int) -> bytes:
     ("frames", "word", "samples"),
     [
         (4, 1 << 31 | 196 << 20, 3 * 1152 + 196),
-        # What stands in the decoder behind the last frame nobody can have.
-        (4, 1 << 31 | 1000 << 20, 4 * 1152 - 481),
+        # The decoder keeps a part of it behind the last frame.
+        (4, 1 << 31 | 1000 << 20, 3 * 1152 + 1000),
         (4, 1 << 31, 4 * 1152 - 481),
         (4, 0, 4 * 1152 - 481),
     ],

@@ -17,7 +17,7 @@ from av.packet import Packet
 from soundmill.engine import amr
 from soundmill.engine.between import Untagged
 from soundmill.engine.counting import Counting, can_be_counted
-from soundmill.engine.ends import Bounded, ends_by_durations, told_bounds, with_end
+from soundmill.engine.ends import Bounded, ends_by_durations, told_bounds, told_rest, with_end
 from soundmill.engine.part import Section
 from soundmill.engine.plan import Plan
 from soundmill.engine.source import Source, check_sound, opened_section
@@ -105,7 +105,7 @@ def _link(source: Source, number: int, container: InputContainer, stream: AudioS
     elif marks is not None:
         decode = Trimmed(stream, marks).decode
     elif (bounds := told_bounds(source)) is not None:
-        decode = Bounded(stream, bounds).decode
+        decode = Bounded(stream, bounds, told_rest(source)).decode
     # PyAV would try it with the first packet, and have no decoder any more for the second where it can't be done.
     stream.codec_context.open(strict=False)
     return SoundLink(container, stream, decode, ends_by_durations(source), losses)

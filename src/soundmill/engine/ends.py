@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import cast
 
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
@@ -10,7 +12,7 @@ from av.codec.context import Flags2
 from av.packet import Packet
 
 from soundmill.engine import opus
-from soundmill.engine.musepack import musepack_bounds
+from soundmill.engine.musepack import musepack_bounds, musepack_rest
 from soundmill.engine.packets import side_data
 from soundmill.engine.planes import cut
 from soundmill.engine.sniff import MOV
@@ -36,20 +38,34 @@ def told_bounds(source: Source) -> range | None:
     return None
 
 
+def told_rest(source: Source) -> bytes:
+    """A packet behind the last one, where a decoder keeps a part of the sound until it gets one."""
+    if source.kind != "mpc":
+        return b""
+    with source.part() as file:
+        return musepack_rest(file)
+
+
 class Bounded:
     """A decoder for the packets of one stream, of which the samples in ``bounds`` are to be heard."""
 
-    def __init__(self, stream: AudioStream, bounds: range) -> None:
-        """``stream`` has decoded nothing yet."""
+    def __init__(self, stream: AudioStream, bounds: range, rest: bytes) -> None:
+        """``stream`` has decoded nothing yet; it decodes the ``rest`` behind all packets."""
         # A packet of ALAC in CAF is as short as its sound, and FFmpeg would cut off once more what lacks to the usual length.
         stream.codec_context.flags2 |= Flags2.skip_manual
         self._bounds = bounds
         self._decoded = 0
+        self._rest: list[Packet[AudioStream]] = []
+        if rest:
+            packet = cast("Packet[AudioStream]", Packet(rest))
+            packet.stream, packet.time_base = stream, stream.time_base
+            self._rest.append(packet)
 
     def decode(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
         """Raises ``av.FFmpegError``."""
         heard = []
-        for frame in packet.decode():
+        rest = [] if packet.size else self._rest
+        for frame in chain.from_iterable(each.decode() for each in (*rest, packet)):
             begin = max(0, self._bounds.start - self._decoded)
             end = min(frame.samples, self._bounds.stop - self._decoded)
             self._decoded += frame.samples

@@ -8,7 +8,8 @@ _HEADER_BYTES = 64
 _SAMPLE_COUNT_AT = 5  # in a stream header, behind its checksum and version
 # MPC_DECODER_SYNTH_DELAY of libmpcdec: before the first sample.
 _DELAY = 481
-_FRAMES_VERSION, _FRAME_SAMPLES, _GAPLESS_AT = 7, 1152, 20
+_FRAMES_VERSION, _FRAME_SAMPLES = 7, 1152
+_FRAMES_AT, _BANDS_AT, _GAPLESS_AT = 4, 8, 20
 
 
 def musepack_bounds(file: BinaryIO) -> range | None:
@@ -28,16 +29,29 @@ def _bounds_of_packets(head: bytes) -> range | None:
 
 
 def _bounds_of_frames(head: bytes) -> range | None:
-    """Of stream version 7, which says how much of the last frame is sound if its encoder knew it.
-
-    No frame holds what stands in the decoder behind the last one: of up to 481 samples of the end nothing comes out.
-    """
-    frames, word = (int.from_bytes(head[at : at + 4], "little") for at in (4, _GAPLESS_AT))
-    decoded = frames * _FRAME_SAMPLES
-    count = decoded - _DELAY
+    """Of stream version 7, which says how much of the last frame is sound if its encoder knew it."""
+    frames, word = (_word(head, at) for at in (_FRAMES_AT, _GAPLESS_AT))
+    count = frames * _FRAME_SAMPLES - _DELAY
     if word >> 31 and (last := word >> 20 & 0x7FF):
-        count = decoded - _FRAME_SAMPLES + last
-    return range(_DELAY, min(_DELAY + count, decoded)) if frames else None
+        count = (frames - 1) * _FRAME_SAMPLES + last
+    return range(_DELAY, _DELAY + count) if frames else None
+
+
+def musepack_rest(file: BinaryIO) -> bytes:
+    """A packet of silence for FFmpeg's decoder of stream version 7: behind the last frame it brings out what stands in the filters.
+
+    Four bytes of the demuxer's, then the frame: no resolution for the first band, and none other than that for each of the others.
+    """
+    file.seek(0)
+    bands = _word(file.read(_HEADER_BYTES), _BANDS_AT) >> 24 & 0x3F
+    bits = "0" * 8 + "1" * 2 * bands
+    return bytes(4) + b"".join(
+        int(bits[at : at + 32].ljust(32, "0"), 2).to_bytes(4, "little") for at in range(0, len(bits), 32)
+    )
+
+
+def _word(head: bytes, at: int) -> int:
+    return int.from_bytes(head[at : at + 4], "little")
 
 
 def musepack_number(data: bytes, at: int) -> tuple[int, int]:
