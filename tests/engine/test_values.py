@@ -233,3 +233,39 @@ def test_a_tag_that_stands_in_matroska_twice_is_read_twice(tmp_path: Path, conve
     assert content.count(b"ARTISX") == 1
     source.write_bytes(content.replace(b"ARTISX", b"ARTIST"))
     assert FLAC(convert(source, "flac").path)["artist"] == ["Ann", "Bob"]
+
+
+def element(name: str, *contents: bytes) -> bytes:
+    """RFC 8794, section 6: with a size of eight bytes."""
+    content = b"".join(contents)
+    return bytes.fromhex(name) + (len(content) | 1 << 56).to_bytes(8) + content
+
+
+def tag_of(level: int, **texts: str) -> bytes:
+    simples = (
+        element("67c8", element("45a3", name.upper().encode()), element("4487", text.encode()))
+        for name, text in texts.items()
+    )
+    return element("7373", element("63c0", element("68ca", bytes([level]))), *simples)
+
+
+@pytest.mark.parametrize("is_album_first", [True, False])
+def test_the_title_of_an_album_in_matroska_is_that_of_the_album(
+    tmp_path: Path, convert: Convert, is_album_first: bool
+) -> None:
+    source = encoded(tmp_path, "a.mka", "-metadata", "comment=" + "c" * 1000, samples=music(0.3))
+    content = source.read_bytes()
+    begin = content.index(bytes.fromhex("1254c367"), 200)  # behind the index
+    size = int.from_bytes(content[begin + 4 : begin + 6]) & 0x3FFF
+    tags = [tag_of(50, title="Songs", artist="All", date_released="2001"), tag_of(30, title="One", artist="Ann")]
+    made = b"".join(tags if is_album_first else reversed(tags))
+    made += element("ec", bytes(size - len(made) - 9))
+    source.write_bytes(content[: begin + 6] + made + content[begin + 6 + size :])
+    song = FLAC(convert(source, "flac").path)
+    assert {name: song[name] for name in ("title", "artist", "album", "albumartist", "date")} == {
+        "title": ["One"],
+        "artist": ["Ann"],
+        "album": ["Songs"],
+        "albumartist": ["All"],
+        "date": ["2001"],
+    }

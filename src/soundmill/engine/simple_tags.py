@@ -14,7 +14,7 @@ TAGS, TAG, SIMPLE, NAME, STRING = 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
 _SEGMENT, _CLUSTER, _TRACKS, _TRACK = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE
 _TARGETS, _LEVEL, _LEVEL_NAME = 0x63C0, 0x68CA, 0x63CA
 _OF_TRACK, _OF_OTHERS = 0x63C5, (0x63C9, 0x63C4, 0x63C6)  # editions, chapters, attachments
-_ALBUM = 50  # the level where none is told
+_ALBUM, _SONG = 50, 30
 _LANGUAGES, _UNDETERMINED = (0x447A, 0x447B), b"und"
 _HEAD_BYTES = 12
 _LARGEST_BYTES = 16 << 20
@@ -56,9 +56,12 @@ def read_simple_tags(file: BinaryIO) -> dict[str, list[str]]:
         if name == TAG and (said := _said(tag, has_one_track=has_one_track)) is not None
     ]
     found: dict[str, list[str]] = {}
-    for _, of_level in sorted(levels, key=lambda each: each[0]):  # of the nearest level: a song is in an album
+    has_songs = any(level == _SONG for level, _ in levels)
+    for level, of_level in sorted(levels, key=lambda each: each[0]):  # what is nearer counts more
+        # FFmpeg only heeds levels that are told in words. Its own files tell none, and mean a song.
+        prefix = "album/" if has_songs and level == _ALBUM else ""
         for key, values in of_level.items():
-            found.setdefault(key, values)
+            found.setdefault(key if "/" in key else prefix + key, values)
     return found
 
 

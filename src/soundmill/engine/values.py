@@ -82,6 +82,8 @@ OVERLOOKED = {
         *ATOMS_OF_NUMBERS,
         "rating",
     ),
+    # Of an album's title and a song's it takes the last one.
+    MATROSKA: ("title", "artist", "album", "album_artist"),
     **dict.fromkeys(("mp3", "aiff"), _OVERLOOKED_IN_FRAMES),
     # A description is a comment there, as that of Broadcast Wave is, and takes its place.
     "wav": (*_OVERLOOKED_IN_FRAMES, "comment", "description"),
