@@ -13,7 +13,7 @@ from mutagen.mp4 import MP4
 from mutagen.oggvorbis import OggVorbis
 
 from tests.engine.conftest import Convert
-from tests.sounds import encoded, ffmpeg, jpeg, music
+from tests.sounds import encoded, ffmpeg, jpeg, music, write
 
 
 def without_tags(directory: Path) -> Path:
@@ -260,3 +260,32 @@ def test_links_in_ape_are_carried_and_other_data_is_told(tmp_path: Path, convert
     made = convert(source, "flac")
     assert FLAC(made.path)["related"] == ["https://example.org/"]
     assert made.report.not_carried == ("tag: Blob",)
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return name + len(content).to_bytes(4, "little") + content + bytes(len(content) % 2)
+
+
+def with_chunks(path: Path, *chunks: bytes) -> Path:
+    content = path.read_bytes()[12:] + b"".join(chunks)
+    path.write_bytes(b"RIFF" + (len(content) + 4).to_bytes(4, "little") + b"WAVE" + content)
+    return path
+
+
+@pytest.mark.parametrize("is_comment_first", [True, False])
+def test_a_comment_and_a_description_of_broadcast_wave_are_both_carried(
+    tmp_path: Path, convert: Convert, is_comment_first: bool
+) -> None:
+    chunks = [chunk(b"LIST", b"INFO" + chunk(b"ICMT", b"said\0")), chunk(b"bext", b"told".ljust(602, b"\0"))]
+    source = with_chunks(write(tmp_path / "a.wav", music(0.3)), *(chunks if is_comment_first else reversed(chunks)))
+    for path in (source, convert(source, "wav").path):
+        made = convert(path, "flac")
+        song = FLAC(made.path)
+        assert (song["comment"], song["description"]) == (["said"], ["told"])
+        assert made.report.not_carried == ()
+
+
+def test_chunks_that_are_carried_nowhere_are_told(tmp_path: Path, convert: Convert) -> None:
+    source = with_chunks(write(tmp_path / "a.wav", music(0.3)), chunk(b"iXML", b"<BWFXML/>"), chunk(b"smpl", bytes(36)))
+    told = {"tag: iXML", "tag: loops of a sampler (smpl)"}
+    assert set(convert(source, "flac").report.not_carried) == set(convert(source, "wav").report.not_carried) == told

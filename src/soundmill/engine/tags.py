@@ -23,6 +23,7 @@ from soundmill.engine.source import Source
 from soundmill.engine.text import readable
 from soundmill.engine.values import BETWEEN, OVERLOOKED, read_atoms, read_attributes, read_frames, read_values
 from soundmill.engine.verbatim import Verbatim, lost_of
+from soundmill.engine.wave_texts import read_wave_texts
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # in PyAV's stubs only
@@ -99,6 +100,11 @@ def _read_about(path: Path, source: Source, part: BinaryIO) -> About:
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or name in overlooked}
     for beside in (around.values, ape.values):
         values |= {name: texts for name, texts in beside.items() if tags.get(name) == BETWEEN.join(texts)}
+    in_chunks = read_wave_texts(part, source.kind)
+    unread += in_chunks.unread
+    comment = BETWEEN.join(values.get("comment", (in_chunks.comment,)))
+    if comment and in_chunks.description not in ("", comment):
+        tags |= {"comment": comment, "description": in_chunks.description}
     attached = [*attached_pictures(part, source), *around.pictures, *ape.pictures]
     pictures, is_cover_bad, bad_others = read_pictures(attached)
     if is_cover_bad:

@@ -20,7 +20,7 @@ _STREAMED_SIZES = frozenset(
 def wave_sample_count(file: BinaryIO) -> int | None:
     """Samples per channel by the header of uncompressed sound; ``None`` where it doesn't say."""
     block_bytes, long_size = 0, None
-    for name, size in _chunks(file):
+    for name, size in chunks(file):
         if name == b"ds64":
             long_size = int.from_bytes(file.read(16)[8:], "little")
         elif name == b"fmt ":
@@ -35,7 +35,7 @@ def wave_sample_count(file: BinaryIO) -> int | None:
 def told_sample_count(file: BinaryIO) -> int | None:
     """Samples per channel of sound whose blocks hold many, as its ``fact`` chunk tells; ``None`` where that is another number of blocks."""
     block_bytes = block_samples = told = 0
-    for name, size in _chunks(file):
+    for name, size in chunks(file):
         if name == b"fmt ":
             form = file.read(min(size, _LONGEST_FORMAT))
             block_bytes, block_samples = (int.from_bytes(form[at : at + 2], "little") for at in (12, 18))
@@ -58,7 +58,7 @@ def end_of_blocks(file: BinaryIO) -> int | None:
     """Behind which byte sound whose blocks hold many samples ends by its header; ``None`` for any other, and where it isn't known."""
     if not has_blocks_of_many_samples(file):
         return None
-    for name, size in _chunks(file):
+    for name, size in chunks(file):
         if name == b"data":
             return None if size in _STREAMED_SIZES else file.tell() + size
     return None
@@ -66,7 +66,7 @@ def end_of_blocks(file: BinaryIO) -> int | None:
 
 def format_chunk(file: BinaryIO) -> tuple[int, bytes] | None:
     """Where what the header says of the sound's form begins, and as much of it as there is of any length that is in use."""
-    for name, size in _chunks(file):
+    for name, size in chunks(file):
         if name == b"fmt ":
             return file.tell(), file.read(min(size, _LONGEST_FORMAT))
         if name == b"data":
@@ -74,7 +74,7 @@ def format_chunk(file: BinaryIO) -> tuple[int, bytes] | None:
     return None
 
 
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+def chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """Name and declared size of each; the file stands where its content begins."""
     at = 12
     for _ in range(_MOST_CHUNKS):
