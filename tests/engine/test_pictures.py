@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import mutagen
 import pytest
-from mutagen.apev2 import BINARY, APEValue
+from mutagen.apev2 import BINARY, APEv2, APEValue
 from mutagen.asf import ASF, ASFByteArrayAttribute
 from mutagen.flac import FLAC
 from mutagen.flac import Picture as Block
@@ -295,6 +295,20 @@ def test_broken_and_too_large_ones_are_told_and_break_nothing(tmp_path: Path, co
         assert made.report.not_carried == ("pictures besides the cover (2)",)
         # Windows Media has another place for large ones.
         assert {each.data for each in shown_in(made.path)} == {large, large + b"1", jpeg(24)}
+
+
+def test_a_picture_that_stands_in_two_tags_is_carried_once(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.mp3", samples=music(0.3))
+    tag_id3(source, [Shown(FRONT, "front", jpeg())])
+    behind = APEv2()
+    behind["Cover Art (Front)"] = APEValue(b"a.jpg\0" + jpeg(), BINARY)
+    behind["Cover Art (Back)"] = APEValue(b"b.jpg\0" + jpeg(32), BINARY)
+    behind["Cover Art (Leaflet)"] = APEValue(b"c.jpg\0", BINARY)
+    behind["Cover Art (Media)"] = APEValue(b"d.jpg\0", BINARY)
+    behind.save(source)
+    made = convert(source, "flac")
+    assert shown_in(made.path) == [Shown(FRONT, "front", jpeg()), Shown(BACK, "", jpeg(32))]
+    assert made.report.not_carried == ("pictures besides the cover (2)",)
 
 
 def test_a_broken_front_leaves_the_others(tmp_path: Path, convert: Convert) -> None:

@@ -112,7 +112,9 @@ def convert(
     cue: Annotated[
         Path | None, typer.Option(help="With --split cue: the sheet; the file's own unless set.", show_default=False)
     ] = None,
-    strip_tags: Annotated[bool, typer.Option("--strip-tags", help="Carry no tags, pictures and chapters over.")] = False,
+    strip_tags: Annotated[
+        bool, typer.Option("--strip-tags", help="Carry no tags, pictures and chapters over.")
+    ] = False,
     join: Annotated[bool, typer.Option("--join", help="All files into one, in this order, a chapter each.")] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Files at a time; all cores unless set.")

@@ -23,6 +23,7 @@ LARGEST_FLAC_PICTURE_BYTES = (1 << 24) - 1024
 """A metadata block's size has 24 bits (RFC 9639, section 8.1); its header, description and type want room, too."""
 
 _NUMBERS = {name.lower(): number for number, name in enumerate(KINDS)}
+_MOST_BYTES = 64 << 20  # of a file that is nothing but pictures; more than are carried
 # Files that are attached have names instead (matroska.org, Cover Art).
 _NUMBERS_OF_FILES = {name.replace("/", " "): number for name, number in _NUMBERS.items()} | {
     "cover": FRONT_COVER,
@@ -66,11 +67,14 @@ def _attachments(container: InputContainer) -> Iterator[Attached]:
 
 def _attached_streams(container: InputContainer) -> Iterator[Attached]:
     pictures = {each.index: each for each in container.streams.video if _is_picture(each)}
+    left = _MOST_BYTES
     # Their packets come before any sound; FFmpeg hands them out again after a seek to the start.
     for packet in container.demux(list(pictures.values())) if pictures else ():
         picture = pictures.pop(packet.stream.index, None)
         if picture is not None:
-            yield Attached(bytes(packet), _kind(picture.metadata), readable(picture.metadata.get("title", "")))
+            data = bytes(packet) if packet.size <= left else b""
+            left -= len(data)
+            yield Attached(data, _kind(picture.metadata), readable(picture.metadata.get("title", "")))
         if not pictures:
             return
 

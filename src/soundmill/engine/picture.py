@@ -88,7 +88,7 @@ class Pictures(NamedTuple):
 
 def read_pictures(attached: Iterable[Attached]) -> Pictures:
     """Those of ``attached`` that can be carried: together they have at most the size of the largest that is taken for a cover."""
-    several = sorted(dict.fromkeys(attached), key=lambda each: each.kind != FRONT_COVER)
+    several = sorted(_different(attached), key=lambda each: each.kind != FRONT_COVER)
     if several and several[0].kind is None:
         several[0] = several[0]._replace(kind=FRONT_COVER)
     good: list[Picture] = []
@@ -100,6 +100,14 @@ def read_pictures(attached: Iterable[Attached]) -> Pictures:
             good.append(picture)
     is_cover_bad = bool(several) and (not good or good[0].data != several[0].data)
     return Pictures(tuple(good), is_cover_bad, len(several) - len(good) - is_cover_bad)
+
+
+def _different(attached: Iterable[Attached]) -> Iterable[Attached]:
+    """One that stands in two tags is one; those that can't be read are counted."""
+    unique: dict[tuple[bytes | int, int | None], Attached] = {}
+    for number, each in enumerate(attached):
+        unique.setdefault((each.data or number, each.kind), each)
+    return unique.values()
 
 
 def _read(attached: Attached) -> Picture | None:
