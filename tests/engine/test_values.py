@@ -269,3 +269,18 @@ def test_the_title_of_an_album_in_matroska_is_that_of_the_album(
         "albumartist": ["All"],
         "date": ["2001"],
     }
+
+
+@pytest.mark.parametrize("to", ["flac", "mka"])
+@pytest.mark.parametrize("performers", [["Ann"], ["Ann", "Bob"]])
+def test_a_performer_beside_several_conductors_is_carried(
+    tmp_path: Path, convert: Convert, performers: list[str], to: str
+) -> None:
+    source = encoded(tmp_path, "a.flac", samples=music(0.3))
+    song = FLAC(source)
+    song["performer"], song["conductor"] = performers, ["Cleo", "Dan"]
+    song.save()
+    made = convert(source, to)
+    back = FLAC(convert(made.path, "flac").path)
+    assert made.report.not_carried == ()
+    assert (back["performer"], back["conductor"]) == (performers, ["Cleo", "Dan"])

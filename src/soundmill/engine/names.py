@@ -226,6 +226,7 @@ _SAME = {
     # As Matroska has them (matroska.org, tagging); of an album FFmpeg says the level.
     "date_released": "date",
     "total_parts": "tracktotal",
+    "lead_performer": "performer",
     "album/title": "album",
     "album/artist": "album_artist",
     "album/date_released": "date",

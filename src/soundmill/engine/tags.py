@@ -94,8 +94,9 @@ def _read_about(path: Path, source: Source, part: BinaryIO) -> About:
         if may_have_some
         else {}
     )
-    for name in [wrong for right, wrong in MISTAKEN.items() if right in values and wrong not in values]:
-        tags.pop(name, None)
+    if source.kind == MOV or frames is not None:
+        for name in [wrong for right, wrong in MISTAKEN.items() if right in values and wrong not in values]:
+            tags.pop(name, None)
     overlooked = OVERLOOKED.get(source.kind, ())
     tags |= {name: BETWEEN.join(texts) for name, texts in values.items() if name in tags or name in overlooked}
     for beside in (around.values, ape.values):
