@@ -289,3 +289,16 @@ def test_chunks_that_are_carried_nowhere_are_told(tmp_path: Path, convert: Conve
     source = with_chunks(write(tmp_path / "a.wav", music(0.3)), chunk(b"iXML", b"<BWFXML/>"), chunk(b"smpl", bytes(36)))
     told = {"tag: iXML", "tag: loops of a sampler (smpl)"}
     assert set(convert(source, "flac").report.not_carried) == set(convert(source, "wav").report.not_carried) == told
+
+
+def test_all_annotations_and_comments_of_aiff_are_carried(tmp_path: Path, convert: Convert) -> None:
+    source = write(tmp_path / "a.aiff", music(0.3))
+    comments = (2).to_bytes(2) + b"".join(bytes(6) + len(each).to_bytes(2) + each for each in (b"four", b"five55"))
+    chunks = ((b"ANNO", b"one"), (b"ANNO", b"two three "), (b"COMT", comments))
+    content = source.read_bytes()[12:]
+    content += b"".join(name + len(each).to_bytes(4) + each + bytes(len(each) % 2) for name, each in chunks)
+    source.write_bytes(b"FORM" + (len(content) + 4).to_bytes(4) + b"AIFF" + content)
+    made = convert(source, "flac")
+    assert FLAC(made.path)["comment"] == ["one", "two three ", "four", "five55"]
+    assert made.report.not_carried == ()
+    assert convert(source, "aiff").report.not_carried == ()

@@ -87,8 +87,8 @@ def _read_about(path: Path, source: Source, part: BinaryIO) -> About:
         [*of_frames(frames), *of_frames(around.frames), *of_atoms(atoms), *of_attributes(attributes)]
     )
     unread += left_out + unread_frames(frames) + unread_frames(around.frames) + ape.unread
-    # Of MP4's and of ID3's FFmpeg may have overlooked the only one.
-    may_have_some = tags or source.kind == MOV or frames
+    # Of MP4's, AIFF's and ID3's FFmpeg may have overlooked the only one.
+    may_have_some = tags or source.kind in (MOV, "aiff") or frames
     values = (
         read_values(part, source.kind, source.stream.codec_context.name, frames, atoms, attributes)
         if may_have_some

@@ -18,6 +18,7 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
+from soundmill.engine.aiff import comments_in
 from soundmill.engine.names import ATOMS, ATOMS_OF_NUMBERS, FRAMES, LINKS, MUSICBRAINZ, WM_NAMES, tag_name
 from soundmill.engine.part import APE_KINDS, rewound
 from soundmill.engine.simple_tags import read_simple_tags
@@ -84,7 +85,8 @@ OVERLOOKED = {
     ),
     # Of an album's title and a song's it takes the last one.
     MATROSKA: ("title", "artist", "album", "album_artist"),
-    **dict.fromkeys(("mp3", "aiff"), _OVERLOOKED_IN_FRAMES),
+    "mp3": _OVERLOOKED_IN_FRAMES,
+    "aiff": (*_OVERLOOKED_IN_FRAMES, "comment"),
     # A description is a comment there, as that of Broadcast Wave is, and takes its place.
     "wav": (*_OVERLOOKED_IN_FRAMES, "comment", "description"),
     # Of ADTS it believes ID3v1 at the end, whose texts have 30 letters, more than ID3v2 at the begin.
@@ -137,6 +139,8 @@ def _all_values(
         yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(attributes))
     else:
         yield from values_of_frames(frames)
+        if kind == "aiff":
+            yield "comment", comments_in(part)
 
 
 def read_comments(part: BinaryIO, kind: str, codec: str) -> Any:
