@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mutagen
 import pytest
-from mutagen.asf import ASF, ASFByteArrayAttribute, ASFDWordAttribute, ASFGUIDAttribute
+from mutagen.asf import ASF, ASFBoolAttribute, ASFByteArrayAttribute, ASFDWordAttribute, ASFGUIDAttribute
 from mutagen.flac import FLAC
 from mutagen.id3 import (
     CHAP,
@@ -229,7 +229,7 @@ def test_attributes_go_into_windows_media_as_they_stand(tmp_path: Path, convert:
     song = ASF(source)
     song["Title"], song["WM/Provider"], song["Rating"], song["Foo Bar"] = "a", "AMG", "PG", ["x", "y"]
     song["WM/SharedUserRating"], song["WM/MCDI"] = ASFDWordAttribute(75), ASFByteArrayAttribute(b"a table")
-    song["WM/WMContentID"] = ASFGUIDAttribute(bytes(range(16)))
+    song["WM/WMContentID"], song["Is_Live"] = ASFGUIDAttribute(bytes(range(16))), ASFBoolAttribute(True)
     song.save()
 
     def attributes_of(path: Path) -> dict[str, list[object]]:

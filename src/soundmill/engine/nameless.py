@@ -271,7 +271,7 @@ def of_attributes(attributes: ASFTags | None) -> Iterator[Verbatim]:
         if is_technical(name) or is_named:
             continue
         text = BETWEEN.join(
-            dict.fromkeys(str(int(each) if isinstance(each, ASFBoolAttribute) else each) for each in values)
+            dict.fromkeys(str(int(bool(each)) if isinstance(each, ASFBoolAttribute) else each) for each in values)
         )
         data = repr([key, *((type(each).__name__, each.value) for each in values)]).encode()
         yield Verbatim(
