@@ -27,7 +27,7 @@ def breaks(file: BinaryIO, pid: int) -> list[int]:
         if not places.size:
             continue
         counts = packets[places, 3] & _COUNT - 1
-        before = np.concatenate(([counts[0] - 1 if last is None else last], counts[:-1])).astype(np.uint8)
+        before = np.concatenate(([counts[0] if last is None else last], counts[:-1])).astype(np.uint8)
         steps = (counts - before) & _COUNT - 1
         is_meant = (
             (packets[places, 3] & _ADAPTATION > 0)

@@ -66,6 +66,10 @@ class Part(io.FileIO):
         left = max(0, self._end - super().tell())
         return super().read(left if size is None or size < 0 else min(size, left)) or b""
 
+    def readall(self) -> bytes:
+        """As of any file."""
+        return self.read()
+
     def readinto(self, buffer: Buffer, /) -> int:
         """As of any file."""
         there = memoryview(buffer).cast("B")

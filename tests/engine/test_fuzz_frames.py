@@ -1,0 +1,101 @@
+"""Whatever stands where frames, tags, fragments and packets ought to follow each other: who walks along them ends, and within the file."""
+
+from __future__ import annotations
+
+import io
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soundmill.engine import flv, fragments, syncframes
+from soundmill.engine.continuity import breaks
+from soundmill.engine.part import Part, Section, sound_section
+from soundmill.engine.sniff import DEMUXERS
+from tests.engine.strange_bytes import BYTES, FUZZED, joined
+
+HEADS = [
+    *(b"\x0b\x77\x00\x00\x14\x40", b"\x0b\x77\x00\x3f\x34\x84", b"\x7f\xfe\x80\x01\xfc\x3c\x3f\xf0\xb5\xe0"),
+    *(
+        b"\x64\x58\x20\x25\x00\x01\x80\x00",
+        b"wvpk\x20\0\0\0",
+        b"MPCK",
+        b"AP\x08",
+        b"SE\x03",
+        b"\x08\0\0\x04",
+        b"FLV\x01\x05\0\0\0\x09",
+    ),
+    *(
+        b"\0\0\0\x18moof\0\0\0\x10mfhd\0\0\0\0\0\0\0\x01",
+        b"\0\0\0\x08mdat",
+        b"G\x41\0\x10",
+        b"ID3\x04\0\0\0\0\0\x05",
+        b"3DI\x04\0\0\0\0\0\x05",
+    ),
+    *(b"TAG" + bytes(125), b"000011LYRICS200", b"LYRICSBEGIN", b"LYRICSEND", b"APETAGEX\xd0\x07\0\0\x20\0\0\0"),
+]
+STRANGE = joined(st.sampled_from(HEADS) | st.binary(max_size=40)) | BYTES
+
+
+@pytest.mark.parametrize("kind", sorted(syncframes.KINDS))
+@FUZZED
+@given(data=STRANGE)
+def test_frames_that_lie_end_within_the_file(kind: str, data: bytes) -> None:
+    row = syncframes.examine(io.BytesIO(data), kind)
+    assert 0 <= row.end <= len(data)
+    assert row.damage is None or 0 <= (row.damage.byte or 0) <= len(data)
+
+
+@FUZZED
+@given(STRANGE)
+def test_tags_and_fragments_that_lie_are_damage_or_none(data: bytes) -> None:
+    for find_damage in (flv.find_damage, fragments.find_damage):
+        damage = find_damage(io.BytesIO(data))
+        assert damage is None or 0 <= (damage.byte or 0) <= len(data)
+
+
+@FUZZED
+@given(STRANGE, st.integers(0, 0x1FFF))
+def test_packets_are_missing_within_the_file(data: bytes, pid: int) -> None:
+    assert all(0 <= each < len(data) for each in breaks(io.BytesIO(data), pid))
+
+
+@FUZZED
+@given(st.lists(st.tuples(st.integers(0, 15), st.booleans()), min_size=1, max_size=40), st.sampled_from([188, 192]))
+def test_packets_are_missing_where_their_count_leaps(counts: list[tuple[int, bool]], step: int) -> None:
+    head = bytes(step - 188)
+    packets = [head + bytes([0x47, 1, 0 if is_ours else 1, 0x10 | count]) + bytes(184) for count, is_ours in counts]
+    ours = [(number, count) for number, (count, is_ours) in enumerate(counts) if is_ours]
+    expected = [
+        number * step + len(head) for (_, before), (number, count) in pairwise(ours) if (count - before) % 16 > 1
+    ]
+    assert breaks(io.BytesIO(b"".join(packets)), 0x100) == expected
+
+
+@FUZZED
+@given(STRANGE, st.sampled_from(sorted(DEMUXERS)))
+def test_the_part_that_holds_the_sound_lies_in_the_file(data: bytes, kind: str) -> None:
+    section = sound_section(io.BytesIO(data), kind)
+    assert section.begin >= 0
+    assert section.end == 0 or section.begin < section.end <= len(data)
+
+
+@FUZZED
+@given(
+    data=st.binary(max_size=50), begin=st.integers(0, 60), end=st.integers(0, 60), moves=st.lists(st.integers(0, 60))
+)
+def test_a_part_is_a_file_by_itself(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, begin: int, end: int, moves: list[int]
+) -> None:
+    path = Path(tmp_path_factory.getbasetemp()) / "part"
+    path.write_bytes(data)
+    expected = io.BytesIO(data[begin : end or None])
+    with Part(path, Section(begin, end)) as part:
+        for each in moves:
+            assert part.seek(each) == expected.seek(each)
+            assert part.read(7) == expected.read(7)
+            assert part.tell() == expected.tell()
+    with io.BufferedReader(Part(path, Section(begin, end))) as buffered:
+        assert buffered.read() == expected.getvalue()
