@@ -294,10 +294,27 @@ def test_musepack_begins_and_ends_where_its_header_says(tmp_path: Path, convert:
         assert np.abs(decoded(made.path)[:, 0] - swelling).max() < 0.1
 
 
-def test_what_stands_behind_musepack_is_no_damage(tmp_path: Path, convert: Convert) -> None:
+@pytest.mark.parametrize("behind", ["zeros", "a tag", "a tag without a header"])
+def test_what_stands_behind_musepack_is_no_damage(tmp_path: Path, convert: Convert, behind: str) -> None:
+    """APEv2 begins like a packet of sound."""
+    source, tags = tmp_path / "a.mpc", APEv2()
+    source.write_bytes(MUSEPACK + bytes(1000 if behind == "zeros" else 0))
+    if behind != "zeros":
+        tags["Title"] = "a title"
+        tags.save(source)
+    if behind == "a tag without a header":
+        source.write_bytes(MUSEPACK + source.read_bytes()[len(MUSEPACK) + 32 :])
+    made = convert(source, "wav")
+    check(made, "wav", 5000, RATE)
+    assert made.report.source.tags == ({} if behind == "zeros" else {"title": "a title"})
+
+
+def test_musepack_of_which_frames_are_missing_is_told(tmp_path: Path, convert: Convert) -> None:
     source = tmp_path / "a.mpc"
-    source.write_bytes(MUSEPACK + bytes(1000))
-    check(convert(source, "wav"), "wav", 5000, RATE)
+    middle = MUSEPACK.index(b"AP") + 250
+    source.write_bytes(MUSEPACK[:middle] + bytes(40) + MUSEPACK[middle + 40 :])
+    with pytest.raises(ConversionError, match=r"declares 0:00\.113"):
+        convert(source, "wav")
 
 
 def silent_musepack(frames: int, word: int) -> bytes:

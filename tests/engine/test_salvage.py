@@ -377,3 +377,10 @@ def test_packets_in_wave_that_are_none_are_told(tmp_path: Path, convert: Convert
     source.write_bytes(data[:-8000] + bytes([0xFF, 0xFB, 0x90, 0xFF] * 2000))
     with pytest.raises(ConversionError, match="damaged after"):
         convert(source, "wav")
+
+
+def test_a_few_samples_that_caf_lacks_are_told(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.caf", samples=music(1.0))
+    source.write_bytes(source.read_bytes()[:-400])
+    with pytest.raises(ConversionError, match=r"declares 0:01\.000 but holds 0:00\.997"):
+        convert(source, "wav")

@@ -12,6 +12,7 @@ from av.audio.stream import AudioStream
 from soundmill.engine import data_size
 from soundmill.engine.asf import file_properties
 from soundmill.engine.mpeg import xing_sample_count
+from soundmill.engine.musepack import musepack_bounds
 from soundmill.engine.sniff import MOV, sound_start
 from soundmill.engine.wave import wave_sample_count
 
@@ -38,19 +39,25 @@ def declared_sample_count(file: BinaryIO, kind: str, stream: AudioStream) -> int
     if kind == "mp3":
         file.seek(sound_start(file))
         return xing_sample_count(file.read(_HEAD_BYTES))
+    if kind in ("mpc", "mpc8"):
+        bounds = musepack_bounds(file)
+        return None if bounds is None else len(bounds)
     if kind in data_size.KINDS and stream.codec_context.name.startswith("pcm_"):
         size = data_size.told_data_bytes(file, kind)
         return None if size is None else size // _sample_bytes(stream)
     return _by_stream(stream) if kind in _COUNTED else None
 
 
-def shortfall_allowed(kind: str, sample_rate: int, packet_samples: int) -> int:
-    """How many samples fewer than declared are no sign of damage: headers in milliseconds, edit lists, encoder delay."""
+def shortfall_allowed(kind: str, sample_rate: int, packet_samples: int, *, is_plain: bool) -> int:
+    """How many samples fewer than declared are no sign of damage: headers in milliseconds, edit lists, encoder delay.
+
+    Of sound that ``is_plain``, nothing but samples, no packets are counted.
+    """
     if kind == "w64":
         return _W64_ALIGNMENT
     if kind == "caf":
-        return max(_CAF_PACKET_SAMPLES, packet_samples)
-    if kind in ("flac", "wav", "aiff", "au", "tta", "tak", "wv"):
+        return 0 if is_plain else max(_CAF_PACKET_SAMPLES, packet_samples)
+    if kind in ("flac", "wav", "aiff", "au", "tta", "tak", "wv", "mpc", "mpc8"):
         return 0
     return sample_rate // 2 if kind == "asf" or kind == MOV else _MPEG_FRAME_SAMPLES
 

@@ -75,7 +75,8 @@ def missing_samples(source: Source, sample_count: int, sample_rate: int) -> int:
     if declared is None:
         return 0
     missing = declared - sample_count
-    allowed = shortfall_allowed(source.kind, sample_rate, source.stream.codec_context.frame_size or 0)
+    packet_samples = source.stream.codec_context.frame_size or 0
+    allowed = shortfall_allowed(source.kind, sample_rate, packet_samples, is_plain=_is_plain(source))
     return missing if missing > allowed else 0
 
 
@@ -86,8 +87,7 @@ def is_bare(kind: str) -> bool:
 
 def is_harmless_at_end(source: Source, errors: int) -> bool:
     """True when so many packets that can't be decoded are no sign of damage behind the last sound."""
-    is_plain = source.stream.codec_context.name.startswith("pcm_")
-    is_judged_otherwise = source.kind in _BARE_STREAMS or (source.kind in _COUNTED_BLOCKS and is_plain)
+    is_judged_otherwise = source.kind in _BARE_STREAMS or (source.kind in _COUNTED_BLOCKS and _is_plain(source))
     return errors <= (
         MOST_EDGE_ERRORS if is_judged_otherwise else _MOST_OF_BLOCKS if source.kind in _COUNTED_BLOCKS else 0
     )
@@ -96,6 +96,10 @@ def is_harmless_at_end(source: Source, errors: int) -> bool:
 def is_counted_block(kind: str) -> bool:
     """True where a packet may end with a part of a sample without being damaged: its samples are counted."""
     return kind in _COUNTED_BLOCKS
+
+
+def _is_plain(source: Source) -> bool:
+    return bool(source.stream.codec_context.name.startswith("pcm_"))
 
 
 def no_sound(source: Source, errors: int) -> ConversionError:

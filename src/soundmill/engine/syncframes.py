@@ -33,14 +33,15 @@ _DTS_BLOCK_SAMPLES, _SHORTEST_DTS_BYTES = 32, 96
 _WAVPACK_SYNC, _WAVPACK_HEAD_BYTES, _BEFORE_SIZE, _FIRST_CHANNELS = b"wvpk", 32, 8, 1 << 11
 _WAVPACK_RATES = (6, 8, 9.6, 11.025, 12, 16, 22.05, 24, 32, 44.1, 48, 64, 88.2, 96, 192)
 # trac.musepack.net, SV8Specification: names of two letters, then the length with both, 7 bits a byte.
-_MUSEPACK_MAGIC, _MUSEPACK_SOUND = b"MPCK", b"AP"
-_MUSEPACK_PACKETS = frozenset({b"SH", b"RG", b"EI", b"SO", b"ST", _MUSEPACK_SOUND, b"CT", b"SE"})
+_MUSEPACK_MAGIC, _MUSEPACK_SOUND, _MUSEPACK_END = b"MPCK", b"AP", b"SE"
+_MUSEPACK_PACKETS = frozenset({b"SH", b"RG", b"EI", b"SO", b"ST", _MUSEPACK_SOUND, b"CT", _MUSEPACK_END})
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
     size_bytes: int
     seconds: float
+    is_last: bool = False
 
 
 type _FrameOf = Callable[[bytes], _Frame | None]
@@ -71,6 +72,8 @@ def examine(file: BinaryIO, kind: str) -> Row:
         if frame is not None:
             seconds += frame.seconds
             at += frame.size_bytes
+            if frame.is_last:
+                return Row(damage, at)
             continue
         following = _next_frame(heads, at, length, sync, frame_of)
         if following is None:
@@ -187,7 +190,7 @@ def _musepack_packet(head: bytes) -> _Frame | None:
     if head[:2] not in _MUSEPACK_PACKETS:
         return None
     size, end = musepack_number(head, 2)
-    return _Frame(size, 0.0) if size >= end else None
+    return _Frame(size, 0.0, is_last=head.startswith(_MUSEPACK_END)) if size >= end else None
 
 
 def _bits(head: int, at: int, count: int) -> int:
