@@ -49,6 +49,19 @@ def test_frames_that_lie_end_within_the_file(kind: str, data: bytes) -> None:
 
 
 @FUZZED
+@given(st.lists(st.tuples(st.booleans(), st.integers(32, 60_000)), max_size=4))
+def test_extensions_of_dts_follow_on_their_core(extensions: list[tuple[bool, int]]) -> None:
+    """ETSI TS 102 114, section 7.5.2: the widths of the lengths of header and whole are 8 and 16 bits, or 12 and 20."""
+    core = bytes.fromhex("7ffe8001fc3c3ff0b5e0").ljust(1024, b"\1")
+    data = core
+    for is_wide, size in extensions:
+        header, whole = (12, 20) if is_wide else (8, 16)
+        head = f"{0x64582025:032b}{0:010b}{is_wide:b}{15:0{header}b}{size - 1:0{whole}b}"
+        data += int(head.ljust(128, "1"), 2).to_bytes(16).ljust(size, b"\1") + core
+    assert syncframes.examine(io.BytesIO(data), "dts") == syncframes.Row(None, len(data))
+
+
+@FUZZED
 @given(STRANGE)
 def test_tags_and_fragments_that_lie_are_damage_or_none(data: bytes) -> None:
     for find_damage in (flv.find_damage, fragments.find_damage):

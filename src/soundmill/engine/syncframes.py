@@ -17,6 +17,7 @@ from soundmill.engine.musepack import musepack_number
 
 _HEAD_BYTES, _BLOCK_BYTES = 32, 1 << 20
 _LONGEST_PADDING = _HEAD_BYTES  # zeros that fill a frame up
+_WORD_BYTES = 4  # extensions of DTS begin at multiples of it
 _MOST_GAPS, _MOST_PLACES = 10_000, 1_000_000
 _CUT_OUT = frozenset({"ac3", "eac3", "dts"})  # of longer streams, anywhere: half a frame decodes to whatever comes out
 _AC3_SYNC, _DTS_SYNC, _DTS_EXTENSION_SYNC = b"\x0b\x77", b"\x7f\xfe\x80\x01", b"\x64\x58\x20\x25"
@@ -125,7 +126,8 @@ def _next_frame(heads: _Heads, at: int, length: int, sync: bytes, frame_of: _Fra
 
 
 def _is_padding(heads: _Heads, begin: int, end: int) -> bool:
-    return end - begin <= _LONGEST_PADDING and not any(heads.at(begin)[: end - begin])
+    size = end - begin
+    return size < _WORD_BYTES or (size <= _LONGEST_PADDING and not any(heads.at(begin)[:size]))
 
 
 def _ac3_frame(head: bytes) -> _Frame | None:
@@ -168,7 +170,7 @@ def _dts_frame(head: bytes) -> _Frame | None:
         return None
     bits = int.from_bytes(head)
     if head.startswith(_DTS_EXTENSION_SYNC):
-        size_bytes = _bits(bits, 56, 20) if _bits(bits, 42, 1) else _bits(bits, 51, 16)
+        size_bytes = _bits(bits, 55, 20) if _bits(bits, 42, 1) else _bits(bits, 51, 16)
         return _Frame(size_bytes + 1, 0.0)
     blocks, size_bytes, rate = _bits(bits, 39, 7) + 1, _bits(bits, 46, 14) + 1, _DTS_RATES[_bits(bits, 66, 4)]
     if not head.startswith(_DTS_SYNC) or not rate or size_bytes < _SHORTEST_DTS_BYTES:
