@@ -15,7 +15,7 @@ from mutagen.id3 import APIC, ID3, TCON, TIT2, TMOO, TPE1, TSOP, TSRC, TXXX
 from mutagen.mp4 import MP4, MP4FreeForm
 
 from tests.engine.conftest import Convert
-from tests.sounds import decoded, encoded, jpeg, music
+from tests.sounds import encoded, jpeg, music
 
 FRONT, BACK = 3, 4
 ARTISTS, GENRES, MOODS = ["Ann", "Bob; the first"], ["Jazz", "Röck"], ["calm", "blue"]
@@ -206,24 +206,6 @@ def test_the_longer_title_before_an_aac_stream_counts_more_than_the_one_behind_i
     tags.add(TIT2(encoding=3, text=["A title that has more than thirty letters"]))
     tags.save(source, v1=2)
     assert FLAC(convert(source, "flac").path)["title"] == ["A title that has more than thirty letters"]
-
-
-@pytest.mark.parametrize("to", ["mka", "webm"])
-def test_each_value_has_an_element_of_its_own_in_matroska(
-    tagged: Callable[[str], Path], convert: Convert, to: str
-) -> None:
-    made = convert(tagged("flac"), to)
-    assert not [each for each in made.report.not_carried if each.startswith("tag:")]
-    content = made.path.read_bytes()
-    assert content.count(b"ARTIST\x44\x87") == len(
-        ARTISTS
-    )  # behind each name stands its text: RFC 9559, section 5.1.8.1.2
-    result = made.report.result
-    assert len(decoded(made.path, rate=result.sample_rate)) == result.sample_count
-    back = convert(made.path, "flac")
-    assert values_in(back.path) == WANTED
-    assert not [each for each in back.report.not_carried if each.startswith("tag:")]
-    assert values_in(convert(convert(made.path, "mka").path, "flac").path) == WANTED
 
 
 def test_a_tag_that_stands_in_matroska_twice_is_read_twice(tmp_path: Path, convert: Convert) -> None:

@@ -26,7 +26,6 @@ from soundmill.engine.comments import (
 )
 from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, file_name
 from soundmill.engine.frames import write_adts_frames, write_aiff_frames, write_frames, write_wave_frames
-from soundmill.engine.matroska_tags import write_values
 from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
 from soundmill.engine.picture import KINDS, Picture
 from soundmill.engine.plan import Plan
@@ -44,8 +43,6 @@ _WRITERS: Mapping[str, Callable[[Path, About], None]] = {
     "asf": write_wm,
     "flac": mend_comments,
     "ogg": mend_comments,
-    "matroska": write_values,
-    "webm": write_values,
 }
 
 
