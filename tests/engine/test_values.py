@@ -253,7 +253,7 @@ def test_the_title_of_an_album_in_matroska_is_that_of_the_album(
     }
 
 
-@pytest.mark.parametrize("to", ["flac", "mka"])
+@pytest.mark.parametrize("to", ["flac", "mka"])  # of which the second has one text of them
 @pytest.mark.parametrize("performers", [["Ann"], ["Ann", "Bob"]])
 def test_a_performer_beside_several_conductors_is_carried(
     tmp_path: Path, convert: Convert, performers: list[str], to: str
@@ -265,4 +265,5 @@ def test_a_performer_beside_several_conductors_is_carried(
     made = convert(source, to)
     back = FLAC(convert(made.path, "flac").path)
     assert made.report.not_carried == ()
-    assert (back["performer"], back["conductor"]) == (performers, ["Cleo", "Dan"])
+    assert [";".join(back[name]) for name in ("performer", "conductor")] == [";".join(performers), "Cleo;Dan"]
+    assert len(back["conductor"]) == (2 if to == "flac" else 1)

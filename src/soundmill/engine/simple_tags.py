@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from soundmill.engine.matroska import children, number_at
 
-SEEK_HEAD, SEEK, SEEK_ID, SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
-TAGS, TAG, SIMPLE, NAME, STRING = 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
+_SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
+_TAGS, _TAG, _SIMPLE, _NAME, _STRING = 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
 _SEGMENT, _CLUSTER, _TRACKS, _TRACK = 0x18538067, 0x1F43B675, 0x1654AE6B, 0xAE
 _TARGETS, _LEVEL, _LEVEL_NAME = 0x63C0, 0x68CA, 0x63CA
 _OF_TRACK, _OF_OTHERS = 0x63C5, (0x63C9, 0x63C4, 0x63C6)  # editions, chapters, attachments
@@ -22,7 +22,7 @@ _MOST_ELEMENTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Element:
+class _Element:
     """Where in a file it, and what it holds, begins and ends."""
 
     name: int
@@ -39,13 +39,13 @@ class Element:
 
 def read_simple_tags(file: BinaryIO) -> dict[str, list[str]]:
     """The values of each tag about the whole file, or its only track, by FFmpeg's names in lower case."""
-    segment = segment_of(file)
+    segment = _segment_of(file)
     if segment is None:
         return {}
-    begin = at_begin(file, segment)
+    begin = _at_begin(file, segment)
     tracks = [name for each in begin if each.name == _TRACKS for name, _ in children(each.content(file))]
     has_one_track = tracks.count(_TRACK) == 1
-    places = {each.at: each for each in begin if each.name == TAGS}
+    places = {each.at: each for each in begin if each.name == _TAGS}
     for each in _pointed_at(file, segment, begin):
         places.setdefault(each.at, each)
     contents = [each.content(file) for each in places.values()]
@@ -53,7 +53,7 @@ def read_simple_tags(file: BinaryIO) -> dict[str, list[str]]:
         said
         for content in contents
         for name, tag in children(content)
-        if name == TAG and (said := _said(tag, has_one_track=has_one_track)) is not None
+        if name == _TAG and (said := _said(tag, has_one_track=has_one_track)) is not None
     ]
     found: dict[str, list[str]] = {}
     has_songs = any(level == _SONG for level, _ in levels)
@@ -65,14 +65,14 @@ def read_simple_tags(file: BinaryIO) -> dict[str, list[str]]:
     return found
 
 
-def segment_of(file: BinaryIO) -> Element | None:
+def _segment_of(file: BinaryIO) -> _Element | None:
     """The first one."""
     return next((each for each in _elements(file, 0, file.seek(0, os.SEEK_END)) if each.name == _SEGMENT), None)
 
 
-def at_begin(file: BinaryIO, segment: Element) -> list[Element]:
+def _at_begin(file: BinaryIO, segment: _Element) -> list[_Element]:
     """What stands before the sound."""
-    found: list[Element] = []
+    found: list[_Element] = []
     for each in _elements(file, segment.content_at, segment.end):
         if each.name == _CLUSTER or len(found) == _MOST_ELEMENTS:
             break
@@ -80,7 +80,7 @@ def at_begin(file: BinaryIO, segment: Element) -> list[Element]:
     return found
 
 
-def _elements(file: BinaryIO, at: int, end: int) -> Iterator[Element]:
+def _elements(file: BinaryIO, at: int, end: int) -> Iterator[_Element]:
     while at < end:
         file.seek(at)
         head = file.read(_HEAD_BYTES)
@@ -89,19 +89,19 @@ def _elements(file: BinaryIO, at: int, end: int) -> Iterator[Element]:
         if not name_bytes or not size_bytes:
             return
         content_at = at + name_bytes + size_bytes
-        yield Element(name, at, content_at, min(end, content_at + size))
+        yield _Element(name, at, content_at, min(end, content_at + size))
         at = content_at + size
 
 
-def _pointed_at(file: BinaryIO, segment: Element, begin: list[Element]) -> Iterator[Element]:
+def _pointed_at(file: BinaryIO, segment: _Element, begin: list[_Element]) -> Iterator[_Element]:
     """Tags behind the sound."""
-    for index in [each for each in begin if each.name == SEEK_HEAD]:
+    for index in [each for each in begin if each.name == _SEEK_HEAD]:
         for name, content in children(index.content(file)):
-            parts = dict(children(content)) if name == SEEK else {}
-            if int.from_bytes(parts.get(SEEK_ID, b"")) == TAGS:
-                at = segment.content_at + int.from_bytes(parts.get(SEEK_POSITION, b"")[:8])
+            parts = dict(children(content)) if name == _SEEK else {}
+            if int.from_bytes(parts.get(_SEEK_ID, b"")) == _TAGS:
+                at = segment.content_at + int.from_bytes(parts.get(_SEEK_POSITION, b"")[:8])
                 there = next(_elements(file, at, segment.end), None)
-                if there is not None and there.name == TAGS:
+                if there is not None and there.name == _TAGS:
                     yield there
 
 
@@ -120,9 +120,9 @@ def _said(tag: bytes, *, has_one_track: bool) -> tuple[int, dict[str, list[str]]
                 elif target == _LEVEL_NAME:
                     prefix = value.rstrip(b"\0").decode("utf-8", "replace") + "/"
     for name, content in children(tag):
-        parts = dict(children(content)) if name == SIMPLE else {}
+        parts = dict(children(content)) if name == _SIMPLE else {}
         is_in_a_language = any(parts.get(each, _UNDETERMINED) != _UNDETERMINED for each in _LANGUAGES)
-        if STRING in parts and not is_in_a_language:
-            key, text = (parts.get(each, b"").rstrip(b"\0").decode("utf-8", "replace") for each in (NAME, STRING))
+        if _STRING in parts and not is_in_a_language:
+            key, text = (parts.get(each, b"").rstrip(b"\0").decode("utf-8", "replace") for each in (_NAME, _STRING))
             values.setdefault((prefix + key).lower(), []).append(text)
     return level, values
