@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundmill.engine import flv, fragments, syncframes
+from soundmill.engine.aiff import comments_in
 from soundmill.engine.continuity import breaks
+from soundmill.engine.musepack import musepack_bounds
 from soundmill.engine.part import Part, Section, sound_section
+from soundmill.engine.simple_tags import read_simple_tags
 from soundmill.engine.sniff import DEMUXERS
 from tests.engine.strange_bytes import BYTES, FUZZED, joined
 
@@ -112,3 +115,58 @@ def test_a_part_is_a_file_by_itself(
             assert part.tell() == expected.tell()
     with io.BufferedReader(Part(path, Section(begin, end))) as buffered:
         assert buffered.read() == expected.getvalue()
+
+
+@pytest.mark.parametrize("digits", range(1, 50))
+def test_the_samples_of_musepack_can_be_counted_whatever_it_says(digits: int) -> None:
+    bounds = musepack_bounds(io.BytesIO(b"MPCKSH\x20" + bytes(5) + b"\xff" * digits + b"\x7f\0"))
+    assert bounds is None or len(bounds) < 1 << 60
+
+
+def test_comments_of_aiff_end_with_their_chunk() -> None:
+    chunk = b"COMT" + (2).to_bytes(4) + b"\xff\xff"
+    assert comments_in(io.BytesIO(b"FORM\0\0\0\0AIFF" + 50 * chunk)) == []
+
+
+class Counted(io.BytesIO):
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+def element(name: int, content: bytes) -> bytes:
+    return name.to_bytes((name.bit_length() + 7) // 8) + (1 << 56 | len(content)).to_bytes(8) + content
+
+
+def test_tags_of_matroska_that_lie_in_each_other_are_read_within_bounds() -> None:
+    count, seek_bytes, tag_bytes = 3000, 42, 12
+
+    def seek(place: int) -> bytes:
+        return element(0x4DBB, element(0x53AB, (0x1254C367).to_bytes(4)) + element(0x53AC, place.to_bytes(8)))
+
+    tags = b"".join(
+        (0x1254C367).to_bytes(4) + (1 << 56 | tag_bytes * left).to_bytes(8) for left in reversed(range(count))
+    )
+    index_bytes = tag_bytes + seek_bytes * count
+    index = element(0x114D9B74, b"".join(seek(index_bytes + tag_bytes * number) for number in range(count)))
+    assert len(index) == index_bytes
+    file = Counted(element(0x18538067, index + tags))
+    read_simple_tags(file)
+    assert file.taken < 17 << 20
+
+
+def test_blocks_that_point_far_away_are_looked_at_without_what_lies_between() -> None:
+    far = b"wvpk" + (3 << 20).to_bytes(4, "little") + bytes(24)
+    whole = b"wvpk" + (24).to_bytes(4, "little") + bytes(24)
+    file = Counted(whole + b"junk" + 1000 * far + bytes(4 << 20))
+    assert syncframes.examine(file, "wv") == syncframes.Row(None, len(whole))
+    assert file.taken < 16 << 20
+
+
+def test_packets_between_junk_are_read_once_or_twice() -> None:
+    file = Counted((2 * (b"G\1\0\x10" + bytes(184)) + bytes(20)) * 2000)
+    breaks(file, 0x100)
+    assert file.taken < 64 << 20

@@ -45,6 +45,8 @@ def _comments(content: bytes) -> Iterator[bytes]:
     """Behind their count each has a time, a marker and the length of its text."""
     at = 2
     for _ in range(int.from_bytes(content[:2])):
+        if at >= len(content):
+            return
         size = int.from_bytes(content[at + 6 : at + 8])
         yield content[at + 8 : at + 8 + size]
         at += 8 + size + size % 2

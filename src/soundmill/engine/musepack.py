@@ -9,6 +9,7 @@ _SAMPLE_COUNT_AT = 5  # in a stream header, behind its checksum and version
 # MPC_DECODER_SYNTH_DELAY of libmpcdec: before the first sample.
 _DELAY = 481
 _FRAMES_VERSION, _FRAME_SAMPLES = 7, 1152
+_MOST_SAMPLES = 1 << 60  # a number of variable length may be any
 _FRAMES_AT, _BANDS_AT, _GAPLESS_AT = 4, 8, 20
 
 
@@ -25,7 +26,7 @@ def _bounds_of_packets(head: bytes) -> range | None:
     _, at = musepack_number(head, 6)
     count, at = musepack_number(head, at + _SAMPLE_COUNT_AT)
     silence, _ = musepack_number(head, at)
-    return range(_DELAY + silence, _DELAY + count) if count > silence else None
+    return range(_DELAY + silence, _DELAY + count) if silence < count < _MOST_SAMPLES else None
 
 
 def _bounds_of_frames(head: bytes) -> range | None:

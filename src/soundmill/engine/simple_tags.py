@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from soundmill.engine.matroska import children, number_at
@@ -30,11 +31,11 @@ class _Element:
     content_at: int
     end: int
 
-    def content(self, file: BinaryIO) -> bytes:
-        """Nothing of one that is too large."""
+    def content(self, file: BinaryIO, most: int = _LARGEST_BYTES) -> bytes:
+        """Nothing of one that has more bytes than ``most``."""
         file.seek(self.content_at)
         size = self.end - self.content_at
-        return file.read(size) if size <= _LARGEST_BYTES else b""
+        return file.read(size) if size <= most else b""
 
 
 def read_simple_tags(file: BinaryIO) -> dict[str, list[str]]:
@@ -46,12 +47,11 @@ def read_simple_tags(file: BinaryIO) -> dict[str, list[str]]:
     tracks = [name for each in begin if each.name == _TRACKS for name, _ in children(each.content(file))]
     has_one_track = tracks.count(_TRACK) == 1
     places = {each.at: each for each in begin if each.name == _TAGS}
-    for each in _pointed_at(file, segment, begin):
+    for each in islice(_pointed_at(file, segment, begin), _MOST_ELEMENTS):
         places.setdefault(each.at, each)
-    contents = [each.content(file) for each in places.values()]
     levels = [
         said
-        for content in contents
+        for content in _contents(file, places.values())
         for name, tag in children(content)
         if name == _TAG and (said := _said(tag, has_one_track=has_one_track)) is not None
     ]
@@ -103,6 +103,15 @@ def _pointed_at(file: BinaryIO, segment: _Element, begin: list[_Element]) -> Ite
                 there = next(_elements(file, at, segment.end), None)
                 if there is not None and there.name == _TAGS:
                     yield there
+
+
+def _contents(file: BinaryIO, elements: Iterable[_Element]) -> Iterator[bytes]:
+    """As many bytes altogether as the largest one may have: those that are pointed at may lie in each other."""
+    left = _LARGEST_BYTES
+    for each in elements:
+        content = each.content(file, left)
+        left -= len(content)
+        yield content
 
 
 def _said(tag: bytes, *, has_one_track: bool) -> tuple[int, dict[str, list[str]]] | None:

@@ -100,6 +100,13 @@ class _Heads:
             self._block, self._begin, offset = self._file.read(_BLOCK_BYTES), place, 0
         return self._block[offset : offset + _HEAD_BYTES]
 
+    def elsewhere(self, place: int) -> bytes:
+        """The same without leaving the block, of a place that may be far off."""
+        if 0 <= place - self._begin <= len(self._block) - _HEAD_BYTES:
+            return self.at(place)
+        self._file.seek(place)
+        return self._file.read(_HEAD_BYTES)
+
     def places(self, at: int, sync: bytes) -> Iterator[int]:
         """Of ``sync``, from ``at`` on."""
         while True:
@@ -120,7 +127,7 @@ def _next_frame(heads: _Heads, at: int, length: int, sync: bytes, frame_of: _Fra
         frame = frame_of(heads.at(place))
         if frame is not None:
             end = place + frame.size_bytes
-            if end == length or frame_of(heads.at(end)) is not None:
+            if end == length or frame_of(heads.elsewhere(end)) is not None:
                 return place
     return None
 
