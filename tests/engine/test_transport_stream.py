@@ -51,6 +51,22 @@ def test_lost_packets_become_silence_where_it_is_asked_for(convert: Convert, bro
     assert abs(heard[end + FRAME_SAMPLES :] - wanted[end + FRAME_SAMPLES :]).max() < 1e-3
 
 
+def test_pieces_that_follow_a_moment_later_are_no_damage(tmp_path: Path, convert: Convert) -> None:
+    """As who sends a stream in files makes them: each begins with its tables, and counts anew."""
+    pieces = []
+    for number in range(3):
+        piece = encoded(tmp_path, f"{number}.ts", "-c:a", "mp2", samples=music(2.0, seed=number))
+        # 77 frames are a little longer than the sound in them.
+        ffmpeg(
+            "-i", piece, "-c", "copy", "-output_ts_offset", str(number * 2.03), moved := tmp_path / f"moved {number}.ts"
+        )
+        pieces.append(moved.read_bytes())
+    source = tmp_path / "all.ts"
+    source.write_bytes(b"".join(pieces))
+    made = convert(source, "wav")
+    assert made.report.source.sample_count == 3 * 77 * 1152
+
+
 @pytest.mark.parametrize("to", ["m4a", "mp3"])
 def test_recordings_one_behind_another_are_no_damage(tmp_path: Path, convert: Convert, to: str) -> None:
     first, again, later = (tmp_path / f"{name}.ts" for name in ("first", "again", "later"))

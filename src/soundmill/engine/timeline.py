@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import cached_property
 
 from av.audio.frame import AudioFrame
@@ -71,7 +72,8 @@ class Timeline:
             return 0.0
         smallest = _ROUNDED_SECONDS.get(self._source.kind, 0.5 / frame.sample_rate)
         if leap <= smallest and leap > _SMALLEST_COUNTED_SECONDS and self._source.kind in _COUNTED_PACKETS:
-            return leap if any(self._byte_before < each <= self._byte for each in self._breaks) else 0.0
+            before, there = (bisect_right(self._breaks, each) for each in (self._byte_before, self._byte))
+            return leap if before < there else 0.0
         return leap if leap > smallest else 0.0
 
     @cached_property
