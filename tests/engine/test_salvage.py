@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +335,38 @@ def test_what_stands_behind_flv_is_no_damage(
 ) -> None:
     source = tmp_path / "a.flv"
     source.write_bytes(whole("flv").read_bytes() + behind)
+    assert convert(source, "wav").report.source.duration == pytest.approx(SECONDS, abs=0.1)
+
+
+def flv_tags(data: bytes) -> list[bytes]:
+    tags, at = [], 13
+    while at < len(data):
+        size = 11 + int.from_bytes(data[at + 1 : at + 4])
+        tags.append(data[at : at + size])
+        at += size + 4
+    return tags
+
+
+@pytest.mark.parametrize("how", ["one less", "sums", "none at the end", "another kind", "a stream's number"])
+def test_flv_as_other_programs_write_it_is_whole(
+    tmp_path: Path, convert: Convert, whole: Callable[[str], Path], how: str
+) -> None:
+    data = whole("flv").read_bytes()
+    tags = flv_tags(data)
+    if how == "another kind":
+        tags.insert(len(tags) // 2, b"\x0f\0\0\x14" + bytes(7 + 20))
+    elif how == "a stream's number":
+        tags = [each[:8] + b"\0\0\1" + each[11:] for each in tags]
+    if how in ("one less", "sums", "a stream's number"):
+        tags += 3 * [b"\x12" + (6 << 20).to_bytes(3) + bytes(7 + (6 << 20))]  # more than anybody appends
+    told = [len(each) - (how == "one less") for each in tags]
+    if how == "sums":
+        told = [*accumulate(told)]
+    behind = [each.to_bytes(4) for each in told]
+    if how == "none at the end":
+        behind[-1] = b""
+    source = tmp_path / "a.flv"
+    source.write_bytes(data[:13] + b"".join(chain.from_iterable(zip(tags, behind, strict=True))))
     assert convert(source, "wav").report.source.duration == pytest.approx(SECONDS, abs=0.1)
 
 

@@ -29,10 +29,11 @@ def find_damage(file: BinaryIO) -> Damage | None:
     length = file.seek(0, os.SEEK_END)
     file.seek(at + _OFFSET_AT)
     at += int.from_bytes(file.read(4)) + _SIZE_BYTES
-    seconds = 0.0
+    seconds, before = 0.0, 0
     while at < length:
-        tag = _tag(file, at)
+        tag = _tag(file, at, before)
         if tag is not None and tag.is_whole:
+            before += tag.end - _SIZE_BYTES - at
             at, seconds = tag.end, tag.seconds
         elif _is_followed(file, at + 1, length):
             return Damage(seconds, at, False, "no tag there")
@@ -42,17 +43,28 @@ def find_damage(file: BinaryIO) -> Damage | None:
     return None
 
 
-def _tag(file: BinaryIO, at: int) -> _Tag | None:
-    """What begins at the byte ``at``. Behind a tag stands its length, which some programs count without the head, or leave at 0."""
+def _tag(file: BinaryIO, at: int, before: int = 0) -> _Tag | None:
+    """What begins at the byte ``at``, behind tags of ``before`` bytes.
+
+    Behind a tag stands its length. Some programs write others there that FFmpeg takes, too, or end without the last one.
+    """
     file.seek(at)
     head = file.read(_HEAD_BYTES)
-    if len(head) < _HEAD_BYTES or head[0] & 0x1F not in (_SOUND, _PICTURE, _SCRIPT) or any(head[8:]):
+    if len(head) < _HEAD_BYTES:
         return None
     size, milliseconds = int.from_bytes(head[1:4]), int.from_bytes(head[4:7]) | head[7] << 24
-    file.seek(at + _HEAD_BYTES + size)
+    whole = _HEAD_BYTES + size
+    file.seek(at + whole)
     told = file.read(_SIZE_BYTES)
-    is_whole = len(told) == _SIZE_BYTES and int.from_bytes(told) in (size + _HEAD_BYTES, size, 0)
-    return _Tag(at + _HEAD_BYTES + size + _SIZE_BYTES, milliseconds / 1000, is_whole)
+    is_known = head[0] & 0x1F in (_SOUND, _PICTURE, _SCRIPT) and not any(head[8:])
+    is_told = len(told) == _SIZE_BYTES and int.from_bytes(told) == whole
+    if not is_known and not is_told:
+        return None
+    if len(told) == _SIZE_BYTES:
+        is_whole = is_told or int.from_bytes(told) in (whole - 1, size, before + whole, 0)
+    else:
+        is_whole = at + whole <= file.seek(0, os.SEEK_END)
+    return _Tag(at + whole + _SIZE_BYTES, milliseconds / 1000, is_whole)
 
 
 def _is_followed(file: BinaryIO, at: int, length: int) -> bool:
