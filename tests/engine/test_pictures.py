@@ -352,5 +352,12 @@ def test_of_several_attachments_the_one_that_is_called_so_is_the_cover(tmp_path:
     assert made.report.not_carried == ()
 
 
+def test_players_of_matroska_find_the_only_picture(tmp_path: Path, convert: Convert) -> None:
+    """They look for a file with that name; LAME says of each picture that it shows something else."""
+    source = encoded(tmp_path, "a.mp3", samples=music(0.3))
+    tag_id3(source, [Shown(OTHER, "", jpeg(16)), Shown(BACK, "", jpeg(32))])
+    assert [each.kind for each in shown_in(convert(source, "mka").path)] == [FRONT, BACK]
+
+
 def test_options_that_take_tags_away_take_pictures(illustrated: Callable[[str], Path], convert: Convert) -> None:
     assert shown_in(convert(illustrated("flac"), "mp3", strip_tags=True).path) == []

@@ -27,7 +27,7 @@ from soundmill.engine.comments import (
 from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, file_name
 from soundmill.engine.frames import write_adts_frames, write_aiff_frames, write_frames, write_wave_frames
 from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
-from soundmill.engine.picture import KINDS, Picture
+from soundmill.engine.picture import FRONT_COVER, KINDS, OTHER, Picture
 from soundmill.engine.plan import Plan
 from soundmill.engine.tags import About, chapter_title
 from soundmill.engine.wm import NAMES_THAT_FFMPEG_LACKS, is_written_by_ffmpeg, write_wm
@@ -127,7 +127,9 @@ def _add_about(
         tags[PICTURE_COMMENT] = picture_block(about.pictures[0])
     elif plan.muxer == "matroska":
         for each in about.pictures:
-            container.add_attachment(file_name(each.kind, each.extension), each.mime_type, each.data)
+            # Players show what is called a cover; LAME and others call the only one "other".
+            kind = FRONT_COVER if each is about.cover and each.kind == OTHER else each.kind
+            container.add_attachment(file_name(kind, each.extension), each.mime_type, each.data)
     elif plan.muxer in _PICTURE_STREAM_MUXERS:
         return [(_add_picture(container, each), each) for each in about.pictures if _has_place(plan.muxer, each)]
     return []
