@@ -337,12 +337,13 @@ def test_a_batch_leaves_nothing_among_temporary_files(tmp_path: Path, monkeypatc
 def test_what_a_killed_command_leaves_goes_a_day_later(tmp_path: Path) -> None:
     source = write(tmp_path / "a.wav", music(0.2))
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / ".soundmill-link").symlink_to("elsewhere", target_is_directory=True)
-    left = {name: tmp_path / f".soundmill-{name}" for name in ("old", "used", "fresh")}
+    (tmp_path / ".soundmill-work-link").symlink_to("elsewhere", target_is_directory=True)
+    left = {name: tmp_path / f".soundmill-work-{name}" for name in ("old", "used", "fresh")}
+    left["another's"] = tmp_path / ".soundmill-data"
     for each in left.values():
         each.mkdir()
         (each / "result.flac").write_bytes(b"half")
-    for name in ("old", "used"):
+    for name in ("old", "used", "another's"):
         os.utime(left[name], (0, 0))
     used = os.open(left["used"], os.O_RDONLY)
     try:
@@ -355,9 +356,10 @@ def test_what_a_killed_command_leaves_goes_a_day_later(tmp_path: Path) -> None:
         "a.wav",
         "a.flac",
         "elsewhere",
-        ".soundmill-link",
-        ".soundmill-used",
-        ".soundmill-fresh",
+        ".soundmill-work-link",
+        ".soundmill-work-used",
+        ".soundmill-work-fresh",
+        ".soundmill-data",
     }
 
 
@@ -375,7 +377,7 @@ def test_who_is_stopped_leaves_nothing_behind(tmp_path: Path, stop: signal.Signa
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         try:
-            until(lambda: any(any(work.iterdir()) for work in tmp_path.glob(".soundmill-*")))
+            until(lambda: any(any(work.iterdir()) for work in tmp_path.glob(".soundmill-work-*")))
             process.send_signal(stop)
             _, told = process.communicate(timeout=60)
         finally:

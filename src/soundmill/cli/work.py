@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-_PREFIX = ".soundmill-"
+_PREFIX = ".soundmill-work-"
 # A command on another machine may work there, whose locks can't be seen on every file system.
 _OLD_SECONDS = 86_400
 
