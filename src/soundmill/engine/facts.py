@@ -9,8 +9,10 @@ from typing import Protocol
 
 from av.audio.frame import AudioFrame
 
-from soundmill.engine.layouts import plain_layout
+from soundmill.engine.layouts import is_nameless, plain_layout
 from soundmill.engine.plan import Sound
+from soundmill.engine.program_config import layout_by_frame, layout_by_setup
+from soundmill.engine.sniff import sound_start
 from soundmill.engine.source import Source
 from soundmill.engine.tags import About
 from soundmill.model.sound import Hole, Loudness, SoundFacts
@@ -55,7 +57,7 @@ def sound_facts(path: Path, source: Source, decoding: Decoded, about: About) -> 
         duration=round(seconds, 6),
         sample_rate=decoding.sample_rate,
         channels=decoding.channels,
-        channel_layout=decoding.channel_layout,
+        channel_layout=_layout(source, decoding.channel_layout),
         sample_count=decoding.sample_count,
         bit_rate=_bit_rate(path, source, seconds),
         bit_depth=_stored_bits(source),
@@ -73,10 +75,19 @@ def decoded_sound(source: Source, first: AudioFrame) -> Sound:
         codec=codec_name(source),
         sample_rate=first.sample_rate,
         channels=first.layout.nb_channels,
-        channel_layout=plain_layout(first.layout.name),
+        channel_layout=_layout(source, first.layout.name),
         sample_format=first.format.name,
         bit_depth=_sample_bits(source),
     )
+
+
+def _layout(source: Source, decoded: str) -> str:
+    context = source.stream.codec_context
+    told = None
+    if is_nameless(decoded) and context.name == "aac":
+        with source.part() as file:
+            told = layout_by_setup(context.extradata) if context.extradata else layout_by_frame(file, sound_start(file))
+    return told or plain_layout(decoded)
 
 
 def declared_sound(source: Source) -> Sound:

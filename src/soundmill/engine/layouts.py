@@ -41,6 +41,11 @@ _BASS = "LFE"  # others are mixed into what there is, this one is left out
 _LISTED = re.compile(r"\d+ channels \(([A-Z+]+)\)")
 
 
+def is_nameless(layout: str) -> bool:
+    """True for one that only says how many channels there are."""
+    return layout.endswith(" channels")
+
+
 def in_order(layout: str) -> tuple[str, tuple[int, ...]] | None:
     """For a layout that FFmpeg knows by a list of its channels only: the one of the same channels that has a name, and where each of its own stands."""
     found = _LISTED.fullmatch(layout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from soundmill.engine.layouts import roomiest, speakers
+from soundmill.engine.layouts import is_nameless, roomiest, speakers
 from soundmill.engine.sniff import MATROSKA, MOV
 from soundmill.model.formats import FORMATS, VARIABLE, TargetFormat
 from soundmill.model.options import ConversionOptions
@@ -94,6 +94,8 @@ class Plan:
     coefficient_bits: int | None = None
     muxer_options: tuple[tuple[str, str], ...] = ()
     losses: tuple[str, ...] = ()
+    nameless: str = ""
+    """The source's layout: what channels are that the decoder has no names for."""
 
     @property
     def most_samples(self) -> int | None:
@@ -123,7 +125,10 @@ def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) ->
     rate = _sample_rate(sound, target, options)
     layouts = _MPEG_4_LAYOUTS if target.codec in ("aac", "alac") else LAYOUTS
     channels = options.channels or _channels(sound, target, layouts)
-    plan = Plan(ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "")
+    named = sound.channel_layout if speakers(sound.channel_layout) else ""
+    plan = Plan(
+        ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "", nameless=named
+    )
     settle = _lossless if target.lossless else _lossy
     plan = settle(plan, sound, target, options)
     return replace(plan, muxer_options=_muxer_options(plan, target), losses=_losses(plan, sound, target, options))
@@ -279,7 +284,7 @@ def _depth(sound: Sound, target: TargetFormat) -> int:
 
 def _kept_layout(plan: Plan, sound: Sound, target: TargetFormat) -> str:
     """Formats that hold any layout keep the source's own, unless it has no name ("2 channels")."""
-    has_name = not sound.channel_layout.endswith("channels")
+    has_name = not is_nameless(sound.channel_layout)
     holds_any = target.codec in _HOLDING_ANY_LAYOUT
     return sound.channel_layout if has_name and holds_any and plan.channels == sound.channels else plan.channel_layout
 

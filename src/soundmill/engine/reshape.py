@@ -110,14 +110,19 @@ def _names(layout: str, plan: Plan) -> Iterator[Filter]:
     if (standing := in_order(layout)) is not None:
         layout, order = standing
         yield "channelmap", f"{_listed(order)}:{layout}"
+    elif " channels" in layout or layout.startswith("ambisonic "):  # no filter mixes the latter
+        count = AudioLayout(layout).nb_channels
+        layout = _name(count, plan)
+        yield "channelmap", f"{_listed(range(count))}:{layout}"
     if (moved := beside(layout, plan.channel_layout)) is not None:
         layout, order = moved
         yield "channelmap", f"{_listed(order)}:{layout}"
-    is_nameless = " channels" in layout or layout.startswith("ambisonic ")  # no filter mixes the latter
-    if is_nameless and layout != plan.channel_layout:
-        count = AudioLayout(layout).nb_channels
-        name = plan.channel_layout if plan.channels == count else LAYOUTS[count]
-        yield "channelmap", f"{_listed(range(count))}:{name}"
+
+
+def _name(count: int, plan: Plan) -> str:
+    if plan.nameless and AudioLayout(plan.nameless).nb_channels == count:
+        return plan.nameless
+    return plan.channel_layout if plan.channels == count else LAYOUTS[count]
 
 
 def _listed(channels: Iterable[int]) -> str:
