@@ -82,12 +82,17 @@ def decoded_sound(source: Source, first: AudioFrame) -> Sound:
 
 
 def _layout(source: Source, decoded: str) -> str:
+    return (_told_layout(source) if is_nameless(decoded) else None) or plain_layout(decoded)
+
+
+def _told_layout(source: Source) -> str | None:
     context = source.stream.codec_context
-    told = None
-    if is_nameless(decoded) and context.name == "aac":
-        with source.part() as file:
-            told = layout_by_setup(context.extradata) if context.extradata else layout_by_frame(file, sound_start(file))
-    return told or plain_layout(decoded)
+    if context.name == "aac" and context.extradata:
+        return layout_by_setup(context.extradata)
+    if source.kind != "aac":
+        return None
+    with source.part() as file:
+        return layout_by_frame(file, sound_start(file))
 
 
 def declared_sound(source: Source) -> Sound:
