@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import BinaryIO
 
@@ -30,6 +30,7 @@ _RESERVED, _DEPENDENT = 3, 1
 # ETSI TS 102 114, table 5-5.
 _DTS_RATES = (0, 8_000, 16_000, 32_000, 0, 0, 11_025, 22_050, 44_100, 0, 0, 12_000, 24_000, 48_000, 0, 0)
 _DTS_BLOCK_SAMPLES, _SHORTEST_DTS_BYTES = 32, 96
+_DTS_FORM_BYTES, _MOST_FORMS = 9, 1000  # most files have one
 # wavpack.com, WavPack 4 & 5 Binary File / Block Format.
 _WAVPACK_SYNC, _WAVPACK_HEAD_BYTES, _BEFORE_SIZE, _FIRST_CHANNELS = b"wvpk", 32, 8, 1 << 11
 _WAVPACK_RATES = (6, 8, 9.6, 11.025, 12, 16, 22.05, 24, 32, 44.1, 48, 64, 88.2, 96, 192)
@@ -175,12 +176,18 @@ def _dts_frame(head: bytes) -> _Frame | None:
     """ETSI TS 102 114, sections 5.3 and 7.4: a core, or the extension that follows it."""
     if len(head) < _HEAD_BYTES:
         return None
-    bits = int.from_bytes(head)
     if head.startswith(_DTS_EXTENSION_SYNC):
+        bits = int.from_bytes(head)
         size_bytes = _bits(bits, 55, 20) if _bits(bits, 42, 1) else _bits(bits, 51, 16)
         return _Frame(size_bytes + 1, 0.0)
+    return _dts_core(head[:_DTS_FORM_BYTES]) if head.startswith(_DTS_SYNC) else None
+
+
+@lru_cache(_MOST_FORMS)
+def _dts_core(form: bytes) -> _Frame | None:
+    bits = int.from_bytes(form.ljust(_HEAD_BYTES))
     blocks, size_bytes, rate = _bits(bits, 39, 7) + 1, _bits(bits, 46, 14) + 1, _DTS_RATES[_bits(bits, 66, 4)]
-    if not head.startswith(_DTS_SYNC) or not rate or size_bytes < _SHORTEST_DTS_BYTES:
+    if not rate or size_bytes < _SHORTEST_DTS_BYTES:
         return None
     return _Frame(size_bytes, blocks * _DTS_BLOCK_SAMPLES / rate)
 
