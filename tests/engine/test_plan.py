@@ -39,6 +39,7 @@ def test_a_cd_to_mp3() -> None:
         bit_rate=192_000,
         bit_rate_mode="constant",
         muxer_options=(("id3v2_version", "4"), ("write_xing", "1")),
+        source_layout="stereo",
     )
 
 

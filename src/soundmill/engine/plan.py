@@ -94,8 +94,8 @@ class Plan:
     coefficient_bits: int | None = None
     muxer_options: tuple[tuple[str, str], ...] = ()
     losses: tuple[str, ...] = ()
-    nameless: str = ""
-    """The source's layout: what channels are that the decoder has no names for."""
+    source_layout: str = ""
+    """If it has a name: what channels are that the decoder names none of."""
 
     @property
     def most_samples(self) -> int | None:
@@ -127,7 +127,7 @@ def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) ->
     channels = options.channels or _channels(sound, target, layouts)
     named = sound.channel_layout if speakers(sound.channel_layout) else ""
     plan = Plan(
-        ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "", nameless=named
+        ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "", source_layout=named
     )
     settle = _lossless if target.lossless else _lossy
     plan = settle(plan, sound, target, options)

@@ -120,8 +120,8 @@ def _names(layout: str, plan: Plan) -> Iterator[Filter]:
 
 
 def _name(count: int, plan: Plan) -> str:
-    if plan.nameless and AudioLayout(plan.nameless).nb_channels == count:
-        return plan.nameless
+    if plan.source_layout and AudioLayout(plan.source_layout).nb_channels == count:
+        return plan.source_layout
     return plan.channel_layout if plan.channels == count else LAYOUTS[count]
 
 
