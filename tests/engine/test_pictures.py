@@ -297,6 +297,20 @@ def test_broken_and_too_large_ones_are_told_and_break_nothing(tmp_path: Path, co
         assert {each.data for each in shown_in(made.path)} == {large, large + b"1", jpeg(24)}
 
 
+@pytest.mark.parametrize(
+    ("cover", "description"),
+    [(picture("gif") + bytes(17 << 20), ""), (picture("gif") + bytes((1 << 24) - 2000), "long " * 300)],
+)
+def test_one_that_is_too_large_for_flac_is_told(
+    tmp_path: Path, convert: Convert, cover: bytes, description: str
+) -> None:
+    source = encoded(tmp_path, "a.mp3", samples=music(0.3))
+    tag_id3(source, [Shown(FRONT, description, cover), Shown(BACK, "", jpeg())])
+    made = convert(source, "flac")
+    assert made.report.not_carried == ("cover",)
+    assert [each.data for each in shown_in(made.path)] == [jpeg()]
+
+
 def test_a_picture_that_stands_in_two_tags_is_carried_once(tmp_path: Path, convert: Convert) -> None:
     source = encoded(tmp_path, "a.mp3", samples=music(0.3))
     tag_id3(source, [Shown(FRONT, "front", jpeg())])

@@ -18,10 +18,10 @@ from soundmill.engine.picture import Picture
 from soundmill.engine.tags import About, chapter_title
 
 _KINDS = {b"fLaC": FLAC, b"OpusHead": OggOpus, b"\x01vorbis": OggVorbis, b"\x7fFLAC": OggFLAC}
-FLAC_CODECS = frozenset({"mjpeg", "png", "webp"})
-"""Of pictures, those that FFmpeg's muxer of FLAC takes."""
-
 PICTURE_COMMENT = "METADATA_BLOCK_PICTURE"
+# A metadata block's size has 24 bits (RFC 9639, section 8.1); its header, type and form want room, too.
+_LARGEST_FLAC_PICTURE_BYTES = (1 << 24) - 1024
+_IN_FLAC_BY_FFMPEG = frozenset({"mjpeg", "png", "webp"})
 _HEAD_BYTES = 64
 _TOTALS = {"track": "TRACKTOTAL", "disc": "DISCTOTAL"}
 _PAIR = re.compile(r"\s*(\d+)\s*/\s*(\d+)\s*", re.ASCII)
@@ -46,7 +46,9 @@ def mend_comments(path: Path, about: About) -> None:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     kind = next(kind for magic, kind in _KINDS.items() if magic in head)
-    lacking = _pictures_that_ffmpeg_lacks(about, is_flac=kind is FLAC)
+    # Of several in Ogg FFmpeg would take the last.
+    of_ogg = about.pictures if len(about.pictures) > 1 else ()
+    lacking = flac_pictures(about, by_ffmpeg=False) if kind is FLAC else of_ogg
     if not mended and not lacking:
         return
     song = kind(path)
@@ -64,10 +66,14 @@ def mend_comments(path: Path, about: About) -> None:
     song.save()
 
 
-def _pictures_that_ffmpeg_lacks(about: About, *, is_flac: bool) -> tuple[Picture, ...]:
-    if is_flac:
-        return tuple(each for each in about.pictures if each.codec not in FLAC_CODECS)
-    return about.pictures if len(about.pictures) > 1 else ()
+def flac_pictures(about: About, *, by_ffmpeg: bool) -> tuple[Picture, ...]:
+    """Of those that FLAC can hold, the ones that FFmpeg's muxer takes, or the others."""
+    return tuple(
+        each
+        for each in about.pictures
+        if len(each.data) + len(each.description.encode()) <= _LARGEST_FLAC_PICTURE_BYTES
+        and (each.codec in _IN_FLAC_BY_FFMPEG) == by_ffmpeg
+    )
 
 
 def can_name(tag: str) -> bool:

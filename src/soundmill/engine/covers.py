@@ -19,9 +19,6 @@ from soundmill.engine.source import Source
 from soundmill.engine.text import readable
 from soundmill.engine.values import UNREADABLE, read_comments
 
-LARGEST_FLAC_PICTURE_BYTES = (1 << 24) - 1024
-"""A metadata block's size has 24 bits (RFC 9639, section 8.1); its header, description and type want room, too."""
-
 _NUMBERS = {name.lower(): number for number, name in enumerate(KINDS)}
 _MOST_BYTES = 64 << 20  # of a file that is nothing but pictures; more than are carried
 # Files that are attached have names instead (matroska.org, Cover Art).

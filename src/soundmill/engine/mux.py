@@ -17,14 +17,14 @@ from av.stream import Disposition, Stream
 from soundmill.engine.aiff import name_speakers
 from soundmill.engine.atoms import write_atoms
 from soundmill.engine.comments import (
-    FLAC_CODECS,
     PICTURE_COMMENT,
     can_name,
     chapter_comments,
+    flac_pictures,
     mend_comments,
     picture_block,
 )
-from soundmill.engine.covers import LARGEST_FLAC_PICTURE_BYTES, file_name
+from soundmill.engine.covers import file_name
 from soundmill.engine.frames import write_adts_frames, write_aiff_frames, write_frames, write_wave_frames
 from soundmill.engine.packets import samples_cut_off, side_data, skip_samples
 from soundmill.engine.picture import FRONT_COVER, KINDS, OTHER, Picture
@@ -131,7 +131,8 @@ def _add_about(
             kind = FRONT_COVER if each is about.cover and each.kind == OTHER else each.kind
             container.add_attachment(file_name(kind, each.extension), each.mime_type, each.data)
     elif plan.muxer in _PICTURE_STREAM_MUXERS:
-        return [(_add_picture(container, each), each) for each in about.pictures if _has_place(plan.muxer, each)]
+        taken = flac_pictures(about, by_ffmpeg=True) if plan.muxer == "flac" else about.pictures
+        return [(_add_picture(container, each), each) for each in taken]
     return []
 
 
@@ -143,10 +144,6 @@ def _as_written(muxer: str, about: About) -> Mapping[str, str]:
     if muxer in _COMMENT_MUXERS:
         return {name: text for name, text in about.tags.items() if can_name(name)} | chapter_comments(about)
     return about.tags
-
-
-def _has_place(muxer: str, picture: Picture) -> bool:
-    return muxer != "flac" or (picture.codec in FLAC_CODECS and len(picture.data) <= LARGEST_FLAC_PICTURE_BYTES)
 
 
 def _add_picture(container: OutputContainer, picture: Picture) -> Stream:
