@@ -21,6 +21,8 @@ class _Tag:
     end: int
     seconds: float
     is_whole: bool
+    is_told: bool
+    """True where its length stands behind it, with the head."""
 
 
 def find_damage(file: BinaryIO) -> Damage | None:
@@ -88,7 +90,7 @@ def _tag(file: BinaryIO, at: int, before: int = 0) -> _Tag | None:
         is_whole = is_told or int.from_bytes(told) in (whole - 1, size, before + whole, 0)
     else:
         is_whole = at + whole <= file.seek(0, os.SEEK_END)
-    return _Tag(at + whole + _SIZE_BYTES, _seconds(head), is_whole)
+    return _Tag(at + whole + _SIZE_BYTES, _seconds(head), is_whole, is_told)
 
 
 def _is_followed(file: BinaryIO, at: int, length: int) -> bool:
@@ -99,14 +101,8 @@ def _is_followed(file: BinaryIO, at: int, length: int) -> bool:
         file.seek(at)
         block = file.read(_BLOCK_BYTES)
         for found in islice(_HEAD.finditer(block), _MOST_HEADS):
-            place = at + found.start()
-            tag = _tag(file, place)
-            if tag is not None and tag.is_whole and _told(file, tag.end) == tag.end - place - _SIZE_BYTES:
+            tag = _tag(file, at + found.start())
+            if tag is not None and tag.is_told:
                 return True
         at += max(1, len(block) - _HEAD_BYTES + 1)
     return False
-
-
-def _told(file: BinaryIO, end: int) -> int:
-    file.seek(end - _SIZE_BYTES)
-    return int.from_bytes(file.read(_SIZE_BYTES))
