@@ -9,10 +9,9 @@ from pathlib import Path
 from mutagen.id3 import APIC, ID3
 
 from soundmill.engine.names import DATES
+from soundmill.engine.part import ID3_KINDS
 from soundmill.engine.picture import Attached
 from soundmill.engine.values import UNREADABLE, Values, values_of_frames
-
-_HAVE_ID3V2 = frozenset({"mp3", "aac"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,10 @@ class AroundTags:
 
 def read_around(path: Path, kind: str) -> AroundTags:
     """Those of a file of this ``kind``; an empty one where none can be read."""
+    if kind in ID3_KINDS:
+        return AroundTags()
     with path.open("rb") as file:
-        if kind in _HAVE_ID3V2 or file.read(3) != b"ID3":
+        if file.read(3) != b"ID3":
             return AroundTags()
     try:
         found = ID3(path, load_v1=False)

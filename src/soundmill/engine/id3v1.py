@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mutagen.id3 import TCON
 
-from soundmill.engine.part import APE_KINDS, ID3V1_BYTES, ID3V1_MARK
+from soundmill.engine.part import APE_KINDS, ID3V1_BYTES, ID3V1_MARK, TAGGED_BEHIND
 from soundmill.engine.text import readable
 
-_KINDS = APE_KINDS | {"mp3", "aac", "flac", "ac3", "eac3", "dts"}
+_KINDS = APE_KINDS | TAGGED_BEHIND
 _PLACES = {"title": (3, 33), "artist": (33, 63), "album": (63, 93), "date": (93, 97), "comment": (97, 127)}
 _TRACK_AT, _GENRE_AT = 126, 127
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +11,10 @@ from mutagen.id3 import ID3
 
 from soundmill.engine.covers import ape_picture
 from soundmill.engine.names import tag_name
+from soundmill.engine.part import ID3_KINDS, TAGGED_BEHIND
 from soundmill.engine.picture import Attached
 from soundmill.engine.values import UNREADABLE
 
-_WITHOUT_OTHERS = frozenset({"mp3", "aac"})  # these have no tags of their own
-_APE_KINDS = _WITHOUT_OTHERS | {"flac", "ac3", "eac3", "dts"}  # of the others that have it FFmpeg reads it
 # About the bytes of these very frames: to undo it in others would spoil them.
 _OF_THESE_FRAMES = "mp3gain_"
 
@@ -37,12 +36,12 @@ class ApeTags:
 
 def read_ape(path: Path, kind: str) -> ApeTags:
     """The APEv2 tag of a file of this ``kind``; an empty one where none can be read."""
-    if kind not in _APE_KINDS:
+    if kind not in TAGGED_BEHIND:  # of the others that have it FFmpeg reads it
         return ApeTags()
     try:
         items = dict(APEv2(path).items())
         with path.open("rb") as file:
-            is_above = kind in _WITHOUT_OTHERS and file.read(3) != b"ID3"
+            is_above = kind in ID3_KINDS and file.read(3) != b"ID3"
     except UNREADABLE:
         return ApeTags()
     values = {
@@ -57,11 +56,6 @@ def read_ape(path: Path, kind: str) -> ApeTags:
 
 def unread_frames(frames: ID3 | None) -> tuple[str, ...]:
     """Those of its chapters that are carried nowhere, named for people, each once."""
-    return tuple(dict.fromkeys(_unread_of_chapters(frames)))
-
-
-def _unread_of_chapters(frames: ID3 | None) -> Iterator[str]:
-    for chapter in frames.getall("CHAP") if frames else ():
-        for frame in getattr(chapter, "sub_frames", {}).values():
-            if frame.FrameID != "TIT2":
-                yield _OF_CHAPTERS.get(frame.FrameID, f"tag: {frame.FrameID} of chapters")
+    chapters = frames.getall("CHAP") if frames else ()
+    names = dict.fromkeys(frame.FrameID for each in chapters for frame in getattr(each, "sub_frames", {}).values())
+    return tuple(_OF_CHAPTERS.get(name, f"tag: {name} of chapters") for name in names if name != "TIT2")

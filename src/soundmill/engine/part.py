@@ -19,7 +19,13 @@ from soundmill.engine.sniff import ID3_HEADER_BYTES, id3_bytes, sound_start
 _BEGIN_ANYWHERE = frozenset({"mp3", "aac", "ogg"})
 APE_KINDS = frozenset({"wv", "ape", "mpc", "mpc8", "tta", "tak"})
 """Those that end with APEv2, which FFmpeg reads."""
-_END_IN_FRAMES = APE_KINDS | {"ac3", "eac3", "dts"}
+BARE_KINDS = frozenset({"ac3", "eac3", "dts"})
+"""Those that are frames and nothing else, often cut out of longer streams."""
+ID3_KINDS = frozenset({"mp3", "aac"})
+"""Those that have ID3v2 for tags of their own."""
+TAGGED_BEHIND = ID3_KINDS | BARE_KINDS | {"flac"}
+"""Those behind which FFmpeg overlooks APEv2 and ID3v1, or heeds them little."""
+_END_IN_FRAMES = APE_KINDS | BARE_KINDS
 """Kinds that don't say where they end."""
 
 _APE_FOOTER_BYTES, _APE_HAS_HEADER = 32, 1 << 31

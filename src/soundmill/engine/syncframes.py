@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 from soundmill.engine.damage import Damage
 from soundmill.engine.musepack import musepack_number
+from soundmill.engine.part import BARE_KINDS
 
 _HEAD_BYTES, _BLOCK_BYTES = 32, 1 << 20
 _LONGEST_PADDING = _HEAD_BYTES  # zeros that fill a frame up
 _WORD_BYTES = 4  # extensions of DTS begin at multiples of it
 _MOST_GAPS, _MOST_PLACES = 10_000, 1_000_000
-_CUT_OUT = frozenset({"ac3", "eac3", "dts"})  # of longer streams, anywhere: half a frame decodes to whatever comes out
 _AC3_SYNC, _DTS_SYNC, _DTS_EXTENSION_SYNC = b"\x0b\x77", b"\x7f\xfe\x80\x01", b"\x64\x58\x20\x25"
 # ETSI TS 102 366, sections 4.4.1 and E.1.3.1.
 _AC3_RATES, _AC3_HALF_RATES = (48_000, 44_100, 32_000), (24_000, 22_050, 16_000)
@@ -60,7 +60,8 @@ class Row:
 def examine(file: BinaryIO, kind: str) -> Row:
     """From where ``file`` stands to its end; ``kind``, one of :data:`KINDS`, is what :func:`soundmill.engine.sniff.sniff` calls it.
 
-    Half a frame at the end of the first three is no damage: what was cut out of something longer ends like that.
+    Half a frame at the end of the first three is no damage: what was cut out of something longer ends like that, and it decodes to
+    whatever comes out.
     """
     sync, frame_of = _KINDS[kind]
     at, length = file.tell(), file.seek(0, os.SEEK_END)
@@ -69,7 +70,7 @@ def examine(file: BinaryIO, kind: str) -> Row:
     while at < length and gaps < _MOST_GAPS:
         frame = frame_of(heads.at(at))
         if frame is not None and at + frame.size_bytes > length:
-            is_told = damage is not None or kind in _CUT_OUT
+            is_told = damage is not None or kind in BARE_KINDS
             return Row(damage if is_told else Damage(seconds or None, length, True, "the last frame is cut off"), at)
         if frame is not None:
             seconds += frame.seconds
