@@ -26,7 +26,7 @@ from tests.waiting import until
 
 PAST_THE_LEASE_SECONDS = LEASE_SECONDS + 2
 _ENOUGH_TASKS = 4
-_ENGINE = "soundmill.engine.server"
+_ENGINE = "soundmill.engine.serving.server"
 
 
 def nothing(cluster: Cluster) -> None:

@@ -15,17 +15,17 @@ import av
 from av.packet import Packet
 from av.stream import Stream
 
-from soundmill.engine.assembled import Assembled
-from soundmill.engine.crew import Crew
-from soundmill.engine.decode import Decoding
-from soundmill.engine.encoding import encode_all
+from soundmill.engine.comparing.listener import Listener
 from soundmill.engine.job import Limits
-from soundmill.engine.listener import Listener
+from soundmill.engine.parallel.assembled import Assembled
+from soundmill.engine.parallel.crew import Crew
+from soundmill.engine.parallel.split import SplitEncoder
 from soundmill.engine.plan import Plan, Sound, make_plan
-from soundmill.engine.server import _load_everything
-from soundmill.engine.source import open_source
-from soundmill.engine.split import SplitEncoder
-from soundmill.engine.tags import About
+from soundmill.engine.reading.decode import Decoding
+from soundmill.engine.reading.source import open_source
+from soundmill.engine.serving.server import _load_everything
+from soundmill.engine.tags.about import About
+from soundmill.engine.writing.encoding import encode_all
 from soundmill.model.conversion import ConversionError
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from soundmill.engine.crew import Crew
-from soundmill.engine.hearing import Print, hear
 from soundmill.engine.job import Limits
-from soundmill.engine.server import _load_everything
-from soundmill.engine.source import open_source
+from soundmill.engine.parallel.crew import Crew
+from soundmill.engine.parallel.hearing import Print, hear
+from soundmill.engine.reading.source import open_source
+from soundmill.engine.serving.server import _load_everything
 from soundmill.model.conversion import ConversionError
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from soundmill.engine import forked, resident, server
-from soundmill.engine.control import line
-from soundmill.engine.crew import Crew
-from soundmill.engine.forked import Say
 from soundmill.engine.job import Job
-from soundmill.engine.told import convert_and_tell
+from soundmill.engine.parallel.crew import Crew
+from soundmill.engine.processes import forked
+from soundmill.engine.processes.control import line
+from soundmill.engine.processes.forked import Say
+from soundmill.engine.serving import resident, server
+from soundmill.engine.serving.told import convert_and_tell
 
 
 def _lie(job: Job, say: Say, crew: Crew | None = None) -> None:

@@ -19,4 +19,4 @@ def conversions() -> list[psutil.Process]:
 
 def is_server(process: psutil.Process) -> bool:
     """True for a warm one."""
-    return runs(process, "soundmill.engine.server")
+    return runs(process, "soundmill.engine.serving.server")

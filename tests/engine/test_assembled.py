@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundmill.engine.assembled import Assembled
-from soundmill.engine.compared import Sounding
-from soundmill.engine.decoders import DecoderSetup
-from soundmill.engine.pieces import EncodedPiece, Piece, PieceEncoder, as_encoded, as_work
+from soundmill.engine.codecs.decoders import DecoderSetup
+from soundmill.engine.comparing.compared import Sounding
+from soundmill.engine.parallel.assembled import Assembled
+from soundmill.engine.parallel.pieces import EncodedPiece, Piece, PieceEncoder, as_encoded, as_work
+from soundmill.engine.parallel.seams import Run
+from soundmill.engine.parallel.stitch import StitchedFile
 from soundmill.engine.plan import Plan, Sound, make_plan
-from soundmill.engine.seams import Run
-from soundmill.engine.source import open_source
-from soundmill.engine.stitch import StitchedFile
-from soundmill.engine.tags import About
+from soundmill.engine.reading.source import open_source
+from soundmill.engine.tags.about import About
 from soundmill.model.conversion import ConversionError
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from soundmill.engine.beforehand import Beforehand
+from soundmill.engine.conversion.beforehand import Beforehand
+from soundmill.engine.conversion.passes import Passes
 from soundmill.engine.job import Job
-from soundmill.engine.passes import Passes
 from soundmill.engine.plan import Sound, make_plan
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions

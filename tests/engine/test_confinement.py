@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from soundmill.engine.confinement import confine, confine_encoder, gaps
 from soundmill.engine.job import Limits
+from soundmill.engine.sandbox.confinement import confine, confine_encoder, gaps
 
 LIMITS = Limits(memory_bytes=4 << 30, cpu=timedelta(seconds=20), output_bytes=1 << 20)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from soundmill.engine.compared import Sounding
-from soundmill.engine.copied import Copied
-from soundmill.engine.decode import Decoding
+from soundmill.engine.comparing.compared import Sounding
+from soundmill.engine.comparing.copied import Copied
+from soundmill.engine.conversion.remux import copy_sound
 from soundmill.engine.plan import Sound, copy_plan
-from soundmill.engine.remux import copy_sound
-from soundmill.engine.source import Source, open_source
-from soundmill.engine.tags import About
+from soundmill.engine.reading.decode import Decoding
+from soundmill.engine.reading.source import Source, open_source
+from soundmill.engine.tags.about import About
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
 from tests.sounds import encoded, music

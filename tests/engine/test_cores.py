@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from soundmill.engine.cores import cores, has_a_free_core, idle_cores
+from soundmill.engine.parallel.cores import cores, has_a_free_core, idle_cores
 
 
 @pytest.mark.parametrize(("running", "idle"), [(1, cores()), (cores(), 1), (cores() + 1, 1), (100, 1), (0, cores())])

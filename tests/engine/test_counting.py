@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine.counting import can_be_counted
-from soundmill.engine.decode import Decoding
-from soundmill.engine.opus import packet_samples
-from soundmill.engine.source import open_source
+from soundmill.engine.codecs.opus import packet_samples
+from soundmill.engine.reading.counting import can_be_counted
+from soundmill.engine.reading.decode import Decoding
+from soundmill.engine.reading.source import open_source
 from soundmill.model.conversion import ConversionError, FailureCode
 from tests.engine.conftest import Convert
 from tests.sounds import encoded, music

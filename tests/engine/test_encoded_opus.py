@@ -8,13 +8,13 @@ from pathlib import Path
 import av
 import pytest
 
-from soundmill.engine.encode import LibavEncoder
-from soundmill.engine.encoded_opus import EncodedOpus
-from soundmill.engine.encoding import encode_all
+from soundmill.engine.comparing.encoded_opus import EncodedOpus
+from soundmill.engine.conversion.verify import Expected, verify
 from soundmill.engine.job import Limits
 from soundmill.engine.plan import Plan, Sound, make_plan
-from soundmill.engine.tags import About
-from soundmill.engine.verify import Expected, verify
+from soundmill.engine.tags.about import About
+from soundmill.engine.writing.encode import LibavEncoder
+from soundmill.engine.writing.encoding import encode_all
 from soundmill.model.conversion import ConversionError
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions

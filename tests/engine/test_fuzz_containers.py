@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine import matroska, ogg
-from soundmill.engine.asf import FileProperties, correct_size, file_properties
-from soundmill.engine.extent import declared_bytes
-from soundmill.engine.wave import wave_sample_count
+from soundmill.engine.containers import matroska, ogg
+from soundmill.engine.containers.asf import FileProperties, correct_size, file_properties
+from soundmill.engine.containers.extent import declared_bytes
+from soundmill.engine.containers.wave import wave_sample_count
 from soundmill.model.conversion import FailureCode
 from tests.engine.strange_bytes import BYTES, FUZZED, OGG_HEADS, joined, numbers
 from tests.engine.test_ogg import ogg_checksum

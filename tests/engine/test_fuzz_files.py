@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from mutagen.apev2 import APEv2
 from mutagen.flac import FLAC
 
-from soundmill.engine.convert import convert
-from soundmill.engine.decode import Decoding
+from soundmill.engine.conversion.convert import convert
 from soundmill.engine.job import Job, Limits
-from soundmill.engine.names import COMMENTS
-from soundmill.engine.source import open_source
-from soundmill.engine.tags import About, read_about
+from soundmill.engine.reading.decode import Decoding
+from soundmill.engine.reading.source import open_source
+from soundmill.engine.tags.about import About, read_about
+from soundmill.engine.tags.names import COMMENTS
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine import flv, fragments, syncframes
-from soundmill.engine.aiff import comments_in
-from soundmill.engine.continuity import breaks
-from soundmill.engine.musepack import musepack_bounds
-from soundmill.engine.part import Part, Section, sound_section
-from soundmill.engine.simple_tags import read_simple_tags
-from soundmill.engine.sniff import DEMUXERS
+from soundmill.engine.codecs.musepack import musepack_bounds
+from soundmill.engine.containers import flv, fragments, syncframes
+from soundmill.engine.containers.aiff import comments_in
+from soundmill.engine.containers.continuity import breaks
+from soundmill.engine.containers.part import Part, Section, sound_section
+from soundmill.engine.containers.sniff import DEMUXERS
+from soundmill.engine.tags.simple_tags import read_simple_tags
 from tests.engine.strange_bytes import BYTES, FUZZED, joined
 
 HEADS = [

@@ -8,13 +8,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine import mpeg, opus
-from soundmill.engine.aac import Windows, windows
-from soundmill.engine.flac import SoundDigest, coded_number, renumbered, told_digest, with_digest
-from soundmill.engine.messages import receive, send
-from soundmill.engine.packets import CodedPacket, Packets, Packing
-from soundmill.engine.picture import Attached, Picture, read_pictures
-from soundmill.engine.sniff import DEMUXERS, id3_bytes, sniff, sound_start
+from soundmill.engine.codecs import mpeg, opus
+from soundmill.engine.codecs.aac import Windows, windows
+from soundmill.engine.codecs.flac import SoundDigest, coded_number, renumbered, told_digest, with_digest
+from soundmill.engine.codecs.packets import CodedPacket, Packets, Packing
+from soundmill.engine.containers.sniff import DEMUXERS, id3_bytes, sniff, sound_start
+from soundmill.engine.processes.messages import receive, send
+from soundmill.engine.tags.picture import Attached, Picture, read_pictures
 from soundmill.engine.text import readable
 from soundmill.model.conversion import ConversionError, FailureCode
 from tests.engine.strange_bytes import BYTES, FUZZED, OGG_HEADS, joined, numbers

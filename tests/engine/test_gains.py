@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine.gains import gains_by_other_name
-from soundmill.engine.retag import edited_about
-from soundmill.engine.tags import About, missing
+from soundmill.engine.tags.about import About, missing
+from soundmill.engine.tags.gains import gains_by_other_name
+from soundmill.engine.tags.retag import edited_about
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
 from tests.engine.conftest import Convert

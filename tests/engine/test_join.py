@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from soundmill.engine import Converted, Job, Limits, Mill
-from soundmill.engine.join import common_sound
+from soundmill.engine.conversion.join import common_sound
 from soundmill.engine.plan import Sound
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS

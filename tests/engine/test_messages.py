@@ -7,7 +7,7 @@ from mmap import PAGESIZE, mmap
 
 import pytest
 
-from soundmill.engine.messages import Message, moved, receive, send
+from soundmill.engine.processes.messages import Message, moved, receive, send
 
 PARTS = (b"first", bytes(3 << 20), b"", b"last" * 1000)
 ALL_BYTES = sum(map(len, PARTS))

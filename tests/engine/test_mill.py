@@ -185,7 +185,7 @@ LIES = [
 def test_whatever_a_hijacked_conversion_says_the_next_one_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, account: str
 ) -> None:
-    monkeypatch.setattr("soundmill.engine.mill._SERVER_MODULE", "tests.engine.lying_server")
+    monkeypatch.setattr("soundmill.engine.serving.mill._SERVER_MODULE", "tests.engine.lying_server")
     work, hijacked = tmp_path / "work", tmp_path / "hijacked"
     work.mkdir()
     honest = replace(short_job(tmp_path), account=account)

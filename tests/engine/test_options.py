@@ -10,9 +10,9 @@ import mutagen
 import numpy as np
 import pytest
 
-from soundmill.engine.edit import Edits
-from soundmill.engine.survey import Surveyed, settle
-from soundmill.engine.verify import check_edited
+from soundmill.engine.conversion.survey import Surveyed, settle
+from soundmill.engine.conversion.verify import check_edited
+from soundmill.engine.shaping.edit import Edits
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import Loudness

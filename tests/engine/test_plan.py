@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundmill.engine import Job
-from soundmill.engine.convert import convert
+from soundmill.engine.conversion.convert import convert
 from soundmill.engine.plan import Plan, Sound, make_plan
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS, PRESETS, TargetFormat

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine.program_config import layout_by_frame, layout_by_setup
+from soundmill.engine.codecs.program_config import layout_by_frame, layout_by_setup
 from tests.engine.conftest import Convert
 from tests.engine.strange_bytes import FUZZED
 from tests.sounds import Samples, ffmpeg, probed

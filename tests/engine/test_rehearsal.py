@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from soundmill.engine.rehearsal import rehearse
+from soundmill.engine.serving.rehearsal import rehearse
 
 # In a process of its own, whose threads and open files are its own.
 REHEARSE = """
 from pathlib import Path
-from soundmill.engine.rehearsal import rehearse
+from soundmill.engine.serving.rehearsal import rehearse
 
 def count():
     return [len(list(Path("/proc/self", kind).iterdir())) for kind in ("task", "fd")]
@@ -27,7 +27,7 @@ print(before, count())
 """
 KILLED = """
 import os
-from soundmill.engine import rehearsal
+from soundmill.engine.serving import rehearsal
 rehearsal.convert = lambda job, on_progress: os._exit(1)
 rehearse()
 """

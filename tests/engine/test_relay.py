@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from soundmill.engine.control import Control
-from soundmill.engine.forked import Forked
-from soundmill.engine.relay import relay
+from soundmill.engine.processes.control import Control
+from soundmill.engine.processes.forked import Forked
+from soundmill.engine.serving.relay import relay
 
 
 def test_who_takes_back_what_it_said_keeps_nobody_waiting() -> None:

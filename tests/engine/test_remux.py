@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mutagen.mp4 import MP4
 
-from soundmill.engine.flac import SoundDigest
+from soundmill.engine.codecs.flac import SoundDigest
 from soundmill.engine.plan import Sound, copy_plan
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS

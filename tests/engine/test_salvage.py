@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from soundmill.engine.flac import renumbered
+from soundmill.engine.codecs.flac import renumbered
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import Hole
 from tests.engine.conftest import Convert

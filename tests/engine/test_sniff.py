@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine.mpeg import first_mpeg_frame, xing_sample_count
-from soundmill.engine.sniff import DEMUXERS, sniff
+from soundmill.engine.codecs.mpeg import first_mpeg_frame, xing_sample_count
+from soundmill.engine.containers.sniff import DEMUXERS, sniff
 from soundmill.model.conversion import ConversionError, FailureCode
 from tests.sounds import encoded, music, write
 

@@ -21,11 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundmill.engine import Job, Limits, Mill
-from soundmill.engine.aac import windows
-from soundmill.engine.flac import coded_number
-from soundmill.engine.packets import CodedPacket, Packets, Packing
-from soundmill.engine.plan import Sound, make_plan
-from soundmill.engine.seams import (
+from soundmill.engine.codecs.aac import windows
+from soundmill.engine.codecs.flac import coded_number
+from soundmill.engine.codecs.packets import CodedPacket, Packets, Packing
+from soundmill.engine.parallel.seams import (
     Cut,
     Misaligned,
     Run,
@@ -36,7 +35,8 @@ from soundmill.engine.seams import (
     join_opus,
     join_vorbis,
 )
-from soundmill.engine.split import can_be_split, is_worth_a_crew
+from soundmill.engine.parallel.split import can_be_split, is_worth_a_crew
+from soundmill.engine.plan import Sound, make_plan
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions

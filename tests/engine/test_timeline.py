@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from soundmill.engine.judge import Heard
-from soundmill.engine.timeline import Timeline
+from soundmill.engine.reading.judge import Heard
+from soundmill.engine.reading.timeline import Timeline
 
 _PACKET_MS = 1950
 

@@ -11,17 +11,17 @@ from av.audio.frame import AudioFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundmill.engine.decode import Decoding
-from soundmill.engine.encode import open_encoder
-from soundmill.engine.encoding import encode_all
-from soundmill.engine.facts import decoded_sound
+from soundmill.engine.comparing.facts import decoded_sound
+from soundmill.engine.conversion.verify import Expected, verify
 from soundmill.engine.job import Limits
-from soundmill.engine.loudness import LoudnessMeter
+from soundmill.engine.pcm.loudness import LoudnessMeter
+from soundmill.engine.pcm.sound_sum import SoundSum
 from soundmill.engine.plan import Plan, make_plan
-from soundmill.engine.sound_sum import SoundSum
-from soundmill.engine.source import open_source
-from soundmill.engine.tags import About
-from soundmill.engine.verify import Expected, verify
+from soundmill.engine.reading.decode import Decoding
+from soundmill.engine.reading.source import open_source
+from soundmill.engine.tags.about import About
+from soundmill.engine.writing.encode import open_encoder
+from soundmill.engine.writing.encoding import encode_all
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions

@@ -11,7 +11,7 @@ import pytest
 from av.audio.frame import AudioFrame
 
 from soundmill.engine import Job, Mill
-from soundmill.engine.peaks import PeakMeter
+from soundmill.engine.pcm.peaks import PeakMeter
 from soundmill.model.formats import FORMATS
 from soundmill.model.options import ConversionOptions
 from soundmill.model.sound import ConversionReport

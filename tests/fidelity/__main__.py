@@ -16,7 +16,7 @@ from tests.fidelity.sources import RECIPES, Recipe
 
 _LEGEND = """
 =      every sample is the source's           n      as many samples as the source has, to the sample
-=24    32-bit float, rounded to 24 bits       n+123  so many more (fewer), within engine/tolerance.py
+=24    32-bit float, rounded to 24 bits       n+123  so many more (fewer), within engine/conversion/tolerance.py
 =16    a lossy source's sound, at 16 bits     NO     see below
 A letter behind it: t tags, c pictures, h chapters, f form (rate, channels, depth) couldn't be held, and the report says so."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soundmill.engine.tolerance import tolerance_for
+from soundmill.engine.conversion.tolerance import tolerance_for
 from soundmill.model.formats import TargetFormat
 from tests.fidelity.judge import Judged
 from tests.fidelity.sources import Recipe

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from soundmill.engine.layouts import is_nameless, roomiest, speakers
-from soundmill.engine.sniff import MATROSKA, MOV
+from soundmill.engine.containers.sniff import MATROSKA, MOV
+from soundmill.engine.pcm.layouts import is_nameless, roomiest, speakers
 from soundmill.model.formats import FORMATS, VARIABLE, TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.rates import nearest_bit_rate
@@ -137,7 +137,7 @@ def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) ->
 def copy_plan(kind: str, sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan | None:
     """The plan for putting the sound of a file of this ``kind`` into the target as it is; ``None`` where it must be encoded.
 
-    ``kind`` is what :func:`soundmill.engine.sniff.sniff` calls it.
+    ``kind`` is what :func:`soundmill.engine.containers.sniff.sniff` calls it.
     """
     is_asked_anew = options.is_encoded_anew or options.edits_sound
     kinds = _AAC_COPIED_KINDS if sound.codec == "aac" else _COPIED_KINDS

@@ -1,0 +1,1 @@
+"""Coded sound as packets: frame headers, lengths and sums, and how decoders begin."""

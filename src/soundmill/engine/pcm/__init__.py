@@ -1,0 +1,1 @@
+"""Sound as samples: planes of frames, layouts, sums, loudness and outline."""

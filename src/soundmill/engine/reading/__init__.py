@@ -1,0 +1,1 @@
+"""Sound out of files: opened, decoded to its end, with what is damaged, and where."""

@@ -1,0 +1,1 @@
+"""What a file says of itself: tags, pictures and chapters, read from each format and brought into each."""

@@ -1,0 +1,1 @@
+"""Sound into files: encoders, and containers with what a file says of itself."""
