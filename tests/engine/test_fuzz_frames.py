@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soundmill.engine.codecs import mlp
 from soundmill.engine.codecs.musepack import musepack_bounds
 from soundmill.engine.containers import flv, fragments, syncframes
 from soundmill.engine.containers.aiff import comments_in
 from soundmill.engine.containers.continuity import breaks
 from soundmill.engine.containers.part import Part, Section, sound_section
 from soundmill.engine.containers.sniff import DEMUXERS
+from soundmill.engine.damage import Row
 from soundmill.engine.tags.simple_tags import read_simple_tags
 from tests.engine.strange_bytes import BYTES, FUZZED, joined
 
@@ -27,6 +29,8 @@ HEADS = [
         b"MPCK",
         b"AP\x08",
         b"SE\x03",
+        b"\xa0\x10\0\0",
+        b"\x56\xe0\x09",
         b"\x08\0\0\x04",
         b"FLV\x01\x05\0\0\0\x09",
     ),
@@ -52,6 +56,14 @@ def test_frames_that_lie_end_within_the_file(kind: str, data: bytes) -> None:
 
 
 @FUZZED
+@given(STRANGE)
+def test_units_that_lie_end_within_the_file(data: bytes) -> None:
+    for before in (b"", b"\xa0\x20\xff\xd8\xf8\x72\x6f\xba"):
+        row = mlp.examine(io.BytesIO(before + data))
+        assert 0 <= row.end <= len(before + data)
+
+
+@FUZZED
 @given(st.lists(st.tuples(st.booleans(), st.integers(32, 60_000)), max_size=4))
 def test_extensions_of_dts_follow_on_their_core(extensions: list[tuple[bool, int]]) -> None:
     """ETSI TS 102 114, section 7.5.2: the widths of the lengths of header and whole are 8 and 16 bits, or 12 and 20."""
@@ -61,7 +73,7 @@ def test_extensions_of_dts_follow_on_their_core(extensions: list[tuple[bool, int
         header, whole = (12, 20) if is_wide else (8, 16)
         head = f"{0x64582025:032b}{0:010b}{is_wide:b}{15:0{header}b}{size - 1:0{whole}b}"
         data += int(head.ljust(128, "1"), 2).to_bytes(16).ljust(size, b"\1") + core
-    assert syncframes.examine(io.BytesIO(data), "dts") == syncframes.Row(None, len(data))
+    assert syncframes.examine(io.BytesIO(data), "dts") == Row(None, len(data))
 
 
 @FUZZED
@@ -162,7 +174,7 @@ def test_blocks_that_point_far_away_are_looked_at_without_what_lies_between() ->
     far = b"wvpk" + (3 << 20).to_bytes(4, "little") + bytes(24)
     whole = b"wvpk" + (24).to_bytes(4, "little") + bytes(24)
     file = Counted(whole + b"junk" + 1000 * far + bytes(4 << 20))
-    assert syncframes.examine(file, "wv") == syncframes.Row(None, len(whole))
+    assert syncframes.examine(file, "wv") == Row(None, len(whole))
     assert file.taken < 16 << 20
 
 

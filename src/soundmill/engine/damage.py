@@ -31,3 +31,11 @@ class Damage:
         if self.seconds is None:
             return "somewhere" if self.byte is None else f"at byte {self.byte:,}"
         return f"after {clock(self.seconds)}" + ("" if self.byte is None else f" (byte {self.byte:,})")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Parts of a file that follow each other. ``damage`` is the first place where they don't; from the byte ``end`` on there are none."""
+
+    damage: Damage | None
+    end: int

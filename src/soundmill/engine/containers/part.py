@@ -19,7 +19,7 @@ from soundmill.engine.containers.sniff import ID3_HEADER_BYTES, id3_bytes, sound
 _BEGIN_ANYWHERE = frozenset({"mp3", "aac", "ogg"})
 APE_KINDS = frozenset({"wv", "ape", "mpc", "mpc8", "tta", "tak"})
 """Those that end with APEv2, which FFmpeg reads."""
-BARE_KINDS = frozenset({"ac3", "eac3", "dts"})
+BARE_KINDS = frozenset({"ac3", "eac3", "dts", "loas", "mlp", "truehd"})
 """Those that are frames and nothing else, often cut out of longer streams."""
 ID3_KINDS = frozenset({"mp3", "aac"})
 """Those that have ID3v2 for tags of their own."""

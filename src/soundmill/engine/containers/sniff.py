@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from soundmill.engine.codecs.framing import first_of_a_row
 from soundmill.engine.codecs.gsm import is_gsm_stream
 from soundmill.engine.codecs.mpeg import is_adts_stream, is_mpeg_audio_stream
 from soundmill.model.conversion import ConversionError, FailureCode
@@ -19,6 +20,8 @@ _ASF_GUID = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _W64_GUID = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _TS_PACKET_BYTES = 188
 _TIMED_TS_PACKET_BYTES = 192  # as cameras and Blu-ray discs write it: a time of four bytes before each packet
+_LATER_TS_PACKETS = 16  # behind the rest of one: the more places are looked at, the more must tell
+_LONGEST_ADTS_BYTES = 8191
 _MOST_ID3_TAGS = 4
 ID3_HEADER_BYTES = 10
 
@@ -47,6 +50,8 @@ _MAGIC = (
     (0, b"\x0b\x77", "ac3"),
     (0, b"\x7f\xfe\x80\x01", "dts"),
     (0, b"\x00\x00\x01\xba", "mpeg"),
+    (4, b"\xf8\x72\x6f\xba", "truehd"),
+    (4, b"\xf8\x72\x6f\xbb", "mlp"),
     (4, b"ftyp", MOV),
     (4, b"moov", MOV),
     (4, b"mdat", MOV),
@@ -60,7 +65,7 @@ _RIFF_KINDS = {b"WAVE": "wav", b"AVI ": "avi"}
 _FORM_KINDS = {b"AIFF": "aiff", b"AIFC": "aiff", b"8SVX": "iff"}
 
 DEMUXERS = frozenset(
-    {each[2] for each in _MAGIC} | {"wav", "avi", "aiff", "iff", "mp3", "aac", "eac3", "mpegts", "gsm"}
+    {each[2] for each in _MAGIC} | {"wav", "avi", "aiff", "iff", "mp3", "aac", "eac3", "mpegts", "gsm", "loas"}
 )
 """FFmpeg's names of every kind that :func:`sniff` knows."""
 
@@ -128,10 +133,26 @@ def _by_structure(head: bytes) -> str | None:
         return "gsm"
     if is_adts_stream(head):
         return "aac"
+    if first_of_a_row(head, "loas") == 0:
+        return "loas"
     if is_mpeg_audio_stream(head):
         return "mp3"
-    return None
+    return _by_later_structure(head)
 
 
-def _is_transport_stream(head: bytes, first: int, packet_bytes: int) -> bool:
-    return all(head[at : at + 1] == b"G" for at in range(first, first + 4 * packet_bytes, packet_bytes))
+def _by_later_structure(head: bytes) -> str | None:
+    """What was cut out of something longer and begins inside a frame, or a packet."""
+    for kind in ("ac3", "dts", "loas"):
+        at = first_of_a_row(head, kind)
+        if at is not None:
+            return _by_magic(head[at:]) if kind == "ac3" else kind
+    if any(is_adts_stream(head[at:]) for at in range(1, min(_LONGEST_ADTS_BYTES, len(head))) if head[at] == 0xFF):
+        return "aac"
+    packets = ((size, first) for size in (_TS_PACKET_BYTES, _TIMED_TS_PACKET_BYTES) for first in range(1, size))
+    return (
+        "mpegts" if any(_is_transport_stream(head, first, size, _LATER_TS_PACKETS) for size, first in packets) else None
+    )
+
+
+def _is_transport_stream(head: bytes, first: int, packet_bytes: int, count: int = 4) -> bool:
+    return all(head[at : at + 1] == b"G" for at in range(first, first + count * packet_bytes, packet_bytes))

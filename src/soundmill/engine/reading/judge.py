@@ -12,13 +12,14 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from soundmill.engine.containers.declared import shortfall_allowed
+from soundmill.engine.containers.part import BARE_KINDS
 from soundmill.engine.damage import Damage
 from soundmill.engine.reading.source import Source
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.sound import Hole
 
 # Streams of bare frames: what was cut out of something longer begins and ends inside a frame, and tags may stand at the end.
-_BARE_STREAMS = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "mpegts", "mpeg", "flv", "avi", "ogg"})
+_BARE_STREAMS = BARE_KINDS | {"mp3", "aac", "mpegts", "mpeg", "flv", "avi", "ogg"}
 # Uncompressed: a last block that isn't whole is judged by the count of samples.
 _COUNTED_BLOCKS = frozenset({"wav", "w64", "aiff", "caf", "au"})
 MOST_EDGE_ERRORS = 200

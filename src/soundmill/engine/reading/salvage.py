@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 from av import FFmpegError
@@ -9,6 +10,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
+from soundmill.engine.containers.part import BARE_KINDS, ID3_KINDS
 from soundmill.engine.pcm.silence import form_of, silence
 from soundmill.engine.reading.indexed import IndexedSound
 from soundmill.engine.reading.judge import Heard, is_bare, is_harmless_at_end, missing_samples, no_sound
@@ -20,8 +22,9 @@ from soundmill.model.sound import Hole
 _MOST_HOLES = 200
 _MOST_TOLD = 10
 # Nothing but the order of packets says when they are heard: what a broken one took with it is told by its bytes. No whole
-# frame is larger than this (ISO/IEC 11172-3: 1,441 bytes; 14496-3: 768 a channel): the rest of such a packet is junk.
-_TIMELESS = frozenset({"mp3", "aac"})
+# frame of MP3 and ADTS is larger than this (ISO/IEC 11172-3: 1,441 bytes; 14496-3: 768 a channel): the rest of such a packet is
+# junk. Of the others FFmpeg finds the next frame, and leaves out what stands before it.
+_TIMELESS = ID3_KINDS | BARE_KINDS
 _LARGEST_TIMELESS_BYTES = 768 * 8
 # What a header says of the length in milliseconds, with an encoder's delay or without.
 _SAME_LENGTH_SECONDS = 0.05
@@ -30,7 +33,7 @@ _SAME_LENGTH_SECONDS = 0.05
 class Salvaging:
     """Implements :class:`~soundmill.engine.reading.judge.Judge`: sound that is lost becomes silence where its length is known.
 
-    It is known by the time of what follows; in MP3 and ADTS, which have none, by how many bytes can't be read.
+    It is known by the time of what follows; in bare frames, which have none, by how many bytes can't be read.
     """
 
     def __init__(self, source: Source, heard: Heard) -> None:
@@ -38,6 +41,9 @@ class Salvaging:
         self._heard = heard
         self._timeline = Timeline(source, heard)
         self._is_timeless = source.kind in _TIMELESS
+        self._is_bare_frames = source.kind in BARE_KINDS
+        self._largest_bytes = _LARGEST_TIMELESS_BYTES if source.kind in ID3_KINDS else sys.maxsize
+        self._next_byte = sys.maxsize
         self._believes_leaps = source.damage is not None
         self._errors = 0
         self._broken_bytes = self._good_bytes = self._packet_bytes = 0
@@ -54,15 +60,20 @@ class Salvaging:
         if self._index is not None:
             self._index.add(packet)
         self._timeline.packet(packet)
+        if self._is_bare_frames and packet.pos is not None:
+            if packet.pos > self._next_byte:
+                self._errors += 1
+                self._broken_bytes += packet.pos - self._next_byte
+            self._next_byte = packet.pos + packet.size
         self._packet_bytes = packet.size
-        self._good_bytes += min(packet.size, _LARGEST_TIMELESS_BYTES)
+        self._good_bytes += min(packet.size, self._largest_bytes)
         if self._timeline.has_asf_gap_before(packet):
             self._errors += 1
 
     def broken(self, packet: Packet[AudioStream]) -> None:
         """See :class:`~soundmill.engine.reading.judge.Judge`."""
         self._errors += 1
-        self._good_bytes -= min(packet.size, _LARGEST_TIMELESS_BYTES)
+        self._good_bytes -= min(packet.size, self._largest_bytes)
         self._broken_bytes += packet.size
 
     def stopped(self, error: FFmpegError) -> None:
@@ -72,7 +83,7 @@ class Salvaging:
     def before(self, frame: AudioFrame) -> Iterator[AudioFrame]:
         """See :class:`~soundmill.engine.reading.judge.Judge`."""
         if self._is_timeless:
-            if self._errors or self._packet_bytes > _LARGEST_TIMELESS_BYTES:
+            if self._errors or self._packet_bytes > self._largest_bytes:
                 yield from self._mended(frame, self._lost_by_bytes(frame))
             return
         is_at_begin = not self._errors and self._timeline.begin(frame)
@@ -110,7 +121,7 @@ class Salvaging:
     def _lost_by_bytes(self, frame: AudioFrame) -> int:
         """Samples, in whole frames, at the mean bit rate until then."""
         size = self._source.stream.codec_context.frame_size or frame.samples
-        broken = self._broken_bytes + max(0, self._packet_bytes - _LARGEST_TIMELESS_BYTES)
+        broken = self._broken_bytes + max(0, self._packet_bytes - self._largest_bytes)
         if self._good_bytes <= 0 or not self._heard.seconds:
             return size
         seconds = min(broken * self._heard.seconds / self._good_bytes, LONGEST_LEAP_SECONDS)

@@ -17,6 +17,7 @@ from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.stream import Discard, Disposition, Stream
 
+from soundmill.engine.codecs import mlp
 from soundmill.engine.codecs.gsm import find_gsm_damage
 from soundmill.engine.codecs.mpeg import first_mpeg_frame
 from soundmill.engine.containers import flv, fragments, matroska, ogg, syncframes
@@ -211,8 +212,8 @@ def _examined(part: BinaryIO, kind: str, section: Section) -> tuple[Section, ogg
     examined = ogg.examine(part) if kind == "ogg" else ogg.Examined(None)
     find_damage = _FIND_DAMAGE.get(kind)
     damage = examined.damage if find_damage is None else find_damage(part)
-    if kind in syncframes.KINDS:
-        row = syncframes.examine(part, kind)
+    if kind in syncframes.KINDS | mlp.KINDS:
+        row = mlp.examine(part) if kind in mlp.KINDS else syncframes.examine(part, kind)
         damage = row.damage
         if not is_end(part, row.end, kind):
             section = Section(section.begin, section.begin + row.end)
