@@ -19,6 +19,11 @@ TITLE = "A title of more than thirty letters"
 BARE = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags", "+bitexact")
 HAVE_LENGTH = ("wav", "aiff", "caf", "w64", "au", "m4a", "wma", "avi", "flv", "mka", "voc")
 FRAMED = ("flac", "wv", "tta", "ac3", "eac3", "dts")
+ARGUMENTS = {
+    "dts": ("-strict", "-2", "-ar", "48000"),
+    "live.mka": ("-live", "1"),
+    "m2ts": ("-f", "mpegts", "-mpegts_m2ts_mode", "1"),
+}
 CODED_IN_FRAMES_OF = {"ac3": 1536, "eac3": 1536, "dts": 512}
 
 
@@ -54,8 +59,7 @@ def lyrics() -> bytes:
 
 
 def plain(directory: Path, kind: str) -> Path:
-    arguments = ("-strict", "-2", "-ar", "48000") if kind == "dts" else ()
-    return encoded(directory, f"a.{kind}", *BARE, *arguments)
+    return encoded(directory, f"a.{kind}", *BARE, *ARGUMENTS.get(kind, ()))
 
 
 def around(path: Path, before: bytes = b"", behind: bytes = b"") -> Path:
@@ -90,7 +94,7 @@ def test_tags_behind_frames_cost_no_frame_and_are_read(
     assert made.report.not_carried == ()
 
 
-@pytest.mark.parametrize("kind", ["au", "mka", "ac3", "eac3", "dts", "wv"])
+@pytest.mark.parametrize("kind", ["au", "mka", "live.mka", "ts", "m2ts", "ac3", "eac3", "dts", "wv"])
 @pytest.mark.parametrize("behind", [bytes(1000), b"written by somebody\r\n" * 9, id3v2()])
 def test_what_stands_behind_the_end_is_no_sound_and_no_damage(
     tmp_path: Path, convert: Convert, kind: str, behind: bytes
@@ -98,6 +102,21 @@ def test_what_stands_behind_the_end_is_no_sound_and_no_damage(
     source = plain(tmp_path, kind)
     whole = convert(source, "wav").path.read_bytes()
     assert convert(around(source, behind=behind), "wav").path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(("kind", "lost"), [("live.mka", 2000), ("live.mka", 100_000), ("ts", 100_000)])
+def test_a_hole_at_the_end_of_what_does_not_say_where_it_ends_is_told(
+    tmp_path: Path, convert: Convert, kind: str, lost: int
+) -> None:
+    """Zeros where a program, or a file system, never wrote."""
+    data = bytearray(encoded(tmp_path, f"a.{kind}", *ARGUMENTS.get(kind, ()), samples=music(10.0)).read_bytes())
+    begin = len(data) - max(lost, 8000)
+    data[begin : begin + lost] = bytes(lost)
+    source = tmp_path / f"holed.{kind}"
+    source.write_bytes(data)
+    with pytest.raises(ConversionError, match=r"is damaged after 0:0"):
+        convert(source, "wav")
+    assert convert(source, "wav", on_damage="salvage").report.source.damage
 
 
 def test_id3v1_completes_id3v2(tmp_path: Path, convert: Convert) -> None:

@@ -9,10 +9,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from soundmill.engine.containers.appended import appended
+
 _PACKET_BYTES, _TIMED_PACKET_BYTES = 188, 192
 _SYNC = b"G"
 _FEWEST_AT_ONCE, _MOST_AT_ONCE = 1 << 4, 1 << 15  # of packets
 _FEWEST_SEARCHED, _MOST_SEARCHED = 1 << 12, 1 << 20  # of bytes
+_PACKETS_IN_A_ROW, _END_BYTES = 4, 1 << 15
 _PAYLOAD, _ADAPTATION, _DISCONTINUITY = 0x10, 0x20, 0x80
 _PID_MASK, _COUNT, _TABLE_OF_PROGRAMS = 0x1FFF, 16, 0
 
@@ -27,6 +30,24 @@ def breaks(file: BinaryIO, pid: int) -> list[int]:
     found = _leaps(file, pid)
     joints = [at for _, at in _leaps(file, _TABLE_OF_PROGRAMS)] if found else []
     return [at for before, at in found if bisect(joints, before) == bisect(joints, at)]
+
+
+def end_of_packets(file: BinaryIO, end: int) -> int:
+    """Behind which byte before ``end`` there are none, but something that was appended: FFmpeg waits there for more of them."""
+    begin = max(0, end - _END_BYTES)
+    file.seek(begin)
+    block = file.read(end - begin)
+    found = block.rfind(_SYNC)
+    while found >= 0:
+        for step in (_PACKET_BYTES, _TIMED_PACKET_BYTES):
+            if all(
+                block[found - back * step : found - back * step + 1] == _SYNC for back in range(1, _PACKETS_IN_A_ROW)
+            ):
+                behind = begin + found + _PACKET_BYTES
+                is_more = end - behind >= step and appended(file, behind, end) is not None
+                return behind if is_more else end
+        found = block.rfind(_SYNC, 0, found)
+    return end
 
 
 def _leaps(file: BinaryIO, pid: int) -> list[tuple[int, int]]:

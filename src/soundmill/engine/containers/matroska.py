@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from soundmill.engine.containers.appended import appended
 from soundmill.engine.damage import Damage
 
 _HEADER, _SEGMENT, _CLUSTER, _INFO = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1549A966
@@ -18,6 +20,10 @@ _SKIPPED = frozenset(
 )
 _ENTERED = frozenset({_SEGMENT, _CLUSTER})
 _CLUSTER_NAME, _BLOCK_BYTES = _CLUSTER.to_bytes(4), 1 << 20
+_BLOCKS = re.compile(rb"[\xa1\xa3]")
+_BEHIND_BLOCK = frozenset(
+    {0x9B, 0xFB, 0x75A2}
+)  # in the same group: how long it is, what it refers to, what isn't heard of it
 _KNOWN = _SKIPPED | _ENTERED
 _HEAD_BYTES = 32  # name and size take 12, the head of a block 10 more
 _ONE_BYTE = 0x80
@@ -35,6 +41,7 @@ def find_damage(file: BinaryIO) -> Damage | None:
     seconds, cluster_ticks, scale, cut_off = 0.0, 0, 0.001, False
     tracks: set[int] = set()
     segment_end: int | None = None
+    is_endless = False
     while at < length:
         file.seek(at)
         head = file.read(_HEAD_BYTES)
@@ -42,6 +49,8 @@ def find_damage(file: BinaryIO) -> Damage | None:
         size, size_bytes = number_at(head[name_bytes:], keep_marker=False)
         if name not in _KNOWN or not size_bytes:
             if at == segment_end and not _has_cluster(file, at):
+                return None
+            if is_endless and name not in _KNOWN and not _has_sound(file, at, length, tracks):
                 return None
             return Damage(seconds, at, cut_off, "no element there")
         start = at + name_bytes + size_bytes
@@ -53,8 +62,8 @@ def find_damage(file: BinaryIO) -> Damage | None:
             if name not in _ENTERED:
                 return Damage(seconds, at, cut_off, "the element there is cut off")
         head = head[name_bytes + size_bytes :]
-        if name == _SEGMENT and is_size_known:
-            segment_end = start + size
+        if name == _SEGMENT:
+            segment_end, is_endless = (start + size, False) if is_size_known else (None, True)
         elif name == _TIMESTAMP:
             cluster_ticks = int.from_bytes(head[: min(size, 8)])
             seconds = cluster_ticks * scale
@@ -87,6 +96,24 @@ def _has_cluster(file: BinaryIO, at: int) -> bool:
             return True
         rest = block[1 - len(_CLUSTER_NAME) :]
     return False
+
+
+def _has_sound(file: BinaryIO, at: int, length: int, tracks: set[int]) -> bool:
+    """Whether there may be sound behind the byte ``at``, which a segment that doesn't say where it ends may have reached."""
+    rest = appended(file, at, length)
+    return (
+        rest is None or _CLUSTER_NAME in rest or any(_is_block(rest, found, tracks) for found in _BLOCKS.finditer(rest))
+    )
+
+
+def _is_block(rest: bytes, found: re.Match[bytes], tracks: set[int]) -> bool:
+    """Whether it is of one of these ``tracks``, and the end or another element follows."""
+    size, size_bytes = number_at(rest[found.end() : found.end() + _LONGEST_NUMBER], keep_marker=False)
+    start = found.end() + size_bytes
+    track, _ = number_at(rest[start : start + _LONGEST_NUMBER], keep_marker=False)
+    following, _ = number_at(rest[start + size : start + size + _LONGEST_NUMBER], keep_marker=True)
+    is_followed = start + size == len(rest) or following in _KNOWN | _BEHIND_BLOCK
+    return bool(size_bytes) and track in tracks and is_followed
 
 
 def _has_fitting_laces(lacing: int, head: bytes, size: int) -> bool:

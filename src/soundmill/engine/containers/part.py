@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from soundmill.engine.containers.continuity import end_of_packets
 from soundmill.engine.containers.data_size import au_end
-from soundmill.engine.containers.sniff import ID3_HEADER_BYTES, id3_bytes, sound_start
+from soundmill.engine.containers.sniff import ID3_HEADER_BYTES, MATROSKA, id3_bytes, sound_start
 
 # These may begin with anything, and FFmpeg looks for them behind it.
 _BEGIN_ANYWHERE = frozenset({"mp3", "aac", "ogg"})
@@ -25,8 +26,8 @@ ID3_KINDS = frozenset({"mp3", "aac"})
 """Those that have ID3v2 for tags of their own."""
 TAGGED_BEHIND = ID3_KINDS | BARE_KINDS | {"flac"}
 """Those behind which FFmpeg overlooks APEv2 and ID3v1, or heeds them little."""
-_END_IN_FRAMES = APE_KINDS | BARE_KINDS
-"""Kinds that don't say where they end."""
+_ENDLESS = APE_KINDS | BARE_KINDS | {MATROSKA, "mpegts"}
+"""Kinds that don't say where they end, or needn't."""
 
 _APE_FOOTER_BYTES, _APE_HAS_HEADER = 32, 1 << 31
 _LYRICS_SIZE_DIGITS, _LONGEST_LYRICS_1 = 6, 5100 + 20
@@ -104,7 +105,9 @@ def sound_section(file: BinaryIO, kind: str) -> Section:
         file.seek(begin)
         told = au_end(file)
         return Section(begin, told if told is not None and told < length else 0)
-    end = _end_before_tags(file, length, is_ape_read=kind in APE_KINDS) if kind in _END_IN_FRAMES else length
+    end = _end_before_tags(file, length, is_ape_read=kind in APE_KINDS) if kind in _ENDLESS else length
+    if kind == "mpegts":
+        end = end_of_packets(file, end)
     return Section(begin, end if begin < end < length else 0)
 
 

@@ -46,6 +46,7 @@ class Salvaging:
         self._next_byte = sys.maxsize
         self._believes_leaps = source.damage is not None
         self._errors = 0
+        self._is_stopped = False
         self._broken_bytes = self._good_bytes = self._packet_bytes = 0
         self._holes: list[Hole] = []
         self._index = IndexedSound.of(source)
@@ -78,7 +79,7 @@ class Salvaging:
 
     def stopped(self, error: FFmpegError) -> None:
         """See :class:`~soundmill.engine.reading.judge.Judge`."""
-        self._errors += 1
+        self._is_stopped = True
 
     def before(self, frame: AudioFrame) -> Iterator[AudioFrame]:
         """See :class:`~soundmill.engine.reading.judge.Judge`."""
@@ -96,14 +97,14 @@ class Salvaging:
         """See :class:`~soundmill.engine.reading.judge.Judge`."""
         heard, damage = self._heard, self._source.damage
         if not heard.sample_rate:
-            raise no_sound(self._source, self._errors)
+            raise no_sound(self._source, self._errors + self._is_stopped)
         left_out_at = None if self._index is None else self._index.left_out_at(heard.seconds)
         if left_out_at is not None and not self._holes:
             self._note(left_out_at, None, filled=False)
         missing = self._missing_seconds()
         if missing:
             self._note(heard.seconds, missing, filled=False)
-        elif not is_harmless_at_end(self._source, self._errors):
+        elif self._is_stopped or not is_harmless_at_end(self._source, self._errors):
             self._note(heard.seconds, None, filled=False)
         elif damage and not self._holes:
             seconds = None if damage.at_end else damage.seconds
