@@ -228,7 +228,7 @@ def test_wma_gets_a_silent_tail_of_a_block(rate: int, samples: int) -> None:
 @given(
     name=st.sampled_from(sorted(FORMATS)),
     rate=st.integers(100, 768_000),
-    channels=st.integers(1, 32),
+    channels=st.integers(1, 80),
     sample_format=st.sampled_from(["u8", "s16", "s16p", "s32", "s32p", "flt", "fltp", "dbl", "dblp"]),
     codec=st.sampled_from(["pcm_s24le", "flac", "mp3", "opus", "wavpack"]),
 )
@@ -236,8 +236,14 @@ def test_every_sound_has_a_plan_that_the_format_allows(
     name: str, rate: int, channels: int, sample_format: str, codec: str
 ) -> None:
     target = FORMATS[name]
-    made = plan(Sound(codec, rate, channels, f"{channels} channels", sample_format), name)
-    assert 1 <= made.channels <= target.maximum_channels
+    sound = Sound(codec, rate, channels, f"{channels} channels", sample_format)
+    is_kept = target.codec == "pcm" and channels <= 64
+    if channels > 8 and target.maximum_channels > 2 and not is_kept:
+        with pytest.raises(ConversionError, match=f"{channels} channels"):
+            plan(sound, name)
+        return
+    made = plan(sound, name)
+    assert 1 <= made.channels <= (channels if is_kept else target.maximum_channels)
     assert not target.sample_rates or made.sample_rate in target.sample_rates
     assert made.bit_rate is None or (target.bit_rates and made.bit_rate <= target.bit_rates.maximum)
     assert (made.sample_rate < rate) == any("sample rate" in each for each in made.losses)

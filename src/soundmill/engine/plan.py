@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from soundmill.engine.containers.sniff import MATROSKA, MOV
-from soundmill.engine.pcm.layouts import is_nameless, roomiest, speakers
+from soundmill.engine.pcm.crowds import MIXED, MOST_NAMED
+from soundmill.engine.pcm.layouts import is_nameless, nameless, roomiest, speakers
+from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS, VARIABLE, TargetFormat
 from soundmill.model.options import ConversionOptions
 from soundmill.model.rates import nearest_bit_rate
@@ -121,14 +123,17 @@ class Plan:
 
 
 def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) -> Plan:
-    """The plan for one conversion. Options are taken as checked against the target."""
+    """The plan for one conversion. Options are taken as checked against the target.
+
+    Raises ``ConversionError`` with ``UNSUITABLE_OPTIONS`` for more channels than the target holds, unless they can be mixed.
+    """
     rate = _sample_rate(sound, target, options)
     layouts = _MPEG_4_LAYOUTS if target.codec in ("aac", "alac") else LAYOUTS
     channels = options.channels or _channels(sound, target, layouts)
+    _check_channels(sound, target, channels)
     named = sound.channel_layout if speakers(sound.channel_layout) else ""
-    plan = Plan(
-        ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layouts[channels], "", source_layout=named
-    )
+    layout = layouts.get(channels) or nameless(channels)
+    plan = Plan(ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layout, "", source_layout=named)
     settle = _lossless if target.lossless else _lossy
     plan = settle(plan, sound, target, options)
     return replace(plan, muxer_options=_muxer_options(plan, target), losses=_losses(plan, sound, target, options))
@@ -237,8 +242,23 @@ def _related_rate(wanted: int, highest: int) -> int:
     return max((each for each in related if each <= highest), default=highest)
 
 
+_MOST_KEPT_CHANNELS = {"pcm": 64}
+"""That a source keeps: more than anybody may ask for. No filter of FFmpeg's takes more."""
+
+
+def _check_channels(sound: Sound, target: TargetFormat, channels: int) -> None:
+    if sound.channels > MOST_NAMED and channels not in MIXED | {sound.channels}:
+        keeping = ", ".join(each.title for each in FORMATS.values() if each.codec in _MOST_KEPT_CHANNELS)
+        raise ConversionError(
+            FailureCode.UNSUITABLE_OPTIONS,
+            f"This sound has {sound.channels} channels: {target.title} can only get a mix of them into 1 or 2 (channels=2). All of them fit into {keeping}.",
+        )
+
+
 def _channels(sound: Sound, target: TargetFormat, layouts: Mapping[int, str]) -> int:
     """As many as the sound has, or more where only then each of its speakers has a place of its own."""
+    if MOST_NAMED < sound.channels <= _MOST_KEPT_CHANNELS.get(target.codec, 0):
+        return sound.channels
     offered = {count: name for count, name in layouts.items() if count <= target.maximum_channels}
     found = None if target.codec in _HOLDING_ANY_LAYOUT else roomiest(sound.channel_layout, offered)
     return found or min(sound.channels, target.maximum_channels)
@@ -284,7 +304,11 @@ def _depth(sound: Sound, target: TargetFormat) -> int:
 
 def _kept_layout(plan: Plan, sound: Sound, target: TargetFormat) -> str:
     """Formats that hold any layout keep the source's own, unless it has no name ("2 channels")."""
-    has_name = not is_nameless(sound.channel_layout)
+    has_name = (
+        " channels" not in sound.channel_layout
+        if sound.channels > MOST_NAMED
+        else not is_nameless(sound.channel_layout)
+    )
     holds_any = target.codec in _HOLDING_ANY_LAYOUT
     return sound.channel_layout if has_name and holds_any and plan.channels == sound.channels else plan.channel_layout
 

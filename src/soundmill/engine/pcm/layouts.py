@@ -41,6 +41,11 @@ _BASS = "LFE"  # others are mixed into what there is, this one is left out
 _LISTED = re.compile(r"\d+ channels \(([A-Z+]+)\)")
 
 
+def nameless(channels: int) -> str:
+    """FFmpeg's name of a layout that only says how many channels there are."""
+    return f"{channels} channels"
+
+
 def is_nameless(layout: str) -> bool:
     """True for one that only says how many channels there are."""
     return layout.endswith(" channels")

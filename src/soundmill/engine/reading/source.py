@@ -31,7 +31,7 @@ from soundmill.engine.damage import Damage
 from soundmill.engine.sandbox.confinement import dying_after
 from soundmill.model.conversion import ConversionError, FailureCode
 
-MOST_CHANNELS = 8
+MOST_CHANNELS = 64  # no filter of FFmpeg's takes more
 _RATES = range(100, 3_072_001)  # DSD of 24.6 MHz, whose bits FFmpeg takes by eights
 
 _FIND_DAMAGE: Mapping[str, Callable[[BinaryIO], Damage | None]] = {

@@ -10,6 +10,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 
+from soundmill.engine.pcm.crowds import MIXED, MOST_NAMED, mix
 from soundmill.engine.pcm.filtering import Filter, FilterChain
 from soundmill.engine.pcm.layouts import beside, in_order
 from soundmill.engine.pcm.planes import cut, planes
@@ -107,16 +108,25 @@ def _filters(form: Form, plan: Plan) -> Iterator[Filter]:
 
 def _names(layout: str, plan: Plan) -> Iterator[Filter]:
     """Channels in the order of their names; and names for those that have none: FFmpeg would guess others, and mix these into the plan's."""
-    if (standing := in_order(layout)) is not None:
+    count = AudioLayout(layout).nb_channels
+    if count > MOST_NAMED:
+        yield from _crowd(layout, count, plan)
+    elif (standing := in_order(layout)) is not None:
         layout, order = standing
         yield "channelmap", f"{_listed(order)}:{layout}"
     elif " channels" in layout or layout.startswith("ambisonic "):  # no filter mixes the latter
-        count = AudioLayout(layout).nb_channels
         layout = _name(count, plan)
         yield "channelmap", f"{_listed(range(count))}:{layout}"
     if (moved := beside(layout, plan.channel_layout)) is not None:
         layout, order = moved
         yield "channelmap", f"{_listed(order)}:{layout}"
+
+
+def _crowd(layout: str, count: int, plan: Plan) -> Iterator[Filter]:
+    if plan.channels in MIXED:
+        yield "pan", mix(layout, plan.channels)
+    elif layout != plan.channel_layout and plan.channels == count:
+        yield "channelmap", f"{_listed(range(count))}:{plan.channel_layout}"
 
 
 def _name(count: int, plan: Plan) -> str:
