@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from soundmill.engine.codecs import mlp
 from soundmill.engine.codecs.musepack import musepack_bounds
-from soundmill.engine.containers import flv, fragments, syncframes
+from soundmill.engine.containers import flv, fragments, syncframes, voc, wave
 from soundmill.engine.containers.aiff import comments_in
 from soundmill.engine.containers.continuity import breaks
 from soundmill.engine.containers.part import Part, Section, sound_section
@@ -31,6 +31,7 @@ HEADS = [
         b"SE\x03",
         b"\xa0\x10\0\0",
         b"\x56\xe0\x09",
+        b"data\x02\0\0\0",
         b"\x08\0\0\x04",
         b"FLV\x01\x05\0\0\0\x09",
     ),
@@ -43,6 +44,7 @@ HEADS = [
     ),
     *(b"TAG" + bytes(125), b"000011LYRICS200", b"LYRICSBEGIN", b"LYRICSEND", b"APETAGEX\xd0\x07\0\0\x20\0\0\0"),
 ]
+WAVE = b"RIFF\0\0\0\0WAVEdata\x04\0\0\0\0\0\0\0"
 STRANGE = joined(st.sampled_from(HEADS) | st.binary(max_size=40)) | BYTES
 
 
@@ -57,9 +59,13 @@ def test_frames_that_lie_end_within_the_file(kind: str, data: bytes) -> None:
 
 @FUZZED
 @given(STRANGE)
-def test_units_that_lie_end_within_the_file(data: bytes) -> None:
-    for before in (b"", b"\xa0\x20\xff\xd8\xf8\x72\x6f\xba"):
-        row = mlp.examine(io.BytesIO(before + data))
+def test_units_and_chunks_that_lie_end_within_the_file(data: bytes) -> None:
+    for before, examine in (
+        (b"", mlp.examine),
+        (b"\xa0\x20\xff\xd8\xf8\x72\x6f\xba", mlp.examine),
+        (WAVE, wave.examine),
+    ):
+        row = examine(io.BytesIO(before + data))
         assert 0 <= row.end <= len(before + data)
 
 
@@ -79,7 +85,7 @@ def test_extensions_of_dts_follow_on_their_core(extensions: list[tuple[bool, int
 @FUZZED
 @given(STRANGE)
 def test_tags_and_fragments_that_lie_are_damage_or_none(data: bytes) -> None:
-    for find_damage in (flv.find_damage, fragments.find_damage):
+    for find_damage in (flv.find_damage, fragments.find_damage, voc.find_damage):
         damage = find_damage(io.BytesIO(data))
         assert damage is None or 0 <= (damage.byte or 0) <= len(data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from functools import cache
 from itertools import accumulate, chain, pairwise
@@ -416,3 +417,66 @@ def test_a_few_samples_that_caf_lacks_are_told(tmp_path: Path, convert: Convert)
     source.write_bytes(source.read_bytes()[:-400])
     with pytest.raises(ConversionError, match=r"declares 0:01\.000 but holds 0:00\.997"):
         convert(source, "wav")
+
+
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = b"WAVE" + b"".join(name + len(data).to_bytes(4, "little") + data for name, data in chunks)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def test_sound_in_a_second_chunk_of_wave_is_told(tmp_path: Path, convert: Convert) -> None:
+    form = struct.pack("<HHIIHH", 1, 2, RATE, 4 * RATE, 4, 16)
+    pcm = (music(2.0) * 32767).astype("<i2").tobytes()
+    source = tmp_path / "a.wav"
+    source.write_bytes(riff((b"fmt ", form), (b"data", pcm[: 4 * RATE]), (b"junk", bytes(10)), (b"data", b"")))
+    assert convert(source, "flac").report.source.sample_count == RATE  # nothing is in the other
+    source.write_bytes(riff((b"fmt ", form), (b"data", pcm[: 4 * RATE]), (b"data", pcm[4 * RATE :])))
+    with pytest.raises(ConversionError, match=r"damaged after 0:01 \(byte 176,444\)"):
+        convert(source, "flac")
+    made = convert(source, "flac", on_damage="salvage")
+    assert made.report.source.damage == (Hole(1.0, None, filled=False),)
+    assert np.array_equal(decoded(made.path), np.frombuffer(pcm[: 4 * RATE], "<i2").reshape(-1, 2) / 32768)
+
+
+@pytest.mark.parametrize(("begin", "size"), [(200_000, 20_000), (-9_000, 5_000)])
+def test_a_hole_in_voc_is_told(tmp_path: Path, convert: Convert, begin: int, size: int) -> None:
+    """Zeros where a block would begin are the end of the file."""
+    source = encoded(tmp_path, "a.voc", samples=music(2.0))
+    length = convert(source, "wav").report.source.sample_count
+    data = bytearray(source.read_bytes())
+    begin %= len(data)
+    data[begin : begin + size] = bytes(size)
+    source.write_bytes(data)
+    with pytest.raises(ConversionError, match="damaged at byte"):
+        convert(source, "wav")
+    made = convert(source, "wav", on_damage="salvage")
+    assert made.report.source.damage
+    assert made.report.source.sample_count < length
+
+
+@pytest.mark.parametrize("behind", [b"", bytes(3000), b"\x1asomebody's words"])
+def test_what_stands_behind_the_end_of_voc_is_no_damage(tmp_path: Path, convert: Convert, behind: bytes) -> None:
+    source = encoded(tmp_path, "a.voc")
+    source.write_bytes(source.read_bytes() + behind)
+    assert convert(source, "wav").report.source.sample_count == RATE
+
+
+def test_voc_that_is_cut_off_is_told(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.voc")
+    source.write_bytes(source.read_bytes()[:-1000])
+    with pytest.raises(ConversionError, match="ends early"):
+        convert(source, "wav")
+
+
+@pytest.mark.parametrize("to", ["wav", "opus"])
+def test_packets_of_opus_in_mp4_that_were_never_written_are_told(tmp_path: Path, convert: Convert, to: str) -> None:
+    source = encoded(tmp_path, "a.mp4", "-c:a", "libopus", samples=music(SECONDS))
+    length = convert(source, to).report.source.sample_count
+    damaged = holed(source, tmp_path)
+    with pytest.raises(ConversionError, match=r"damaged after 0:0[23] \(byte"):
+        convert(damaged, to)
+    made = convert(damaged, to, on_damage="salvage")
+    assert made.report.source.sample_count == length
+    (hole,) = made.report.source.damage
+    assert hole.filled
+    assert 0.1 < (hole.lost or 0) < 0.5

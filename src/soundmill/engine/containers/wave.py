@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
-_MOST_CHUNKS = 1000
+from soundmill.engine.damage import Damage, Row
+
+_MOST_CHUNKS, _HEAD_BYTES = 1000, 8
 _LONGEST_FORMAT = 1024
 _PCM, _FLOAT, _A_LAW, _MU_LAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _WHOLE_BLOCKS = frozenset({_PCM, _FLOAT, _A_LAW, _MU_LAW, _EXTENSIBLE})
@@ -64,6 +67,23 @@ def end_of_blocks(file: BinaryIO) -> int | None:
     return None
 
 
+def examine(file: BinaryIO) -> Row:
+    """Up to a second chunk of sound, which the standard doesn't have; it is damage where there is something in it. FFmpeg reads the last one."""
+    byte_rate, bytes_before = 0, None
+    for name, size in chunks(file):
+        if name == b"fmt ":
+            byte_rate = int.from_bytes(file.read(12)[8:], "little")
+        elif name == b"data" and bytes_before is None:
+            if size in _STREAMED_SIZES:
+                break
+            bytes_before = size
+        elif name == b"data" and bytes_before is not None:
+            end = file.tell() - _HEAD_BYTES
+            seconds = bytes_before / byte_rate if byte_rate else None
+            return Row(Damage(seconds, end, False, "a second chunk of sound") if size else None, end)
+    return Row(None, file.seek(0, os.SEEK_END))
+
+
 def format_chunk(file: BinaryIO) -> tuple[int, bytes] | None:
     """Where what the header says of the sound's form begins, and as much of it as there is of any length that is in use."""
     for name, size in chunks(file):
@@ -79,12 +99,12 @@ def chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     at = 12
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
-        header = file.read(8)
-        if len(header) < 8:
+        header = file.read(_HEAD_BYTES)
+        if len(header) < _HEAD_BYTES:
             return
         size = int.from_bytes(header[4:], "little")
         yield header[:4], size
-        at += 8 + size + size % 2
+        at += _HEAD_BYTES + size + size % 2
 
 
 def _block_bytes(form: bytes) -> int:

@@ -20,7 +20,7 @@ from soundmill.engine.containers.between import Untagged
 from soundmill.engine.containers.part import Section
 from soundmill.engine.plan import Plan
 from soundmill.engine.reading.counting import Counting, can_be_counted
-from soundmill.engine.reading.ends import Bounded, ends_by_durations, told_bounds, told_rest, with_end
+from soundmill.engine.reading.ends import Bounded, decode_timed, ends_by_durations, told_bounds, told_rest, with_end
 from soundmill.engine.reading.source import Source, check_sound, opened_section
 from soundmill.engine.text import exact_clock
 from soundmill.model.options import ConversionOptions
@@ -106,6 +106,8 @@ def _link(source: Source, number: int, container: InputContainer, stream: AudioS
         decode = Trimmed(stream, marks).decode
     elif (bounds := told_bounds(source)) is not None:
         decode = Bounded(stream, bounds, told_rest(source)).decode
+    elif ends_by_durations(source):
+        decode = decode_timed
     # PyAV would try it with the first packet, and have no decoder any more for the second where it can't be done.
     stream.codec_context.open(strict=False)
     return SoundLink(container, stream, decode, ends_by_durations(source), losses)

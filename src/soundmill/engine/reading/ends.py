@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import cast
 
+import av
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.codec.context import Flags2
@@ -79,6 +80,17 @@ def ends_by_durations(source: Source) -> bool:
     context = source.stream.codec_context
     is_exact = source.kind == MOV and source.stream.time_base.denominator == opus.RATE
     return is_exact and context.name in ("opus", "libopus")
+
+
+def decode_timed(packet: Packet[AudioStream]) -> Sequence[AudioFrame]:
+    """Of packets whose lengths are told, too. What was never written, or was lost, is zeros: a shorter packet to FFmpeg.
+
+    Raises ``av.FFmpegError``.
+    """
+    data = memoryview(packet)
+    if data and not data[0] and opus.told_samples(data) < (packet.duration or 0):
+        raise av.InvalidDataError(0, "shorter than is told")
+    return packet.decode()
 
 
 def with_end(packets: Iterable[Packet[AudioStream]]) -> Iterator[Packet[AudioStream]]:

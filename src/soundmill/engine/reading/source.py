@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -20,14 +21,13 @@ from av.stream import Discard, Disposition, Stream
 from soundmill.engine.codecs import mlp
 from soundmill.engine.codecs.gsm import find_gsm_damage
 from soundmill.engine.codecs.mpeg import first_mpeg_frame
-from soundmill.engine.containers import flv, fragments, matroska, ogg, syncframes
+from soundmill.engine.containers import flv, fragments, matroska, ogg, syncframes, voc, wave
 from soundmill.engine.containers.declared import declared_sample_count
 from soundmill.engine.containers.extent import declared_bytes
 from soundmill.engine.containers.part import WHOLE, Section, is_end, open_part, sound_section
 from soundmill.engine.containers.sniff import MATROSKA, MOV, sniff, sound_start
-from soundmill.engine.containers.wave import has_blocks_of_many_samples
 from soundmill.engine.containers.words import AsWide, WideWords, wide_words
-from soundmill.engine.damage import Damage
+from soundmill.engine.damage import Damage, Row
 from soundmill.engine.sandbox.confinement import dying_after
 from soundmill.model.conversion import ConversionError, FailureCode
 
@@ -39,6 +39,12 @@ _FIND_DAMAGE: Mapping[str, Callable[[BinaryIO], Damage | None]] = {
     MOV: fragments.find_damage,
     "flv": flv.find_damage,
     "gsm": find_gsm_damage,
+    "voc": voc.find_damage,
+}
+_EXAMINE: Mapping[str, Callable[[BinaryIO], Row]] = {
+    **{kind: partial(syncframes.examine, kind=kind) for kind in syncframes.KINDS},
+    **dict.fromkeys(mlp.KINDS, mlp.examine),
+    "wav": wave.examine,
 }
 # Formats whose header says all: FFmpeg needn't decode a part of the file to find out (25 ms for a WAV).
 _SAID_BY_HEADER = frozenset({"wav", "w64", "aiff", "flac", "caf", "au", "tta"})
@@ -144,7 +150,7 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
             raise damage.error()
         junk_bytes = _junk_bytes(part) if kind == "mp3" else 0
         words = wide_words(part, kind)
-        has_blocks = kind == "wav" and has_blocks_of_many_samples(part)
+        has_blocks = kind == "wav" and wave.has_blocks_of_many_samples(part)
         links = examined.links
         first = Section(links[0].begin, links[1].begin) if len(links) > 1 else section
         container = _opened(path, kind, first, junk_bytes, words, has_blocks=has_blocks)
@@ -212,8 +218,8 @@ def _examined(part: BinaryIO, kind: str, section: Section) -> tuple[Section, ogg
     examined = ogg.examine(part) if kind == "ogg" else ogg.Examined(None)
     find_damage = _FIND_DAMAGE.get(kind)
     damage = examined.damage if find_damage is None else find_damage(part)
-    if kind in syncframes.KINDS | mlp.KINDS:
-        row = mlp.examine(part) if kind in mlp.KINDS else syncframes.examine(part, kind)
+    if (examine := _EXAMINE.get(kind)) is not None:
+        row = examine(part)
         damage = row.damage
         if not is_end(part, row.end, kind):
             section = Section(section.begin, section.begin + row.end)
