@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundmill.engine.codecs import mlp
-from soundmill.engine.codecs.musepack import musepack_bounds
+from soundmill.engine.codecs.musepack import musepack_bounds, without_seek_table
 from soundmill.engine.containers import flv, fragments, syncframes, voc, wave
 from soundmill.engine.containers.aiff import comments_in
 from soundmill.engine.containers.continuity import breaks
@@ -139,6 +139,13 @@ def test_a_part_is_a_file_by_itself(
 def test_the_samples_of_musepack_can_be_counted_whatever_it_says(digits: int) -> None:
     bounds = musepack_bounds(io.BytesIO(b"MPCKSH\x20" + bytes(5) + b"\xff" * digits + b"\x7f\0"))
     assert bounds is None or len(bounds) < 1 << 60
+
+
+@FUZZED
+@given(st.binary(max_size=60))
+def test_the_table_of_musepack_may_be_anywhere(data: bytes) -> None:
+    file = io.BytesIO(b"MPCKSH\x0d" + bytes(5) + b"\x87\x68\0\x1b\x1b" + b"SO" + data)
+    assert all(17 <= at < 19 + len(data) for at in without_seek_table(file))
 
 
 def test_comments_of_aiff_end_with_their_chunk() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 _HEADER_BYTES = 64
@@ -9,6 +10,8 @@ _SAMPLE_COUNT_AT = 5  # in a stream header, behind its checksum and version
 # MPC_DECODER_SYNTH_DELAY of libmpcdec: before the first sample.
 _DELAY = 481
 _FRAMES_VERSION, _FRAME_SAMPLES = 7, 1152
+_MAGIC, _SOUND, _SEEK_OFFSET, _OVERLOOKED = b"MPCK", b"AP", b"SO", b"XX"
+_NAME_BYTES, _MOST_HEADS = 2, 16
 _MOST_SAMPLES = 1 << 60  # a number of variable length may be any
 _FRAMES_AT, _BANDS_AT, _GAPLESS_AT = 4, 8, 20
 
@@ -49,6 +52,34 @@ def musepack_rest(file: BinaryIO) -> bytes:
     return bytes(4) + b"".join(
         int(bits[at : at + 32].ljust(32, "0"), 2).to_bytes(4, "little") for at in range(0, len(bits), 32)
     )
+
+
+def without_seek_table(file: BinaryIO) -> dict[int, bytes]:
+    """What FFmpeg must read, and where, to overlook a table of more places than it expects, as short sounds have: it would go on behind that.
+
+    Of stream version 8; nothing where it reads the table.
+    """
+    bounds = musepack_bounds(file)
+    at, length = len(_MAGIC), file.seek(0, os.SEEK_END)
+    for _ in range(_MOST_HEADS):
+        head = _head(file, at, length)
+        size, behind = musepack_number(head, _NAME_BYTES)
+        if bounds is None or size < behind or head.startswith(_SOUND):
+            break
+        if head.startswith(_SEEK_OFFSET):
+            offset, _ = musepack_number(head, behind)
+            table = _head(file, at + offset, length)
+            places, _ = musepack_number(table, musepack_number(table, _NAME_BYTES)[1])
+            return {at: _OVERLOOKED} if places > len(bounds) // _FRAME_SAMPLES else {}
+        at += size
+    return {}
+
+
+def _head(file: BinaryIO, at: int, length: int) -> bytes:
+    if at >= length:
+        return b""
+    file.seek(at)
+    return file.read(_HEADER_BYTES)
 
 
 def _word(head: bytes, at: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Buffer
+from collections.abc import Buffer, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -83,6 +83,34 @@ class Part(io.FileIO):
         data = self.read(len(there))
         there[: len(data)] = data
         return len(data)
+
+
+class Changed(Part):
+    """The same, with other bytes in some places."""
+
+    def __init__(self, path: Path, section: Section, changes: Mapping[int, bytes]) -> None:
+        """Open it for reading. Each of the ``changes`` stands behind so many bytes of the section."""
+        super().__init__(path, section)
+        self._changes = changes
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As the file has it, but for those bytes."""
+        begin = self.tell()
+        data = super().read(size)
+        for at, other in self._changes.items():
+            data = _with(data, at - begin, other)
+        return data
+
+
+def _with(data: bytes, at: int, other: bytes) -> bytes:
+    """``data`` with ``other`` at ``at``, as much of it as falls into it."""
+    if at + len(other) <= 0 or at >= len(data):
+        return data
+    changed = bytearray(data)
+    for place, byte in enumerate(other, at):
+        if 0 <= place < len(changed):
+            changed[place] = byte
+    return bytes(changed)
 
 
 def open_part(path: Path, section: Section) -> BinaryIO:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -15,7 +14,6 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
 from soundmill.engine.containers.boxes import contents
-from soundmill.engine.containers.part import Part, Section
 from soundmill.engine.containers.sniff import MOV
 from soundmill.engine.containers.wave import format_chunk
 from soundmill.engine.pcm.planes import SAMPLE_TYPES, planes
@@ -51,6 +49,11 @@ class WideWords:
     whole: bytes
     valid_bits: int
     tracks: tuple[int, ...] = ()
+
+    @property
+    def changes(self) -> dict[int, bytes]:
+        """What FFmpeg must read, and where, so that it takes samples as wide as their words."""
+        return dict.fromkeys(self.places, self.whole)
 
     def are_of(self, stream: AudioStream) -> bool:
         """True where they are that stream's, and not those of another sound, or of one that has plain words."""
@@ -146,31 +149,3 @@ def _w64_format(file: BinaryIO) -> tuple[int, bytes] | None:
             return file.tell(), file.read(min(size - _W64_CHUNK_BYTES, _EXTENSIBLE_BYTES))
         at += size + -size % _W64_ALIGNMENT
     return None
-
-
-class AsWide(Part):
-    """The file with samples as wide as its words."""
-
-    def __init__(self, path: Path, section: Section, words: WideWords) -> None:
-        """Open it for reading."""
-        super().__init__(path, section)
-        self._words = words
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """As the file has it, but for those bytes."""
-        begin = self.tell()
-        data = super().read(size)
-        for at in self._words.places:
-            data = _with(data, at - begin, self._words.whole)
-        return data
-
-
-def _with(data: bytes, at: int, other: bytes) -> bytes:
-    """``data`` with ``other`` at ``at``, as much of it as falls into it."""
-    if at + len(other) <= 0 or at >= len(data):
-        return data
-    changed = bytearray(data)
-    for place, byte in enumerate(other, at):
-        if 0 <= place < len(changed):
-            changed[place] = byte
-    return bytes(changed)

@@ -21,12 +21,13 @@ from av.stream import Discard, Disposition, Stream
 from soundmill.engine.codecs import mlp
 from soundmill.engine.codecs.gsm import find_gsm_damage
 from soundmill.engine.codecs.mpeg import first_mpeg_frame
+from soundmill.engine.codecs.musepack import without_seek_table
 from soundmill.engine.containers import flv, fragments, matroska, ogg, syncframes, voc, wave
 from soundmill.engine.containers.declared import declared_sample_count
 from soundmill.engine.containers.extent import declared_bytes
-from soundmill.engine.containers.part import WHOLE, Section, is_end, open_part, sound_section
+from soundmill.engine.containers.part import WHOLE, Changed, Section, is_end, open_part, sound_section
 from soundmill.engine.containers.sniff import MATROSKA, MOV, sniff, sound_start
-from soundmill.engine.containers.words import AsWide, WideWords, wide_words
+from soundmill.engine.containers.words import WideWords, wide_words
 from soundmill.engine.damage import Damage, Row
 from soundmill.engine.sandbox.confinement import dying_after
 from soundmill.model.conversion import ConversionError, FailureCode
@@ -153,7 +154,10 @@ def open_source(path: Path, audio_stream: int | None = None, *, although_damaged
         has_blocks = kind == "wav" and wave.has_blocks_of_many_samples(part)
         links = examined.links
         first = Section(links[0].begin, links[1].begin) if len(links) > 1 else section
-        container = _opened(path, kind, first, junk_bytes, words, has_blocks=has_blocks)
+        changes = {} if words is None else words.changes
+        if kind == "mpc8":
+            changes = without_seek_table(part)
+        container = _opened(path, kind, first, junk_bytes, changes, has_blocks=has_blocks)
         try:
             sound = _sound_of(container, audio_stream)
             declared = declared_sample_count(part, kind, sound)
@@ -181,7 +185,7 @@ def _opened(
     kind: str,
     section: Section,
     junk_bytes: int = 0,
-    words: WideWords | None = None,
+    changes: Mapping[int, bytes] | None = None,
     *,
     has_blocks: bool = False,
 ) -> InputContainer:
@@ -199,7 +203,7 @@ def _opened(
         options["protocol_whitelist"] = "file,subfile"
     try:
         with dying_after(_OPENING):
-            file = url if words is None else AsWide(path, section, words)
+            file = Changed(path, section, changes) if changes else url
             return av.open(file, "r", format=kind.partition(",")[0], options=options)
     except MemoryError:
         raise
