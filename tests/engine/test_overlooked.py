@@ -11,6 +11,7 @@ from mutagen.flac import FLAC
 from mutagen.id3 import COMM, ID3, RVA2, TIPL, TIT2, TXXX, UFID, USLT, Frame
 from mutagen.mp4 import MP4
 from mutagen.oggvorbis import OggVorbis
+from mutagen.wave import WAVE
 
 from tests.engine.conftest import Convert
 from tests.sounds import encoded, ffmpeg, jpeg, music, write
@@ -283,6 +284,49 @@ def test_a_comment_and_a_description_of_broadcast_wave_are_both_carried(
         song = FLAC(made.path)
         assert (song["comment"], song["description"]) == (["said"], ["told"])
         assert made.report.not_carried == ()
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        ((b"IPRT", b"3", b"ITRK", b"7"), {"tag: track (IPRT)"}),
+        ((b"ITRK", b"03", b"IPRT", b"3/12"), set()),
+        ((b"ITRK", b"1", b"IPRT", b"12"), {"tag: track (ITRK)"}),
+        ((b"ICMT", b"said", b"ICMT", b"unsaid"), {"tag: comment (ICMT)"}),
+    ],
+)
+def test_of_two_texts_of_riff_by_one_name_the_other_is_told(
+    tmp_path: Path, convert: Convert, texts: tuple[bytes, ...], told: set[str]
+) -> None:
+    info = b"".join(chunk(name, text + b"\0") for name, text in zip(texts[::2], texts[1::2], strict=True))
+    source = with_chunks(write(tmp_path / "a.wav", music(0.3)), chunk(b"LIST", b"INFO" + info))
+    assert set(convert(source, "flac").report.not_carried) == told
+
+
+@pytest.mark.parametrize(
+    ("comment", "title", "told"),
+    [
+        (b"said", b"A long title th", set()),
+        (b"said", b"A long title, that is whole", set()),
+        (b"one", b"A long title that is whole", set()),
+        (b"unsaid", b"Another", {"tag: comment (ICMT)", "tag: title (INAM)"}),
+    ],
+)
+def test_what_riff_says_otherwise_than_id3_is_told(
+    tmp_path: Path, convert: Convert, comment: bytes, title: bytes, told: set[str]
+) -> None:
+    info = chunk(b"LIST", b"INFO" + chunk(b"ICMT", comment + b"\0") + chunk(b"INAM", title + b"\0"))
+    source = with_chunks(write(tmp_path / "a.wav", music(0.3)), info)
+    tags = WAVE(source)
+    tags.add_tags()
+    said = ["one", "two"] if comment == b"one" else ["said"]
+    tags.tags.add(COMM(encoding=3, lang="eng", desc="", text=said))
+    tags.tags.add(TIT2(encoding=3, text=["A long title that is whole"]))
+    tags.save()
+    made = convert(source, "flac")
+    assert set(made.report.not_carried) == told
+    assert FLAC(made.path)["comment"] == said
+    assert convert(convert(source, "wav").path, "flac").report.not_carried == ()
 
 
 def test_chunks_that_are_carried_nowhere_are_told(tmp_path: Path, convert: Convert) -> None:

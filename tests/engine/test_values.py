@@ -267,3 +267,14 @@ def test_a_performer_beside_several_conductors_is_carried(
     assert made.report.not_carried == ()
     assert [";".join(back[name]) for name in ("performer", "conductor")] == [";".join(performers), "Cleo;Dan"]
     assert len(back["conductor"]) == (2 if to == "flac" else 1)
+
+
+def test_a_genre_of_windows_media_by_both_its_names_is_carried(tmp_path: Path, convert: Convert) -> None:
+    source = encoded(tmp_path, "a.wma", samples=music(0.3))
+    for plain, wanted in (("Blues", ["Jazz", "Blues"]), ("Jazz", ["Jazz"])):
+        song = ASF(source)
+        song["WM/Genre"], song["Genre"] = ["Jazz"], [plain]
+        song.save()
+        made = convert(source, "flac")
+        assert sorted(FLAC(made.path)["genre"]) == sorted(wanted)
+        assert made.report.not_carried == ()

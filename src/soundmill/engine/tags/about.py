@@ -106,6 +106,7 @@ def _read_about(path: Path, source: Source, part: BinaryIO) -> About:
     comment = BETWEEN.join(values.get("comment", (in_chunks.comment,)))
     if comment and in_chunks.description not in ("", comment):
         tags |= {"comment": comment, "description": in_chunks.description}
+    unread += in_chunks.unsaid(tags)
     attached = [*attached_pictures(part, source), *around.pictures, *ape.pictures]
     pictures, is_cover_bad, bad_others = read_pictures(attached)
     if is_cover_bad:

@@ -55,6 +55,7 @@ NAMES_OF_ATOMS = {
 }
 NAMES_OF_PAIRS = {"trkn": "track", "disk": "disc"}
 _NAMES_IN_WM = {each: name for name, each in WM_NAMES.items()}
+_TWICE_IN_WM = frozenset({"artist", "composer", "genre", "mood", "publisher"})
 # Of a comment and a description in Vorbis comments FFmpeg reads one; of the numbers of iTunes it reads some. A genre of ID3 that begins
 # with a number ("80s", "2-Step") it takes for the one with that number in a list of old; of people with their roles it reads the first
 # role, and of identifiers, loudness and links nothing. Conductors it takes for performers, and the date of a release for that of the recording.
@@ -136,7 +137,7 @@ def _all_values(
     elif kind == MATROSKA:
         yield from ((tag_name(name), texts) for name, texts in read_simple_tags(part).items())
     elif kind == "asf":
-        yield from ((_NAMES_IN_WM.get(name, tag_name(name)), texts) for name, texts in _by_name(attributes))
+        yield from _of_attributes(attributes)
     else:
         yield from values_of_frames(frames)
         if kind == "aiff":
@@ -191,6 +192,18 @@ def read_attributes(part: BinaryIO, kind: str) -> ASFTags | None:
 def _by_name(tags: Any) -> Values:
     """mutagen's lists of names and values have no types of their own."""
     return iter(tags.as_dict().items() if tags else ())
+
+
+def _of_attributes(attributes: ASFTags | None) -> Values:
+    """Some programs write a text by its plain name and by Microsoft's, and need not write the same."""
+    twice: dict[str, list[object]] = {}
+    for key, texts in _by_name(attributes):
+        name = _NAMES_IN_WM.get(key, tag_name(key))
+        if name in _TWICE_IN_WM:
+            twice.setdefault(name, []).extend(texts)
+        else:
+            yield name, texts
+    yield from twice.items()
 
 
 def _of_comments(comments: Any) -> Values:
