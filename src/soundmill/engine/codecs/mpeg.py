@@ -87,9 +87,8 @@ def xing_sample_count(head: bytes) -> int | None:
     return max(0, frames * header.sample_count - trimmed)
 
 
-def is_adts_stream(head: bytes) -> bool:
-    """True when ADTS frames follow each other from the start."""
-    at = 0
+def is_adts_stream(head: bytes, at: int = 0) -> bool:
+    """True when ADTS frames follow each other from the byte ``at`` on."""
     for _ in range(_FRAMES_IN_A_ROW):
         frame_bytes = _adts_frame_bytes(head[at : at + 7])
         if frame_bytes is None:

@@ -6,6 +6,7 @@ those. Here a file is one of the kinds below or it is refused, and FFmpeg is tol
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from soundmill.engine.codecs.framing import first_of_a_row
@@ -18,7 +19,7 @@ MOV, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
 """FFmpeg's names of what has several."""
 _ASF_GUID = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _W64_GUID = bytes.fromhex("726966662e91cf11a5d628db04c10000")
-_TS_PACKET_BYTES = 188
+_TS_SYNC, _TS_PACKET_BYTES = b"G", 188
 _TIMED_TS_PACKET_BYTES = 192  # as cameras and Blu-ray discs write it: a time of four bytes before each packet
 _LATER_TS_PACKETS = 16  # behind the rest of one: the more places are looked at, the more must tell
 _LONGEST_ADTS_BYTES = 8191
@@ -146,13 +147,20 @@ def _by_later_structure(head: bytes) -> str | None:
         at = first_of_a_row(head, kind)
         if at is not None:
             return _by_magic(head[at:]) if kind == "ac3" else kind
-    if any(is_adts_stream(head[at:]) for at in range(1, min(_LONGEST_ADTS_BYTES, len(head))) if head[at] == 0xFF):
+    if any(is_adts_stream(head, at) for at in _places(head, b"\xff", _LONGEST_ADTS_BYTES)):
         return "aac"
-    packets = ((size, first) for size in (_TS_PACKET_BYTES, _TIMED_TS_PACKET_BYTES) for first in range(1, size))
-    return (
-        "mpegts" if any(_is_transport_stream(head, first, size, _LATER_TS_PACKETS) for size, first in packets) else None
-    )
+    for size in (_TS_PACKET_BYTES, _TIMED_TS_PACKET_BYTES):
+        if any(_is_transport_stream(head, at, size, _LATER_TS_PACKETS) for at in _places(head, _TS_SYNC, size)):
+            return "mpegts"
+    return None
+
+
+def _places(head: bytes, sync: bytes, end: int) -> Iterator[int]:
+    at = head.find(sync, 0, end)
+    while at >= 0:
+        yield at
+        at = head.find(sync, at + 1, end)
 
 
 def _is_transport_stream(head: bytes, first: int, packet_bytes: int, count: int = 4) -> bool:
-    return all(head[at : at + 1] == b"G" for at in range(first, first + count * packet_bytes, packet_bytes))
+    return all(head[at : at + 1] == _TS_SYNC for at in range(first, first + count * packet_bytes, packet_bytes))
