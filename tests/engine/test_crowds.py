@@ -60,6 +60,15 @@ def test_loudspeakers_above_keep_their_names(tmp_path: Path, convert: Convert) -
     assert ffmpeg("-i", made.path, "-f", "s16le", "-") == ffmpeg("-i", source, "-f", "s16le", "-")
 
 
+def test_names_of_loudspeakers_that_wav_does_not_know_are_told(tmp_path: Path, convert: Convert) -> None:
+    source = tmp_path / "a.mov"
+    sound = "anoisesrc=d=0.2:r=48000,aformat=channel_layouts=mono,pan=hexadecagonal|FL=c0|WR=0.5*c0"
+    ffmpeg("-f", "lavfi", "-i", sound, "-c:a", "pcm_s16le", source)
+    made = convert(source, "wav")
+    assert made.report.not_carried == ("hexadecagonal layout (WAV (PCM) gets 16 channels)",)
+    assert ffmpeg("-i", made.path, "-f", "s16le", "-") == ffmpeg("-i", source, "-f", "s16le", "-")
+
+
 def test_tracks_are_mixed_in_pairs(tmp_path: Path, convert: Convert) -> None:
     made = convert(tracks(tmp_path / "a.wav", 16), "flac", channels=2)
     heard = levels(made, 16)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from soundmill.engine.conversion.survey import unreached
 from soundmill.engine.job import Job
+from soundmill.engine.pcm.crowds import MOST_NAMED
+from soundmill.engine.pcm.layouts import is_nameless
 from soundmill.engine.pcm.peaks import Drawings
 from soundmill.engine.plan import Plan
 from soundmill.engine.reading.salvage import told
@@ -20,7 +23,13 @@ def made_report(
     job: Job, plan: Plan, source: SoundFacts, result: SoundFacts, lost: tuple[str, ...], drawings: Drawings
 ) -> ConversionReport:
     """Of a verified result; ``lost`` is what it has no place for."""
-    told_of = (*told(source.damage), *plan.losses, *unreached(job.options, result.loudness), *lost)
+    told_of = (
+        *told(source.damage),
+        *plan.losses,
+        *_unnamed(job, plan, result),
+        *unreached(job.options, result.loudness),
+        *lost,
+    )
     return ConversionReport(
         source=source,
         result=result,
@@ -30,6 +39,12 @@ def made_report(
         source_waveform=drawings.of_source(),
         result_waveform=drawings.of_result(),
     )
+
+
+def _unnamed(job: Job, plan: Plan, result: SoundFacts) -> Iterator[str]:
+    """Names of loudspeakers that the container can't say: WAV and AIFF know 18 of them."""
+    if plan.channels > MOST_NAMED and is_nameless(result.channel_layout) and not is_nameless(plan.channel_layout):
+        yield f"{plan.channel_layout} layout ({job.target.title} gets {result.channel_layout})"
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
