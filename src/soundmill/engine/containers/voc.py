@@ -11,7 +11,7 @@ from soundmill.engine.damage import Damage
 
 _OFFSET_AT, _HEAD_BYTES = 20, 4
 _END, _LAST_KIND = 0, 9
-_MOST_BLOCKS, _BLOCK_BYTES = 1_000_000, 1 << 20
+_BLOCK_BYTES = 1 << 20
 # Some programs count the head of the sound's form twice, or leave the end out.
 _SLACK_BYTES = 16
 
@@ -21,18 +21,23 @@ def find_damage(file: BinaryIO) -> Damage | None:
     start, length = file.tell(), file.seek(0, os.SEEK_END)
     file.seek(start + _OFFSET_AT)
     at = start + int.from_bytes(file.read(2), "little")
-    for _ in range(_MOST_BLOCKS):
+    while at < length:
         file.seek(at)
-        head = file.read(_HEAD_BYTES)
-        if not head:
-            return None
-        if head[0] == _END:
-            return Damage(None, at, False, "an end, and sound behind it") if _goes_on(file, at + 1, length) else None
-        end = _end(head, at)
-        if len(head) < _HEAD_BYTES or end > length:
-            return Damage(None, length, True, "the last block is cut off") if end > length + _SLACK_BYTES else None
-        at = end
-    return None
+        block = file.read(_BLOCK_BYTES)
+        passed = _passed(block)
+        if not passed:
+            is_end = block[0] == _END and _goes_on(file, at + 1, length)
+            return Damage(None, at, False, "an end, and sound behind it") if is_end else None
+        at += passed
+    return Damage(None, length, True, "the last block is cut off") if at > length + _SLACK_BYTES else None
+
+
+def _passed(block: bytes) -> int:
+    """Where those end with which ``block`` begins, of which the last one may be longer than it."""
+    at, last = 0, len(block) - _HEAD_BYTES
+    while at <= last and block[at] != _END:
+        at += _HEAD_BYTES + int.from_bytes(block[at + 1 : at + _HEAD_BYTES], "little")
+    return at
 
 
 def _goes_on(file: BinaryIO, at: int, length: int) -> bool:
@@ -49,11 +54,6 @@ def _is_written(file: BinaryIO, at: int) -> bool:
 def _has_row(rest: bytes) -> bool:
     ends = {len(rest), len(rest) - 1} if rest.endswith(bytes([_END])) else {len(rest)}
     for at in range(len(rest) - _HEAD_BYTES, -1, -1):
-        if _END < rest[at] <= _LAST_KIND and _end(rest[at : at + _HEAD_BYTES], at) in ends:
+        if _END < rest[at] <= _LAST_KIND and at + _passed(rest[at : at + _HEAD_BYTES]) in ends:
             ends.add(at)
     return min(ends) < len(rest) - 1
-
-
-def _end(head: bytes, at: int) -> int:
-    """Where the block at the byte ``at`` ends, which begins with ``head``."""
-    return at + _HEAD_BYTES + int.from_bytes(head[1:], "little")
