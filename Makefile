@@ -36,7 +36,7 @@ bench-compare: setup ## Measure everything and say what got slower than docs/rep
 bench-queue: deps setup ## Measure what the queue costs, up to 100,000 waiting tasks
 	$(BIN)/python -W ignore -m benchmarks.queue
 
-bench-engine: deps setup ## Measure the engine beside the machine's ffmpeg in 20 minutes (ARGS="--only songs --rounds 1")
+bench-engine: deps setup ## Measure the engine beside the machine's ffmpeg in 25 minutes (ARGS="--only songs --rounds 1")
 	$(BIN)/python -m benchmarks.engine $(ARGS)
 
 bench-long: deps setup ## Measure memory over files of up to 24 hours (ARGS="--hours 0.05 1 --rate 16000 --channels 1")

@@ -1,6 +1,6 @@
 """The engine beside the machine's ffmpeg, in turns on the same files: how many times as fast it is, verification included.
 
-``make bench-engine`` takes some 20 minutes and writes ``benchmarks/results/engine.md``; ``--only`` measures a part and prints it.
+``make bench-engine`` takes some 25 minutes and writes ``benchmarks/results/engine.md``; ``--only`` measures a part and prints it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from queue import SimpleQueue
@@ -95,23 +96,29 @@ def loads(minutes: float) -> tuple[Load, ...]:
 
 @dataclass(frozen=True)
 class Compared:
-    """Wall times of both, in seconds, in the order in which they were taken."""
+    """Wall times of both, in seconds, in the order in which they were taken; ``checks`` are ffmpeg's for decoding its results."""
 
     load: Load
     way: Way
     ours: list[float]
     theirs: list[float]
+    checks: list[float]
 
     @property
     def ratios(self) -> list[float]:
         """ffmpeg's times by ours."""
         return [slow / fast for slow, fast in zip(self.theirs, self.ours, strict=True)]
 
+    @property
+    def checked(self) -> float:
+        """The median of the same where ffmpeg decodes its results, too."""
+        times = zip(self.theirs, self.checks, self.ours, strict=True)
+        return statistics.median((slow + check) / fast for slow, check, fast in times)
+
     def row(self) -> str:
         """For a table."""
-        figures = " | ".join(
-            f"{each:.2f}" for each in (statistics.median(self.ratios), min(self.ratios), max(self.ratios))
-        )
+        ratios = (statistics.median(self.ratios), min(self.ratios), max(self.ratios), self.checked)
+        figures = " | ".join(f"{each:.2f}" for each in ratios)
         times = f"{statistics.median(self.ours):.2f} s | {statistics.median(self.theirs):.2f} s"
         return f"| {self.load} | {self.way} | {figures} | {times} |"
 
@@ -171,10 +178,10 @@ def _head() -> list[str]:
         "",
         f"{cores()} cores, ffmpeg {ffmpeg_version()} with as many processes at a time (as `xargs -P{cores()}` has them),",
         f"soundmill with FFmpeg {av.ffmpeg_version_info} and verification. Both in turns on the same files;",
-        "ratio: ffmpeg's wall time by ours, so more is better.",
+        "ratio: ffmpeg's wall time by ours, so more is better; both checked: ffmpeg decodes its results once, too (`-xerror -f null -`).",
         "",
-        "| files | conversion | ratio, median | least | most | soundmill | ffmpeg |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| files | conversion | ratio, median | least | most | both checked | soundmill | ffmpeg |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
 
 
@@ -187,7 +194,8 @@ def _means(compared: list[Compared]) -> list[str]:
         )
         lines.append(
             f"- {name}: geometric mean {statistics.geometric_mean(medians):.2f}, least {min(medians):.2f} ({slowest.way}), "
-            f"{sum(each >= 1 for each in medians)} of {len(medians)} at 1.00 or more."
+            f"{sum(each >= 1 for each in medians)} of {len(medians)} at 1.00 or more; "
+            f"both checked: {statistics.geometric_mean(each.checked for each in compared if each.load.name == name):.2f}."
         )
     return lines
 
@@ -202,10 +210,13 @@ def _measure(load: Load, directory: Path, mills: SimpleQueue[Mill], rounds: int)
 
 def _compare(load: Load, way: Way, source: Path, mills: SimpleQueue[Mill], rounds: int) -> Compared:
     encoders = cores() if load.files == 1 else 1
-    compared = Compared(load, way, [], [])
+    compared = Compared(load, way, [], [], [])
     for _ in range(rounds):
-        compared.ours.append(_seconds(load.files, lambda: _convert(mills, source, way, encoders)))
-        compared.theirs.append(_seconds(load.files, lambda: _run_ffmpeg(source, way)))
+        compared.ours.append(_seconds(load.files, lambda _: _convert(mills, source, way, encoders)))
+        with tempfile.TemporaryDirectory() as directory:
+            theirs = partial(_run_ffmpeg, source, way, Path(directory))
+            compared.theirs.append(_seconds(load.files, theirs))
+            compared.checks.append(_seconds(load.files, partial(_check, way, Path(directory))))
     return compared
 
 
@@ -224,14 +235,14 @@ def encoded(wave: Path, extension: str) -> Path:
     """The same beside it, made by ffmpeg at its first use."""
     path = wave.with_suffix(f".{extension}")
     if not path.exists():
-        _ffmpeg(wave, *_MADE_BY[extension], path)
+        _ffmpeg("-i", wave, *_MADE_BY[extension], path)
     return path
 
 
-def _seconds(files: int, convert: Callable[[], None]) -> float:
+def _seconds(files: int, convert: Callable[[int], None]) -> float:
     started = time.perf_counter()
     with ThreadPoolExecutor(min(files, cores())) as pool:
-        for each in [pool.submit(convert) for _ in range(files)]:
+        for each in [pool.submit(convert, number) for number in range(files)]:
             each.result()
     return time.perf_counter() - started
 
@@ -251,13 +262,16 @@ def _borrowed(mills: SimpleQueue[Mill]) -> Iterator[Mill]:
         mills.put(mill)
 
 
-def _run_ffmpeg(source: Path, way: Way) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        _ffmpeg(source, *way.arguments, Path(directory) / f"result.{way.target}")
+def _run_ffmpeg(source: Path, way: Way, directory: Path, number: int) -> None:
+    _ffmpeg("-i", source, *way.arguments, directory / f"{number}.{way.target}")
 
 
-def _ffmpeg(source: Path, *arguments: str | Path) -> None:
-    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", source, *arguments], check=True)
+def _check(way: Way, directory: Path, number: int) -> None:
+    _ffmpeg("-xerror", "-i", directory / f"{number}.{way.target}", "-f", "null", "-")
+
+
+def _ffmpeg(*arguments: str | Path) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *arguments], check=True)
 
 
 if __name__ == "__main__":
