@@ -26,7 +26,7 @@ from soundmill.model.options import ConversionOptions
 from tests.sounds import music, write
 
 SECONDS = 42.0
-TARGETS = ("flac", "alac", "mp3", "opus", "m4a", "aac")
+TARGETS = ("flac", "alac", "mp3", "opus", "m4a", "aac", "ogg")
 type Told = dict[str, tuple[int | None, int | None]]
 
 

@@ -26,6 +26,10 @@ the frame before (ISO/IEC 14496-3, section 4.6.11).
 """
 
 
+OF_MANY_LENGTHS = frozenset({"vorbis"})
+"""Those whose packets decode to different numbers of samples, which the packets tell by themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class DecoderSetup:
     """What a decoder must know before its first packet. The container may know ``layout`` better than the codec."""

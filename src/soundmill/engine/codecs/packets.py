@@ -96,6 +96,11 @@ class Packets(Sequence[CodedPacket]):
         return self._sizes
 
     @property
+    def durations(self) -> memoryview:
+        """How long each is, in the stream's time base."""
+        return self._times[1::2]
+
+    @property
     def end_pts(self) -> int:
         """Where the last one ends."""
         return int(self._times[-2] + self._times[-1]) if self else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from typing import Any
 
 from av.audio.frame import AudioFrame
@@ -13,7 +14,7 @@ from av.stream import Stream
 from zlib_ng.zlib_ng import crc32
 
 from soundmill.engine.codecs import opus
-from soundmill.engine.codecs.decoders import BROKEN_PACKET, DecoderSetup
+from soundmill.engine.codecs.decoders import BROKEN_PACKET, OF_MANY_LENGTHS, DecoderSetup
 from soundmill.engine.codecs.packets import Packets
 from soundmill.engine.codecs.trace import Trace
 from soundmill.engine.pcm.planes import planes
@@ -24,11 +25,12 @@ from soundmill.engine.reading.counting import Counting
 class Checked:
     """What the packets of a piece decode to, by a decoder that begins with them.
 
-    Each decodes to ``samples`` a channel but the ones with the numbers ``others``, counted from the piece's first. ``checksum`` is the
-    CRC-32 of its PCM in the decoder's own format, frame after frame. ``trace`` tells which packets these are.
+    Each decodes to ``samples`` a channel, or to its own duration where they have different ones, but those with the numbers ``others``,
+    counted from the piece's first. ``checksum`` is the CRC-32 of its PCM in the decoder's own format, frame after frame. ``trace`` tells
+    which packets these are.
     """
 
-    samples: int
+    samples: int | None
     others: Sequence[int]
     broken: int
     form: tuple[int, int, str]
@@ -51,7 +53,7 @@ def check(packets: Packets, setup: DecoderSetup, *, is_compared: bool) -> Checke
     checking = _Checking(setup, is_compared=is_compared)
     for each in packets.for_ffmpeg():
         checking.add(each)
-    return checking.finished(packets.trace)
+    return checking.finished(packets)
 
 
 class _Checking:
@@ -60,6 +62,7 @@ class _Checking:
         is_counted = setup.name == "opus" and opus.holds_one_stream(setup.extradata) and not is_compared
         self._decode = Counting(setup.layout).decode if is_counted else setup.opened().decode
         self._is_compared = is_compared
+        self._are_alike = setup.name not in OF_MANY_LENGTHS
         self._counts = array("I")
         self._form: tuple[int, int, str] | None = None
         self._checksum = self._broken = 0
@@ -74,10 +77,14 @@ class _Checking:
             self._broken += 1
         self._counts.append(samples)
 
-    def finished(self, trace: Trace) -> Checked:
-        samples = self._counts[len(self._counts) // 2] if self._counts else 0
-        others = [number for number, count in enumerate(self._counts) if count != samples]
-        return Checked(samples, others, self._broken, self._form or (0, 0, ""), self._checksum, trace)
+    def finished(self, packets: Packets) -> Checked:
+        samples, lengths = None, iter(packets.durations)
+        if self._are_alike:
+            samples = self._counts[len(self._counts) // 2] if self._counts else 0
+            lengths = repeat(samples, len(self._counts))
+        pairs = enumerate(zip(self._counts, lengths, strict=True))
+        others = [number for number, (count, length) in pairs if count != length]
+        return Checked(samples, others, self._broken, self._form or (0, 0, ""), self._checksum, packets.trace)
 
     def _look_at(self, frame: AudioFrame) -> None:
         form = frame.sample_rate, frame.layout.nb_channels, frame.layout.name

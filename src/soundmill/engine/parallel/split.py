@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from av.audio.format import AudioFormat
@@ -65,7 +65,7 @@ class _Way:
 
     Pieces begin at multiples of ``step`` frames. Not more than ``ahead`` pieces a member wait for those before them: a slow one must not
     make the others pile up. With ``shifts``, a piece that doesn't fit is encoded again from some samples later on.
-    Packets of the result are decoded in pieces by ``decoder``, where there is one: Vorbis in Ogg is cut by granules, which stand beside them.
+    Packets of the result are decoded in pieces by ``decoder``.
     """
 
     join: Join
@@ -77,7 +77,7 @@ class _Way:
     maximum_channels: int = 8
     lowest_bit_rate: int = 0
     lowest_sample_rate: int = 0
-    decoder: str = ""
+    decoder: str = field(kw_only=True)
 
 
 _WAYS = {
@@ -88,7 +88,9 @@ _WAYS = {
     # of 200 seams found no place for its main data; the farthest place seen stood 30 frames behind the one wanted.
     "libmp3lame": _Way(join_layer_three, step=49, pre_roll=49, overlap=48, decoder="mp3float"),
     # Two seconds at 44.1 kHz and more below: what masks what settles within them. At 8 kHz they are as long as the pieces.
-    "libsndfile": _Way(join_vorbis, pre_roll=22, overlap=22, ahead=1, shifts=True, lowest_sample_rate=16_000),
+    "libsndfile": _Way(
+        join_vorbis, pre_roll=22, overlap=22, ahead=1, shifts=True, lowest_sample_rate=16_000, decoder="vorbis"
+    ),
     # After a second, band energies and rate control agree with those of a stream that was encoded from the start. Below some
     # 72 kbit/s libopus may choose SILK, which predicts from long ago: clicks of -13 dB were measured at seams.
     "libopus": _Way(join_opus, pre_roll=50, overlap=25, maximum_channels=2, lowest_bit_rate=80_000, decoder="opus"),
@@ -288,6 +290,6 @@ class SplitEncoder:
         self._kept = {first: piece for first, piece in self._kept.items() if first in self._joining.waiting}
 
 
-def _decoder(plan: Plan, extradata: bytes) -> DecoderSetup | None:
+def _decoder(plan: Plan, extradata: bytes) -> DecoderSetup:
     name = _WAYS[plan.encoder].decoder
-    return None if not name else DecoderSetup(name, decoder_options(name), plan.channel_layout, extradata)
+    return DecoderSetup(name, decoder_options(name), plan.channel_layout, extradata)
