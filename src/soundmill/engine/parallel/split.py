@@ -51,8 +51,8 @@ _MOST_SAMPLES_A_SECOND = 2_000_000
 # A piece costs its pre-roll; few of them leave cores idle at the end.
 _PIECES_A_MEMBER = 8
 _SHORTEST_PIECE_SECONDS, _LONGEST_PIECE_SECONDS = 20, 60
-# Those that may be encoded once more are kept until they are joined.
-_SHIFTED_SHARE = 2
+# Those that may be encoded once more are kept until they are joined: of smaller ones more can be away.
+_LENT_SHARE = 2
 # Of pieces that wait for one before them. What is lent is away for longer than the crew takes, but many take no more memory.
 _AHEAD_OF_HELPERS = 3
 _MOST_WAITING = 24
@@ -169,7 +169,7 @@ class SplitEncoder:
         # Packed samples can be cut anywhere, so they may come as the source has them.
         self.frame_samples = self._codec_samples if plan.sample_format.endswith("p") else 0
         self._frame_bytes = self._codec_samples * AudioFormat(plan.sample_format).bytes * plan.channels
-        piece_frames = self._frames_a_piece(expected_seconds)
+        piece_frames = self._frames_a_piece(expected_seconds, _LENT_SHARE if lends and self._way.shifts else 1)
         self._most_waiting = _MOST_WAITING
         if self._way.shifts:
             self._most_waiting = _MOST_KEPT_BYTES // (piece_frames * self._frame_bytes)
@@ -237,11 +237,10 @@ class SplitEncoder:
         helped = min(_AHEAD_OF_HELPERS * all_hands, self._most_waiting) if all_hands > own else 0
         return max(self._way.ahead * own, helped)
 
-    def _frames_a_piece(self, expected_seconds: float) -> int:
+    def _frames_a_piece(self, expected_seconds: float, share: int) -> int:
         seconds = expected_seconds / (_PIECES_A_MEMBER * len(self._crew))
         seconds = min(_LONGEST_PIECE_SECONDS, max(_SHORTEST_PIECE_SECONDS, seconds))
-        largest = self._crew.area_bytes // (_SHIFTED_SHARE if self._way.shifts else 1)
-        most = largest // self._frame_bytes - self._way.pre_roll - self._way.overlap
+        most = self._crew.area_bytes // share // self._frame_bytes - self._way.pre_roll - self._way.overlap
         if most < max(self._way.step, self._way.pre_roll):
             self._file.abandon()
             raise Unstitchable("its frames are too large for pieces")
