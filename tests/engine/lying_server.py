@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from soundmill.engine.job import Job
@@ -14,10 +15,11 @@ from soundmill.engine.serving import resident, server
 from soundmill.engine.serving.told import convert_and_tell
 
 
-def _lie(job: Job, say: Say, crew: Crew | None = None) -> None:
+def _lie(job: Job, say: Say, confined: Callable[[], Crew | None] = lambda: None) -> None:
+    crew = confined()
     said = job.source.read_bytes()
     if said.startswith(b"RIFF"):
-        convert_and_tell(job, say, crew)
+        convert_and_tell(job, say, lambda: crew)
     else:
         say({"lie": said.decode()})
 

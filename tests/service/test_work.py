@@ -273,6 +273,45 @@ def test_a_storage_that_is_away_is_not_taken_for_one_whose_files_are_missing(min
     assert {mine.see(each).status for each in tasks} == {TaskStatus.PROCESSED}
 
 
+class DeletedAtOnce(DirectoryWorkbench):
+    """The task of a source is deleted just before or after its file is looked for."""
+
+    delete: Callable[[], None]
+    is_early: bool
+
+    @contextmanager
+    def source(self, key: str) -> Iterator[Path]:
+        if self.is_early:
+            self.delete()
+        with super().source(key) as path:
+            if not self.is_early:
+                self.delete()
+            yield path
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_a_task_that_is_deleted_before_its_conversion_begins_is_no_trouble(
+    mine: Mine, short: bytes, *, is_early: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    deleted, good = mine.submit(short), mine.submit(short)
+
+    def delete() -> None:
+        for each in mine.tasks.remove(mine.owner, deleted.id):
+            mine.storage.delete(each)
+
+    workbench = DeletedAtOnce(mine.root / "data")
+    workbench.delete, workbench.is_early = delete, is_early
+    worker = mine.another_worker(workbench)
+    assert worker.work()
+    _, *said = "".join(capfd.readouterr()).splitlines()
+    assert len(said) == 1
+    assert "no longer wanted" in said[0]
+    assert "info" in said[0]
+    workbench.delete = lambda: None
+    assert worker.work()  # it doesn't rest
+    assert mine.see(good).status is TaskStatus.PROCESSED
+
+
 class SilentBoard(DatabaseBoard):
     """Gives nothing."""
 

@@ -105,19 +105,18 @@ class Worker:
             log.info("given back: the worker is stopping")
             self._say_released(attempt)
         except ConversionError as error:
-            log.warning(
-                "conversion failed",
-                code=error.failure.code,
-                detail=error.for_log,
+            code, detail = error.failure.code, error.for_log
+            is_wanted = self._say_failed(
+                attempt, error.failure, lambda: log.warning("conversion failed", code=code, detail=detail)
             )
-            if error.failure.code is FailureCode.STORAGE:
+            if is_wanted and code is FailureCode.STORAGE:
                 self._rest()
-            self._say_failed(attempt, error.failure)
         except Refused as error:
-            log.error("the API refuses the report", detail=error.detail_for_log)
-            self._say_failed(attempt, Failure(FailureCode.INTERNAL, "The result could not be recorded."))
+            detail = error.detail_for_log
+            failure = Failure(FailureCode.INTERNAL, "The result could not be recorded.")
+            self._say_failed(attempt, failure, lambda: log.error("the API refuses the report", detail=detail))
         except NotFound as error:
-            # Of this task alone: its source is gone, or not to be seen from here yet (NFS).
+            # Of this task alone: its source is gone with the task, or not to be seen from here yet (NFS).
             self._say_storage_failed(attempt, error)
         except (StorageError, NoRoom) as error:
             self._rest()
@@ -162,26 +161,29 @@ class Worker:
         return Lending(attempt, directory, self._seats, self._workbench, self._converter.build)
 
     def _say_storage_failed(self, attempt: Attempt, error: SoundmillError) -> None:
-        _log.error(
-            "the storage failed",
-            task=attempt.task_id,
-            attempt=attempt.number,
-            error=error.message,
-            detail=error.detail_for_log,
+        log = _log.bind(task=attempt.task_id, attempt=attempt.number)
+        self._say_failed(
+            attempt,
+            Failure(FailureCode.STORAGE, error.message, retryable=True),
+            lambda: log.error("the storage failed", error=error.message, detail=error.detail_for_log),
         )
-        self._say_failed(attempt, Failure(FailureCode.STORAGE, error.message, retryable=True))
 
-    def _say_failed(self, attempt: Attempt, failure: Failure) -> None:
+    def _say_failed(self, attempt: Attempt, failure: Failure, log_why: Callable[[], None]) -> bool:
+        """False where nobody wants to know any more: a task that is deleted takes its source along, and that is no trouble to be logged."""
         try:
             self._board.failed(attempt, failure)
         except StaleAttempt:
-            _log.info(
-                "failed, but no longer wanted",
-                task=attempt.task_id,
-                attempt=attempt.number,
-            )
+            _log.info("failed, but no longer wanted", task=attempt.task_id, attempt=attempt.number, code=failure.code)
+            return False
         except Refused as error:
+            log_why()
             _log.error("the API refuses to hear of a failure", task=attempt.task_id, detail=error.detail_for_log)
+        except Unreachable:
+            log_why()
+            raise
+        else:
+            log_why()
+        return True
 
     def _say_released(self, attempt: Attempt) -> None:
         try:

@@ -98,13 +98,17 @@ def _pass_on(control: Control, said: Sequence[tuple[bytes, dict[str, Any]]]) -> 
 
 def _run_job(job: Job, say: Say, news: int) -> None:
     """Confine, convert, report."""
+    convert_and_tell(job, say, lambda: _confined(job, say, news))
+
+
+def _confined(job: Job, say: Say, news: int) -> Crew | None:
     crew = None
     if is_worth_a_crew(job):
         may_lend = job.may_be_helped and job.limits.output_bytes >= LARGEST_PARCEL_BYTES
         # Afterwards it can't fork any more.
         crew = Crew.fork(job.encoders, job.limits, Lent(job.directory, news, say) if may_lend else None)
     confine(job.sources, job.directory, job.limits)
-    convert_and_tell(job, say, crew)
+    return crew
 
 
 def _run_piece(piece: PieceJob, say: Say, news: int) -> None:
