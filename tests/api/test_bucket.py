@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
 from soundmill.adapters.storage.bucket.pieces import PIECE_BYTES
 from soundmill.app import App, load_settings
@@ -72,6 +73,21 @@ def test_a_range_of_a_large_file_is_what_was_asked_for(ann: User) -> None:
         answer = ann.call("GET", f"/api/files/{name}", headers={"Range": f"bytes={first}-{last}"})
         assert (answer.status_code, answer.data) == (206, content[first : last + 1])
     assert ann.call("GET", f"/api/files/{name}").data == content
+
+
+@pytest.mark.parametrize("wanted", [{}, {"Range": f"bytes=10-{PIECE_BYTES}"}])
+def test_a_download_that_breaks_off_is_short_and_one_line_of_the_log(
+    client: FlaskClient, ann: User, app: App, wanted: dict[str, str]
+) -> None:
+    task = ann.upload(os.urandom(PIECE_BYTES + 1000)).get_json()
+    answer = client.get(f"/api/files/{task['fileName']}", headers={**ann.headers, **wanted})
+    assert next(answer.iter_encoded())
+    assert ann.call("DELETE", f"/api/tasks/{task['id']}").status_code == 204
+    with capture_logs() as lines:
+        rest = sum(len(each) for each in answer.iter_encoded())
+    assert 0 < rest < (answer.content_length or 0) - PIECE_BYTES // 2
+    assert [(each["log_level"], each["event"]) for each in lines] == [("error", "a download broke off")]
+    answer.close()
 
 
 def test_a_deleted_task_s_files_are_gone_from_the_bucket(ann: User, app: App) -> None:

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import structlog
 from apiflask import APIBlueprint
 from flask import Response, request
 from werkzeug.exceptions import PreconditionFailed, RequestedRangeNotSatisfiable
@@ -17,7 +18,7 @@ from werkzeug.wsgi import FileWrapper
 from soundmill.api.authentication import signed_in
 from soundmill.api.services import services
 from soundmill.api.shapes import storable
-from soundmill.model.errors import NotFound
+from soundmill.model.errors import NotFound, StorageError
 from soundmill.model.formats import FORMATS
 from soundmill.model.names import named_format
 from soundmill.model.tasks import FileFacts
@@ -25,6 +26,8 @@ from soundmill.service.ports import Account
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+_log = structlog.get_logger()
 
 files = APIBlueprint("files", __name__, url_prefix="/api/files", tag="Files")
 
@@ -47,7 +50,7 @@ def download(filename: str, account: Account) -> Response:
         facts, stream = services().tasks.open_file(account.id, storable(filename))
     except ValueError as error:
         raise NotFound("There is no such file.") from error
-    answer = Response(FileWrapper(stream, _CHUNK_BYTES), mimetype=_mime_type(facts.name), direct_passthrough=True)
+    answer = Response(_Download(stream, _CHUNK_BYTES), mimetype=_mime_type(facts.name), direct_passthrough=True)
     answer.call_on_close(stream.close)
     answer.content_length = facts.size
     answer.set_etag(facts.sha256)
@@ -66,6 +69,18 @@ def download(filename: str, account: Account) -> Response:
         stream.close()
         raise
     return answer
+
+
+class _Download(FileWrapper):
+    """The bytes of a file as far as the storage gives them. Less than was promised is no answer: the server then ends the connection, and the client knows."""
+
+    def __next__(self) -> bytes:
+        try:
+            return super().__next__()
+        except (StorageError, OSError) as error:
+            _log.error("a download broke off", error=str(error), detail=getattr(error, "detail_for_log", ""))
+            # Raised, it would be the server's, which then logs all calls that led to it and throws away what isn't sent yet.
+            raise StopIteration from error
 
 
 def _refuse_another_file(facts: FileFacts) -> None:
