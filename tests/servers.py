@@ -65,7 +65,9 @@ class PostgresServer:
     def start(self) -> None:
         """Start, and return when it answers."""
         host, port = self._address or ("", 5432)
-        command: list[str | Path] = [*self._prefix, self._programs / "postgres", "-D", self._directory / "data"]
+        # Killed, it would leave its shared memory to nobody.
+        command: list[str | Path] = [*self._prefix, *_until_we_end("QUIT"), self._programs / "postgres"]
+        command += ["-D", self._directory / "data"]
         command += ["-k", self._directory, "-c", f"listen_addresses={host}", "-p", str(port)]
         command += ["-c", "fsync=off", "-c", "max_connections=300"]
         identity = {} if self._prefix else _unprivileged(self._directory)
@@ -117,7 +119,17 @@ class RedisServer:
         host, port = self.address
         program = shutil.which("redis-server") or shutil.which("valkey-server") or _bundled_redis()
         path = self._directory / "redis.sock"
-        command = [*self._prefix, program, "--bind", host, "--port", str(port), "--unixsocket", str(path)]
+        command = [
+            *self._prefix,
+            *_until_we_end("KILL"),
+            program,
+            "--bind",
+            host,
+            "--port",
+            str(port),
+            "--unixsocket",
+            str(path),
+        ]
         command += ["--save", "", "--appendonly", "no", "--dir", str(self._directory), "--protected-mode", "no"]
         with (self._directory / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -186,7 +198,8 @@ class S3Server:
         (self._directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
         (self._directory / "data").mkdir()
         ports = self._ports
-        command: list[str | Path] = [Path(sysconfig.get_path("scripts")) / "weed", "server", "-filer", "-s3"]
+        command: list[str | Path] = [*_until_we_end("KILL"), Path(sysconfig.get_path("scripts")) / "weed"]
+        command += ["server", "-filer", "-s3"]
         command += ["-dir", self._directory / "data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
         command += ["-master.volumeSizeLimitMB=64", "-volume.max=50", "-volume.preStopSeconds=0", "-s3.iam=false"]
         command += [f"-s3.config={self._directory / 's3.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
@@ -247,6 +260,15 @@ def redis_server() -> Iterator[RedisServer]:
             yield server
         finally:
             server.kill()
+
+
+def _until_we_end(number: str) -> tuple[str, ...]:
+    """Before a server's command: it gets this signal when the thread that starts it ends, however that ends, where the system can do so (Linux).
+
+    Else a run of tests that is killed leaves it behind.
+    """
+    program = shutil.which("setpriv")
+    return (program, "--pdeathsig", number, "--") if program else ()
 
 
 def _bundled_redis() -> str:
