@@ -261,7 +261,7 @@ def test_edits_that_contradict_each_other_are_told_beside_their_field(ann: Visit
     ann.page.get_by_label("Begin at second").fill("5")
     ann.page.get_by_label("End at second").fill("2")
     ann.convert(SONG)
-    expect(ann.page.locator("#convert-trimEnd-complaint")).to_have_text("It must lie behind trimStart.")
+    expect(ann.page.locator("#convert-trimEnd-complaint")).to_have_text("It must lie behind “Begin at second”.")
 
 
 def test_a_complaint_about_an_option_opens_the_options(ann: Visitor) -> None:

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from soundmill.model.errors import InvalidOptions
 
 _NAMED_OTHERWISE = {"tags": "--tag", "cueSheet": "--cue"}
-_TWO_WORDS = re.compile(r"\b[a-z]+(?:[A-Z][a-z]+)+\b")
-_VALUE = re.compile(r"\b(split)=(\w+)")
+_QUOTED = re.compile(r"“(\w+)(?:=(\w+))?”")
 
 
 def flag_of(name: str) -> str:
@@ -30,5 +29,8 @@ def told_by_flags(names: Collection[str]) -> Iterator[None]:
 
 
 def _with_flags(text: str, names: Collection[str]) -> str:
-    with_values = _VALUE.sub(lambda found: f"{flag_of(found[1])} {found[2]}", text)
-    return _TWO_WORDS.sub(lambda found: flag_of(found[0]) if found[0] in names else found[0], with_values)
+    def named(found: re.Match[str]) -> str:
+        name, value = found.groups()
+        return " ".join(filter(None, (flag_of(name), value))) if name in names else found[0]
+
+    return _QUOTED.sub(named, text)

@@ -214,6 +214,7 @@ def _whole_number(raw: object) -> int:
     return nearest
 
 
+# A sentence quotes the names of options, and of an option with a value: each rim shows its own in their place.
 def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldError]:
     checks = (
         ("bitRate", options.bit_rate, _bit_rate_complaint),
@@ -231,11 +232,11 @@ def _complaints(target: TargetFormat, options: ConversionOptions) -> list[FieldE
         found.append(
             FieldError(
                 "quality",
-                "Give either bitRate or quality (which is variable), not both.",
+                "Give either “bitRate” or “quality” (which is variable), not both.",
             )
         )
     if options.preset is not None and (options.bit_rate is not None or options.quality is not None):
-        found.append(FieldError("preset", "Give either preset, or bitRate or quality."))
+        found.append(FieldError("preset", "Give either “preset”, or “bitRate” or “quality”."))
     if options.bit_rate_mode is not None and (complaint := _mode_complaint(target, options, options.bit_rate_mode)):
         found.append(FieldError("bitRateMode", complaint))
     if not found:
@@ -269,19 +270,20 @@ def _edit_complaints(options: ConversionOptions) -> list[FieldError]:
         if value is not None and (complaint := allowed.complaint(value)):
             found.append(FieldError(field, complaint))
     if options.trim_end is not None and options.trim_end <= (options.trim_start or 0):
-        found.append(FieldError("trimEnd", "It must lie behind trimStart."))
+        found.append(FieldError("trimEnd", "It must lie behind “trimStart”."))
     if options.gain is not None and options.loudness is not None:
-        found.append(FieldError("gain", "Give either gain or loudness, not both."))
+        found.append(FieldError("gain", "Give either “gain” or “loudness”, not both."))
     if options.true_peak is not None and options.loudness is None:
-        found.append(FieldError("truePeak", "It belongs to loudness: give that too."))
+        found.append(FieldError("truePeak", "It belongs to “loudness”: give that too."))
     of_silence = ("silenceThreshold", "shortestSilence")
     homeless = [each for each in of_silence if getattr(options, OPTION_NAMES[each]) is not None]
     if homeless and not (options.trim_silence or options.split == "silence"):
         found += [
-            FieldError(each, "It belongs to trimSilence or split=silence: give one of them too.") for each in homeless
+            FieldError(each, "It belongs to “trimSilence” or “split=silence”: give one of them too.")
+            for each in homeless
         ]
     if options.cue_sheet is not None and options.split != "cue":
-        found.append(FieldError("cueSheet", "It belongs to split=cue: give that too."))
+        found.append(FieldError("cueSheet", "It belongs to “split=cue”: give that too."))
     return found
 
 
@@ -305,7 +307,7 @@ def _joining_complaints(options: ConversionOptions) -> list[FieldError]:
 def _bit_rate_complaint(target: TargetFormat, value: float) -> str | None:
     rates = target.bit_rates
     if rates is None:
-        hint = " Use quality." if target.quality else ""
+        hint = " Use “quality”." if target.quality else ""
         return f"{target.title} takes no bit rate.{hint}"
     if rates.minimum <= value <= rates.maximum:
         return None
@@ -315,7 +317,7 @@ def _bit_rate_complaint(target: TargetFormat, value: float) -> str | None:
 def _quality_complaint(target: TargetFormat, value: float) -> str | None:
     scale = target.quality
     if scale is None:
-        hint = " Use bitRate." if target.bit_rates else ""
+        hint = " Use “bitRate”." if target.bit_rates else ""
         return f"{target.title} has no quality scale.{hint}"
     return None if scale.holds(value) else f"{scale.meaning}."
 
@@ -329,7 +331,7 @@ def _mode_complaint(target: TargetFormat, options: ConversionOptions, mode: str)
         target.quality is not None and target.preset(options.preset) is not None
     )
     if mode == CONSTANT and is_by_quality:
-        return "Quality is kept by a variable bit rate: give bitRate for a constant one."
+        return "Quality is kept by a variable bit rate: give “bitRate” for a constant one."
     return None
 
 

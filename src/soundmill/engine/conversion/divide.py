@@ -158,7 +158,7 @@ def _album(track: Chapter, options: ConversionOptions, asked: frozenset[str]) ->
 def _from_cue(options: ConversionOptions, about: About) -> list[Chapter]:
     sheet = options.cue_sheet if options.cue_sheet is not None else about.tags.get("cuesheet")
     if sheet is None:
-        raise _unsuitable("This file has no cue sheet in it: give one in cueSheet.")
+        raise _unsuitable("This file has no cue sheet in it, and none was given beside it.")
     try:
         tracks = parse_cue(sheet)
     except ValueError as error:

@@ -32,20 +32,31 @@ export function complain(form, error) {
   for (const { field, message } of error.fields ?? []) {
     const input = form.elements.namedItem(field);
     if (!(input instanceof HTMLElement)) {
-      elsewhere.push(message);
+      elsewhere.push(inOurWords(form, message));
       continue;
     }
     const id = `${form.id}-${field}-complaint`;
     input.setAttribute("aria-invalid", "true");
     input.setAttribute("aria-describedby", id);
     reveal(input);
-    input.after(make("span", { className: "complaint", id }, message));
+    input.after(make("span", { className: "complaint", id }, inOurWords(form, message)));
   }
   const told = form.querySelector(".error");
   const byField = error.fields?.length && !elsewhere.length;
   told.textContent = byField ? "Look at the marked fields." : [...new Set([error.message, ...elsewhere])].join(" ");
   told.hidden = false;
   form.querySelector("[aria-invalid]")?.focus();
+}
+
+/** The service quotes options by their names in its API; who sees the form knows them by their labels. */
+function inOurWords(form, message) {
+  return message.replace(/“(\w+)(?:=(\w+))?”/gu, (quoted, name, value) => {
+    const field = form.elements.namedItem(name);
+    if (!field?.labels?.length) return quoted;
+    const label = field.labels[0].firstChild.textContent;
+    const option = value && [...(field.options ?? [])].find((each) => each.value === value);
+    return option ? `“${label}: ${option.text}”` : `“${label}”`;
+  });
 }
 
 /** Where it is in something closed, open that: nobody sees a complaint there, nor can it have the focus. */
