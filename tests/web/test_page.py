@@ -264,6 +264,19 @@ def test_edits_that_contradict_each_other_are_told_beside_their_field(ann: Visit
     expect(ann.page.locator("#convert-trimEnd-complaint")).to_have_text("It must lie behind “Begin at second”.")
 
 
+def test_a_complaint_leaves_the_fields_beside_it_in_their_shape(ann: Visitor) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Bit rate").select_option("128k")
+    ann.page.get_by_label("Quality").fill("3")
+    beside = ann.page.get_by_label("Sample rate")
+    before = beside.evaluate("field => field.offsetHeight")
+    ann.convert(SONG)
+    expect(ann.page.locator("#convert-quality-complaint")).to_contain_text(
+        "Give either “Bit rate” or “Quality, 0 (best)"
+    )
+    assert beside.evaluate("field => field.offsetHeight") == before
+
+
 def test_a_complaint_about_an_option_opens_the_options(ann: Visitor) -> None:
     ann.page.get_by_text("Options").click()
     ann.page.get_by_label("Begin at second").fill("5")
@@ -669,6 +682,15 @@ def test_it_fits_a_phone(ann: Visitor) -> None:
     ann.convert(("a-name-without-any-blank-" * 6 + ".wav", b"RIFF"))
     expect(ann.page.locator("#tasks > li")).to_have_count(1)
     assert ann.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_nothing_is_squeezed_on_a_small_phone(ann: Visitor) -> None:
+    ann.page.set_viewport_size({"width": 320, "height": 640})
+    ann.choose(SONG, ("other.wav", b"RIFF"))
+    width, height = ann.page.get_by_label("Join into one").evaluate("box => [box.offsetWidth, box.offsetHeight]")
+    assert width == height
+    log_out, start = (ann.page.get_by_role("button", name=name, exact=True) for name in ("Log out", "Convert"))
+    assert log_out.evaluate("it => it.offsetHeight") < start.evaluate("it => it.offsetHeight")
 
 
 def test_the_chosen_formats_are_to_be_seen_with_forced_colours(ann: Visitor) -> None:
