@@ -90,20 +90,23 @@ def test_several_formats_make_several_tasks_of_one_upload(ann: User, app: App) -
 
 
 @pytest.mark.parametrize(
-    ("fields", "word"),
+    ("fields", "word", "wrong"),
     [
-        ({"newFormat": "exe"}, "exe"),
-        ({"newFormat": []}, "newFormat"),
-        ({"bitRate": "1"}, "don't fit"),
-        ({"colour": "red"}, "don't fit"),
-        ({"newFormat": ["mp3"] * 51}, "50"),
-        ({"bitRate": ["128k", "192k"]}, "bitRate"),
+        ({"newFormat": "exe"}, "exe", ["newFormat"]),
+        ({"newFormat": []}, "newFormat", ["newFormat"]),
+        ({"bitRate": "1"}, "don't fit", ["bitRate"]),
+        ({"colour": "red"}, "don't fit", ["colour"]),
+        ({"newFormat": ["mp3"] * 51}, "50", []),
+        ({"bitRate": ["128k", "192k"]}, "bitRate", ["bitRate"]),
     ],
 )
-def test_a_wrong_order_is_refused_and_leaves_nothing(ann: User, app: App, fields: dict[str, Any], word: str) -> None:
+def test_a_wrong_order_is_refused_and_leaves_nothing(
+    ann: User, app: App, fields: dict[str, Any], word: str, wrong: list[str]
+) -> None:
     answer = ann.upload(**fields)
     assert answer.status_code == 400
     assert word in answer.get_json()["detail"]
+    assert [each["field"] for each in answer.get_json().get("errors", [])] == wrong
     assert stored_files(app) == []
 
 
@@ -294,7 +297,8 @@ def test_changing_the_format_starts_anew(ann: User, app: App) -> None:
         None,
     )
     assert len(stored_files(app)) == 1
-    assert ann.call("PUT", f"/api/tasks/{task['id']}", json={"newFormat": "exe"}).status_code == 400
+    refused = ann.call("PUT", f"/api/tasks/{task['id']}", json={"newFormat": "exe"})
+    assert (refused.status_code, refused.get_json()["errors"][0]["field"]) == (400, "newFormat")
     assert ann.call("PUT", f"/api/tasks/{task['id']}", data={"newFormat": "ogg"}).get_json()["newFormat"] == "ogg"
 
 

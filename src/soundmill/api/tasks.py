@@ -16,8 +16,8 @@ from soundmill.api.authentication import signed_in, with_token
 from soundmill.api.multipart import FIELDS_LIMIT_BYTES, received_form
 from soundmill.api.services import services
 from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_json, task_out, tasks_json
-from soundmill.model.errors import FieldError, InvalidRequest, NotFound, TooLarge
-from soundmill.model.formats import target_format
+from soundmill.model.errors import FieldError, InvalidRequest, NotFound, TooLarge, UnknownFormat
+from soundmill.model.formats import TargetFormat, target_format
 from soundmill.model.options import parse_options
 from soundmill.model.tasks import TaskStatus, TaskView
 from soundmill.service.delivery import MOST_SOURCES
@@ -150,7 +150,7 @@ def show(task_id: int, token: Token) -> Response:
 def change(task_id: int, account: Account, given: ChangeIn) -> TaskOut:
     """The old result is deleted; a running conversion is stopped."""
     _refuse_repeated(request.form)
-    target = target_format(given.new_format)
+    target = _target(given.new_format)
     order = Order(target, parse_options(target, {**(given.model_extra or {}), **given.options}))
     return _shown(services().tasks.convert_anew(account.id, task_id, order))
 
@@ -218,10 +218,19 @@ def _refuse_repeated(fields: MultiDict[str, str]) -> None:
 
 
 def _orders(names: Iterable[str], options: Mapping[str, Any]) -> tuple[Order, ...]:
-    targets = [target_format(name) for name in names]
+    targets = [_target(name) for name in names]
     if not targets:
-        raise InvalidRequest(f"Say the format that you want in “{_FORMAT_FIELD}”.")
+        message = f"Say the format that you want in “{_FORMAT_FIELD}”."
+        raise InvalidRequest(message, (FieldError(_FORMAT_FIELD, message),))
     return tuple(Order(target, parse_options(target, options)) for target in targets)
+
+
+def _target(name: str) -> TargetFormat:
+    """Raises ``UnknownFormat``."""
+    try:
+        return target_format(name)
+    except UnknownFormat as error:
+        raise UnknownFormat(error.message, (FieldError(_FORMAT_FIELD, error.message),)) from error
 
 
 def _accepted(accepted: list[TaskView], *, several: bool) -> Response:
