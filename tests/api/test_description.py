@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
@@ -52,6 +53,16 @@ def test_every_answer_is_described(part: str, mode: GenerationMode, described: A
 
         ask()
     assert asked or mode is GenerationMode.NEGATIVE
+
+
+def test_the_document_names_no_server_and_each_tag_once(client: FlaskClient) -> None:
+    # Whoever asks first decides nothing for those behind.
+    client.get("/api/openapi.json", headers={"Host": "elsewhere.example"})
+    document = client.get("/api/openapi.json").get_json()
+    assert "elsewhere" not in str(document)
+    assert "servers" not in document
+    names = [each["name"] for each in document["tags"]]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_answers_about_real_tasks_are_as_described(described: Any, app: App, ann: User) -> None:

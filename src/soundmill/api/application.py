@@ -47,6 +47,7 @@ def create_application(wired: App, *pages: Blueprint) -> APIFlask:
         VALIDATION_ERROR_STATUS_CODE=400,
         MAX_CONTENT_LENGTH=1 << 20,  # uploads are read past Flask's own parser
         SYNC_LOCAL_SPEC=False,
+        AUTO_SERVERS=False,  # it would tell everybody the address by which the first one asked, true or not
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False

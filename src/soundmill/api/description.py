@@ -58,6 +58,8 @@ def describe(spec: Any) -> Any:
     for needless in ("HTTPError", "ValidationError"):
         schemas.pop(needless, None)
     schemas["Problem"] = _PROBLEM
+    # One of each blueprint; OpenAPI 3.1 wants each name once (section 4.8.1).
+    spec["tags"] = [{"name": name} for name in dict.fromkeys(each["name"] for each in spec["tags"])]
     problem = {"application/problem+json": {"schema": _reference("Problem")}}
     for path, operations in paths.items():
         for operation in operations.values():

@@ -56,10 +56,7 @@ def reference() -> str:
         for path, methods in sorted(spec["paths"].items())
         for method, each in methods.items()
     ]
-    chapters = {
-        tag: [each for of, each in operations if of == tag]
-        for tag in dict.fromkeys(tag["name"] for tag in spec["tags"])
-    }
+    chapters = {tag["name"]: [each for of, each in operations if of == tag["name"]] for tag in spec["tags"]}
     shapes = [
         (name, prose(shape.get("description", "")), kind(shape), _members(shape))
         for name, shape in sorted(spec["components"]["schemas"].items())
