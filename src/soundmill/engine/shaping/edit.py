@@ -95,7 +95,7 @@ class Editor:
         yield from cut_off(self._above, self._plan)
         end, rate = self._edits.end, self._edits.rate
         if end is not None and end > self.source_samples + _ROUNDED_SECONDS * rate:
-            yield f"trimEnd {end / rate:g} s (the sound ends at {self.source_samples / rate:.3f} s)"
+            yield f"an end at {end / rate:g} s (the sound ends at {self.source_samples / rate:.3f} s)"
 
     def edited(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         """Every frame of the result. ``frames`` are read to their end, so that what is damaged is found behind a cut, too.
