@@ -349,6 +349,19 @@ def test_only_options_that_all_chosen_formats_take_are_offered(ann: Visitor) -> 
     assert ann.page.get_by_label("Bit depth").locator("option").all_inner_texts() == ["automatic", "16 bit", "24 bit"]
 
 
+def test_what_was_entered_outlives_a_change_of_the_format(ann: Visitor, site: Site) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Begin at second").fill("1.5")
+    ann.page.get_by_label("Bit rate").select_option("128k")
+    for name in ("mp3", "flac", "flac", "ogg"):  # one off before the next is on
+        ann.page.locator(f".chip:has([value={name}])").click()
+    expect(ann.page.get_by_label("Begin at second")).to_have_value("1.5")
+    expect(ann.page.get_by_label("Bit rate")).to_have_count(0)
+    for name in ("ogg", "mp3"):
+        ann.page.locator(f".chip:has([value={name}])").click()
+    expect(ann.page.get_by_label("Bit rate")).to_have_value("128k")
+
+
 def test_a_refused_upload_says_why(ann: Visitor) -> None:
     ann.convert(("large.wav", bytes(2 << 20)))
     expect(ann.page.locator("#uploads .error")).to_contain_text("larger than")

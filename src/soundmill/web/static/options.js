@@ -13,9 +13,12 @@ export function showFormats(fieldset, formats, onChange) {
   onChange(chosen());
 }
 
+// By name, also of fields that aren't shown now: between two formats there may be none chosen, or one without them.
+const entered = {};
+
 /** Fields for the options that every one of the chosen formats takes, keeping what was entered. */
 export function showOptions(box, chosen) {
-  const entered = Object.fromEntries([...box.querySelectorAll("input, select")].map((each) => [each.name, each.value]));
+  for (const each of box.querySelectorAll("input, select")) entered[each.name] = each.value;
   const fields = chosen.length ? fieldsFor(chosen) : [];
   box.replaceChildren(...fields.map(([label, field]) => make("label", {}, label, field)));
   for (const field of box.querySelectorAll("input, select")) {
