@@ -256,6 +256,16 @@ def test_the_sound_can_be_edited(ann: Visitor, site: Site) -> None:
     }  # fmt: skip
 
 
+def test_pieces_are_told_from_a_single_result(ann: Visitor, site: Site) -> None:
+    ann.page.get_by_text("Options").click()
+    ann.page.get_by_label("Into pieces").select_option("silence")
+    ann.convert(SONG, to=("flac",))
+    expect(ann.row("song.wav").locator(".format")).to_have_text("flac in a ZIP")
+    site.process()
+    ann.sees("song.wav", "ready")
+    expect(ann.row("song.wav").get_by_role("link", name="Download song.zip")).to_be_visible()
+
+
 def test_edits_that_contradict_each_other_are_told_beside_their_field(ann: Visitor) -> None:
     ann.page.get_by_text("Options").click()
     ann.page.get_by_label("Begin at second").fill("5")
@@ -638,7 +648,9 @@ def test_whose_session_ends_amid_uploads_is_told_and_the_next_one_sees_none_of_t
 def test_what_can_not_be_shown_is_told(ann: Visitor, path: str) -> None:
     ann.page.route(f"**{path}", lambda route: route.fulfill(status=429, json={"detail": "Not now."}))
     ann.page.reload()
-    expect(ann.page.get_by_role("alert").filter(has_text="Not now.")).to_be_visible()
+    told = ann.page.get_by_role("alert").filter(has_text="Not now.")
+    expect(told).to_be_visible()
+    assert told.evaluate("it => getComputedStyle(it).paddingBottom") != "0px"  # the header's line is below it
 
 
 def test_what_waits_to_be_uploaded_does_not_become_the_next_ones_who_logs_in(ann: Visitor) -> None:

@@ -50,7 +50,7 @@ export function fill(row, task) {
   const names = task.sources?.map((source) => source.fileName) ?? [task.fileName];
   part("name").textContent = together(names);
   part("name").title = names.join("\n");
-  part("format").textContent = task.newFormat;
+  part("format").textContent = task.resultName.endsWith(".zip") ? `${task.newFormat} in a ZIP` : task.newFormat;
   const percent = Math.floor(task.progress * 100);
   part("state").textContent = task.status === "processing" ? `${SAID.processing} ${percent} %` : SAID[task.status];
   const bar = row.querySelector("progress");
