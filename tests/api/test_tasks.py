@@ -448,3 +448,13 @@ def test_a_retry_with_a_key_takes_effect_once(ann: User) -> None:
     ann.call("POST", f"/api/tasks/{task}/cancel")
     answers = [ann.call("POST", f"/api/tasks/{task}/retry", headers={"Idempotency-Key": "r"}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 202]
+
+
+def test_a_cancellation_that_comes_again_with_its_key_does_not_stop_what_was_retried_meanwhile(ann: User) -> None:
+    task, other = (ann.upload().get_json()["id"] for _ in range(2))
+    key = {"Idempotency-Key": "c"}
+    assert ann.call("POST", f"/api/tasks/{task}/cancel", headers=key).get_json()["status"] == "cancelled"
+    ann.call("POST", f"/api/tasks/{task}/retry")
+    again = ann.call("POST", f"/api/tasks/{task}/cancel", headers=key)
+    assert (again.status_code, again.get_json()["status"]) == (202, "uploaded")
+    assert ann.call("POST", f"/api/tasks/{other}/cancel", headers=key).status_code == 422

@@ -183,7 +183,7 @@ def retry(task_id: int, account: Account) -> TaskOut:
 @signed_in
 def cancel(task_id: int, account: Account) -> TaskOut:
     """Stopped."""
-    return _shown(services().tasks.cancel(account.id, task_id))
+    return _shown(services().tasks.cancel(account.id, task_id, idempotency_key()))
 
 
 @tasks.get("/<id:task_id>/wait")

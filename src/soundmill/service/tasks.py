@@ -97,9 +97,9 @@ class Tasks:
         """Once more as it was. Raises ``NotFound``, or ``WrongState`` unless it failed or was cancelled; ``key`` as in :meth:`submit`."""
         return self._restarted(account_id, task_id, None, _once(key, "retry", task_id) if key else None)
 
-    def cancel(self, account_id: int, task_id: int) -> TaskView:
-        """Stop it. Raises ``NotFound``, or ``WrongState`` when it ended otherwise."""
-        return self._store.cancel(account_id, task_id)
+    def cancel(self, account_id: int, task_id: int, key: str | None = None) -> TaskView:
+        """Stop it. Raises ``NotFound``, or ``WrongState`` when it ended otherwise; ``key`` as in :meth:`submit`."""
+        return self._store.cancel(account_id, task_id, _once(key, "cancel", task_id) if key else None)
 
     def remove(self, account_id: int, task_id: int) -> None:
         """Delete the task with its result, and its source when no other task uses it. Raises ``NotFound``."""

@@ -133,10 +133,12 @@ class DatabaseTasks:
             )
             return _view(connection, account_id, task_id), dropped
 
-    def cancel(self, account_id: int, task_id: int) -> TaskView:
+    def cancel(self, account_id: int, task_id: int, once: Once | None = None) -> TaskView:
         """See the port."""
         with self._database.writing() as connection:
             lock_account(connection, account_id)
+            if once and remembered(connection, account_id, once):
+                return _view(connection, account_id, task_id)
             task = _locked(connection, account_id, task_id)
             if task.status in CANCELLABLE:
                 connection.execute(
@@ -153,6 +155,8 @@ class DatabaseTasks:
                 note_final(connection, account_id, task_id, task.attempt + 1, TaskStatus.CANCELLED)
             elif task.status != TaskStatus.CANCELLED:
                 raise WrongState(f"The task is {task.status} already; there is nothing to cancel.")
+            if once:
+                remember(connection, account_id, once, [task_id])
             return _view(connection, account_id, task_id)
 
     def remove(self, account_id: int, task_id: int) -> list[str]:

@@ -85,8 +85,8 @@ class TaskStore(Protocol):
         """
         ...
 
-    def cancel(self, account_id: int, task_id: int) -> TaskView:
-        """Final at once; a running attempt is fenced off. Raises ``WrongState`` when processed or failed."""
+    def cancel(self, account_id: int, task_id: int, once: Once | None = None) -> TaskView:
+        """Final at once; a running attempt is fenced off. Raises ``WrongState`` when processed or failed. ``once`` as for :meth:`submit`."""
         ...
 
     def remove(self, account_id: int, task_id: int) -> list[str]:
