@@ -46,6 +46,13 @@ def test_a_bad_sign_up_is_refused_with_its_fields(client: FlaskClient, changes: 
     assert answer.get_json()["errors"]
 
 
+def test_a_sign_up_is_sent_again_with_its_key(client: FlaskClient) -> None:
+    first, again = (client.post("/api/auth/signup", json=ANN, headers={"Idempotency-Key": "a"}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.get_json() == again.get_json()
+    assert client.post("/api/auth/signup", json=ANN, headers={"Idempotency-Key": "b"}).status_code == 409
+
+
 def test_a_taken_name_is_a_conflict(client: FlaskClient) -> None:
     client.post("/api/auth/signup", json=ANN)
     answer = client.post("/api/auth/signup", json={**ANN, "username": "ANN", "email": "other@example.org"})

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from soundmill.adapters.database import Database, DatabaseAccounts
+from soundmill.adapters.database import Database, DatabaseAccounts, DatabaseTasks
 from soundmill.adapters.security import Argon2Passwords, JwtMint, WindowThrottle
 from soundmill.model.errors import (
     AlreadyTaken,
     InvalidRequest,
+    KeyReused,
     NotAuthenticated,
     TryLater,
 )
@@ -31,6 +32,7 @@ def accounts(store: DatabaseAccounts, lifetime: timedelta = timedelta(hours=1)) 
         store,
         Argon2Passwords(),
         JwtMint(b"k" * 32, lifetime),
+        DatabaseTasks(store._database, queue_cap=1000),
         narrow=WindowThrottle("3/minute"),
         wide=WindowThrottle("100/minute"),
     )
@@ -91,6 +93,20 @@ def test_from_sign_up_to_log_out(store: DatabaseAccounts) -> None:
     service.log_out(token)
     with pytest.raises(NotAuthenticated):
         service.authenticate(token.text)
+
+
+def test_a_sign_up_with_a_key_makes_one_account_however_often_it_is_sent(store: DatabaseAccounts) -> None:
+    service = accounts(store)
+    given = ("Ann", GOOD, GOOD, "ann@example.org", "192.0.2.1")
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda key: service.sign_up(*given, key), ["k", "k"])
+    assert first == second == service.sign_up(*given, "k")
+    for other in ("another key", None):
+        with pytest.raises(AlreadyTaken):
+            service.sign_up(*given, other)
+    for wrong in (("Ann", "a wrong one", "a wrong one", "ann@example.org"), ("Ann", GOOD, GOOD, "x@example.org")):
+        with pytest.raises(KeyReused):
+            service.sign_up(*wrong, "192.0.2.1", "k")
 
 
 def test_an_expired_or_altered_token_is_refused(store: DatabaseAccounts) -> None:

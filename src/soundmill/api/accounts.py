@@ -9,6 +9,7 @@ from apiflask import APIBlueprint
 from flask import request
 
 from soundmill.api.authentication import caller, signed_in
+from soundmill.api.idempotency import idempotency_key
 from soundmill.api.services import services
 from soundmill.api.shapes import Shape, Text
 from soundmill.model.credentials import PASSWORD_RULES
@@ -69,7 +70,12 @@ class TokenOut(Shape):
 def sign_up(given: SignUpIn) -> Account:
     """A new account."""
     return services().accounts.sign_up(
-        given.username, given.password1, given.password2, given.email, request.remote_addr or ""
+        given.username,
+        given.password1,
+        given.password2,
+        given.email,
+        request.remote_addr or "",
+        idempotency_key(),
     )
 
 

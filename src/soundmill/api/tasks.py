@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from werkzeug.datastructures import MultiDict
 
 from soundmill.api.authentication import signed_in, with_token
+from soundmill.api.idempotency import idempotency_key
 from soundmill.api.multipart import FIELDS_LIMIT_BYTES, received_form
 from soundmill.api.services import services
 from soundmill.api.shapes import LARGEST_NUMBER, Shape, TaskOut, task_json, task_out, tasks_json
@@ -28,7 +29,6 @@ tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="Tasks")
 
 _DEFAULT_PAGE, _LARGEST_PAGE = 100, 1000
 _LONGEST_WAIT_SECONDS = 60
-_LONGEST_KEY = 255
 _FILE_FIELD = "fileName"
 _FORMAT_FIELD = "newFormat"
 
@@ -200,14 +200,6 @@ def wait(task_id: int, account: Account, given: WaitIn) -> TaskOut:
             needed.watcher.wait(task_id, timedelta(seconds=given.timeout))
         task = needed.tasks.get(account.id, task_id)
     return _shown(task)
-
-
-def idempotency_key() -> str | None:
-    """The request's, or ``None``. Raises ``InvalidRequest``."""
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not (1 <= len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise InvalidRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters.")
-    return key
 
 
 def _refuse_repeated(fields: MultiDict[str, str]) -> None:

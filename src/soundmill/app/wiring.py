@@ -256,6 +256,7 @@ class App:
             DatabaseAccounts(self.database),
             Argon2Passwords(),
             mint,
+            self.keys,
             narrow=WindowThrottle(self.settings.login_limit, storage, processes=self.settings.api_processes),
             wide=WindowThrottle(self.settings.login_limit_wide, storage, processes=self.settings.api_processes),
         )

@@ -96,6 +96,9 @@ class KeyReused(SoundmillError):
 
     code = "key_reused"
 
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key came with another request before. Use a new key for a new request.")
+
 
 class WrongStorage(SoundmillError):
     """A worker sees other files than the API."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-from soundmill.model.credentials import LONGEST_KEY, check_sign_up, name_key
-from soundmill.model.errors import NotAuthenticated
+from soundmill.model.credentials import LONGEST_KEY, SignUp, check_sign_up, name_key
+from soundmill.model.errors import AlreadyTaken, KeyReused, NotAuthenticated
 from soundmill.service.ports import (
     Account,
     AccountStore,
+    OnceMemory,
     Passwords,
     Throttle,
     Token,
@@ -28,6 +29,7 @@ class Accounts:
         store: AccountStore,
         passwords: Passwords,
         mint: TokenMint,
+        keys: OnceMemory,
         *,
         narrow: Throttle,
         wide: Throttle,
@@ -35,15 +37,37 @@ class Accounts:
         self._store = store
         self._passwords = passwords
         self._mint = mint
+        self._keys = keys
         self._narrow = narrow
         self._wide = wide
 
-    def sign_up(self, username: str, password1: str, password2: str, email: str, address: str) -> Account:
-        """A new account. Raises ``InvalidRequest`` with a message a field, ``AlreadyTaken``, or ``TryLater``."""
+    def sign_up(
+        self, username: str, password1: str, password2: str, email: str, address: str, key: str | None = None
+    ) -> Account:
+        """A new account. ``key`` is the client's idempotency key: the same request with it gives the account that the first one made.
+
+        Raises ``InvalidRequest`` with a message a field, ``AlreadyTaken``, ``KeyReused``, or ``TryLater``.
+        """
         wanted = check_sign_up(username, password1, password2, email)
-        self._store.refuse_taken(wanted.username, wanted.email)
-        self._wide.hit(f"sign-up from {address}")  # each costs a hash, and that is dear on purpose
-        return self._store.add(wanted.username, wanted.email, self._passwords.hash(wanted.password))
+        try:
+            self._store.refuse_taken(wanted.username, wanted.email)
+            self._wide.hit(f"sign-up from {address}")  # each costs a hash, and that is dear on purpose
+            return self._store.add(wanted.username, wanted.email, self._passwords.hash(wanted.password), key)
+        except AlreadyTaken:
+            made = self._made_before(wanted, address, key) if key else None
+            if made is None:
+                raise
+            return made
+
+    def _made_before(self, wanted: SignUp, address: str, key: str) -> Account | None:
+        account, password_hash = self._store.find(wanted.username) or (None, None)
+        if account is None or not self._keys.knows(account.id, key):
+            return None
+        self._wide.hit(f"sign-up from {address}")
+        # The password isn't in what is remembered of the request: a plain digest of it would be worth stealing.
+        if account.email != wanted.email or not self._passwords.verify(wanted.password, password_hash):
+            raise KeyReused
+        return account
 
     def log_in(self, username: str, password: str, address: str) -> Token:
         """A token for the account of that name or e-mail; ``address`` is the client's, for the limits.

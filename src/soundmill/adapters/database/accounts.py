@@ -11,14 +11,18 @@ from sqlalchemy.exc import IntegrityError
 from soundmill.adapters.database.clock import from_now, now
 from soundmill.adapters.database.connection import Database
 from soundmill.adapters.database.lookup import IS_NOT_REVOKED, Lookup
+from soundmill.adapters.database.once import remember
 from soundmill.adapters.database.schema import accounts, revoked_tokens
 from soundmill.model.credentials import name_key
 from soundmill.model.errors import AlreadyTaken, FieldError
-from soundmill.service.ports import Account
+from soundmill.service.ports import Account, Once
 
 # Tokens expire by the clock of the API that is asked (they are read without the database), revocations go by the database's:
 # one that went as soon as its token had expired here let the token in again where it is still earlier.
 _CLOCKS_APART = timedelta(days=1)
+
+# No request about tasks has this fingerprint: the key of a sign-up is that of nothing else.
+_SIGN_UP = "sign-up"
 
 # Asked for with most requests.
 _HOLDER = Lookup(
@@ -34,7 +38,7 @@ class DatabaseAccounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, username: str, email: str, password_hash: str) -> Account:
+    def add(self, username: str, email: str, password_hash: str, key: str | None = None) -> Account:
         """See the port. Two at once with one name: the unique constraint decides."""
         row = {
             "username": username,
@@ -48,6 +52,8 @@ class DatabaseAccounts:
         try:
             with self._database.writing() as connection:
                 added = connection.execute(insert(accounts).values(row).returning(accounts.c.id)).scalar_one()
+                if key:
+                    remember(connection, added, Once(key, _SIGN_UP), [])
         except IntegrityError:
             self.refuse_taken(username, email)
             raise

@@ -20,7 +20,7 @@ def remembered(connection: Connection, account_id: int, once: Once) -> list[int]
     if found is None:
         return None
     if found.fingerprint != once.fingerprint:
-        raise KeyReused("This Idempotency-Key came with another request before. Use a new key for a new request.")
+        raise KeyReused
     return [int(each) for each in found.task_ids]
 
 

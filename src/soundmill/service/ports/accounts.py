@@ -20,8 +20,8 @@ class Account:
 class AccountStore(Protocol):
     """Accounts and revoked tokens. Each method is one transaction."""
 
-    def add(self, username: str, email: str, password_hash: str) -> Account:
-        """A new account. Raises ``AlreadyTaken`` naming the field, compared without regard to case."""
+    def add(self, username: str, email: str, password_hash: str, key: str | None = None) -> Account:
+        """A new account, and with it the idempotency key of the request. Raises ``AlreadyTaken`` naming the field, compared without regard to case."""
         ...
 
     def refuse_taken(self, username: str, email: str) -> None:
