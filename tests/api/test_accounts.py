@@ -46,6 +46,12 @@ def test_a_bad_sign_up_is_refused_with_its_fields(client: FlaskClient, changes: 
     assert answer.get_json()["errors"]
 
 
+def test_characters_that_are_none_are_told_in_a_sentence(client: FlaskClient) -> None:
+    answer = client.post("/api/auth/signup", json={**ANN, "username": "a\0n"})
+    assert answer.status_code == 400
+    assert answer.get_json()["errors"] == [{"field": "username", "message": "This has characters that are none."}]
+
+
 def test_a_sign_up_is_sent_again_with_its_key(client: FlaskClient) -> None:
     first, again = (client.post("/api/auth/signup", json=ANN, headers={"Idempotency-Key": "a"}) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from soundmill.model.edits import CHOICES, EDIT_RANGES
 from soundmill.model.formats import TargetFormat
@@ -33,7 +34,8 @@ class Shape(BaseModel):
 def storable(text: str) -> str:
     """``text`` itself. Raises ``ValueError`` for what can't be kept."""
     if not is_storable(text):
-        raise ValueError("This has characters that are none.")
+        # Of a plain ValueError pydantic makes a “Value error, …”, which is nothing for people.
+        raise PydanticCustomError("unstorable", "This has characters that are none.")
     return text
 
 
