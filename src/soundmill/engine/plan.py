@@ -130,7 +130,7 @@ def make_plan(sound: Sound, target: TargetFormat, options: ConversionOptions) ->
     rate = _sample_rate(sound, target, options)
     layouts = _MPEG_4_LAYOUTS if target.codec in ("aac", "alac") else LAYOUTS
     channels = options.channels or _channels(sound, target, layouts)
-    _check_channels(sound, target, channels)
+    _check_channels(sound, channels)
     named = sound.channel_layout if speakers(sound.channel_layout) else ""
     layout = layouts.get(channels) or nameless(channels)
     plan = Plan(ENCODERS[target.codec], _MUXERS[target.container], rate, channels, layout, "", source_layout=named)
@@ -246,12 +246,12 @@ _MOST_KEPT_CHANNELS = {"pcm": 64}
 """That a source keeps: more than anybody may ask for. No filter of FFmpeg's takes more."""
 
 
-def _check_channels(sound: Sound, target: TargetFormat, channels: int) -> None:
+def _check_channels(sound: Sound, channels: int) -> None:
     if sound.channels > MOST_NAMED and channels not in MIXED | {sound.channels}:
         keeping = ", ".join(each.title for each in FORMATS.values() if each.codec in _MOST_KEPT_CHANNELS)
         raise ConversionError(
             FailureCode.UNSUITABLE_OPTIONS,
-            f"This sound has {sound.channels} channels: {target.title} can only get a mix of them into 1 or 2 (channels=2). All of them fit into {keeping}.",
+            f"This sound has {sound.channels} channels. Ask for 2 channels, or for 1, to have them mixed; all of them fit into {keeping}.",
         )
 
 
