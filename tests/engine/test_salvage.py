@@ -468,6 +468,18 @@ def test_voc_that_is_cut_off_is_told(tmp_path: Path, convert: Convert) -> None:
         convert(source, "wav")
 
 
+@pytest.mark.parametrize("last", [b"\xff\xfe\x12\xff", bytes(4)])
+def test_voc_of_sox_is_whole(tmp_path: Path, convert: Convert, last: bytes) -> None:
+    """Of 16 bits it counts 8 bytes too few, and so sound stands where the next block would begin; FFmpeg leaves it out."""
+    form = struct.pack("<IBBH4x", RATE, 16, 2, 4)
+    pcm = (music(1.0) * 32767).astype("<i2").tobytes()[:-8] + last + b"\1\0\0\0"
+    size = len(form + pcm) - 8
+    source = tmp_path / "a.voc"
+    head = b"Creative Voice File\x1a" + struct.pack("<HHH", 26, 0x10A, 0x1129)
+    source.write_bytes(head + b"\x09" + size.to_bytes(3, "little") + form + pcm + b"\0")
+    assert convert(source, "wav").report.source.sample_count == RATE - 2
+
+
 @pytest.mark.parametrize("to", ["wav", "opus"])
 def test_packets_of_opus_in_mp4_that_were_never_written_are_told(tmp_path: Path, convert: Convert, to: str) -> None:
     source = encoded(tmp_path, "a.mp4", "-c:a", "libopus", samples=music(SECONDS))
