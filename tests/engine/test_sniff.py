@@ -91,6 +91,14 @@ def test_no_bytes_are_too_strange_to_be_told_or_refused(tail: bytes, head: bytes
         assert kind in DEMUXERS
 
 
+@pytest.mark.parametrize("sent_before", [0, 100])
+def test_frames_in_packets_of_mpeg_ts_are_not_bare(sent_before: int) -> None:
+    """One packet holds several frames of silence in a row, behind which there would be no other."""
+    frame = bytes.fromhex("fff14c80013ffc2100")
+    packet = b"G\1\0\x10" + (frame * 21)[:184]
+    assert kind_of((packet * 40)[sent_before:]) == "mpegts"
+
+
 @given(st.binary(max_size=3000))
 def test_counting_mpeg_frames_never_fails(data: bytes) -> None:
     first_mpeg_frame(data)

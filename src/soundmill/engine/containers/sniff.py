@@ -128,7 +128,7 @@ def _by_magic(head: bytes) -> str | None:
 
 def _by_structure(head: bytes) -> str | None:
     """Formats without a magic number: a single sync word proves nothing, several frames in a row do."""
-    if _is_transport_stream(head, 0, _TS_PACKET_BYTES) or _is_transport_stream(head, 4, _TIMED_TS_PACKET_BYTES):
+    if _holds_transport_stream(head):
         return "mpegts"
     if is_gsm_stream(head):
         return "gsm"
@@ -142,16 +142,13 @@ def _by_structure(head: bytes) -> str | None:
 
 
 def _by_later_structure(head: bytes) -> str | None:
-    """What was cut out of something longer and begins inside a frame, or a packet."""
+    """What was cut out of something longer and begins inside a frame."""
     for kind in ("ac3", "dts", "loas"):
         at = first_of_a_row(head, kind)
         if at is not None:
             return _by_magic(head[at:]) if kind == "ac3" else kind
     if any(is_adts_stream(head, at) for at in _places(head, b"\xff", _LONGEST_ADTS_BYTES)):
         return "aac"
-    for size in (_TS_PACKET_BYTES, _TIMED_TS_PACKET_BYTES):
-        if any(_is_transport_stream(head, at, size, _LATER_TS_PACKETS) for at in _places(head, _TS_SYNC, size)):
-            return "mpegts"
     return None
 
 
@@ -160,6 +157,17 @@ def _places(head: bytes, sync: bytes, end: int) -> Iterator[int]:
     while at >= 0:
         yield at
         at = head.find(sync, at + 1, end)
+
+
+def _holds_transport_stream(head: bytes) -> bool:
+    """Also behind the rest of a packet. To be asked first: several frames of silence in a row stand in one packet."""
+    if _is_transport_stream(head, 0, _TS_PACKET_BYTES) or _is_transport_stream(head, 4, _TIMED_TS_PACKET_BYTES):
+        return True
+    return any(
+        _is_transport_stream(head, at, size, _LATER_TS_PACKETS)
+        for size in (_TS_PACKET_BYTES, _TIMED_TS_PACKET_BYTES)
+        for at in _places(head, _TS_SYNC, size)
+    )
 
 
 def _is_transport_stream(head: bytes, first: int, packet_bytes: int, count: int = 4) -> bool:
