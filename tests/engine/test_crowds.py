@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundmill.engine import Converted
+from soundmill.engine import Converted, Job, Mill
 from soundmill.model.conversion import ConversionError, FailureCode
+from soundmill.model.formats import FORMATS
 from tests.engine.conftest import Convert
 from tests.sounds import Samples, decoded, ffmpeg, probed, tones, write
 
@@ -111,6 +112,31 @@ def test_what_has_no_room_for_them_says_what_has(
 def test_they_can_be_edited(tmp_path: Path, convert: Convert, options: dict[str, float]) -> None:
     made = convert(tracks(tmp_path / "a.wav", 16), "wav", **options)
     assert made.report.result.channels == 16
+
+
+@pytest.mark.parametrize("channels", [9, 17, 64])
+@pytest.mark.parametrize("options", [{"gain": -6.0}, {"fade_in": 0.1}])
+def test_so_can_those_that_nobody_has_loudspeakers_for(
+    tmp_path: Path, convert: Convert, channels: int, options: dict[str, float]
+) -> None:
+    made = convert(tracks(tmp_path / "a.wav", channels), "wav", **options)
+    heard = levels(made, channels)
+    assert np.diag(heard)[2:] == pytest.approx(0.15 if "gain" in options else 0.3, rel=0.02)
+    assert np.abs(heard - np.diag(np.diag(heard))).max() < 0.001
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6, 9])
+@pytest.mark.parametrize("many", [11, 16])
+def test_fewer_joined_with_them_become_the_first_ones(tmp_path: Path, mill: Mill, channels: int, many: int) -> None:
+    first, following = tracks(tmp_path / "a.wav", channels), tracks(tmp_path / "b.wav", many)
+    directory = tmp_path / "result"
+    directory.mkdir()
+    job = Job(first, directory, FORMATS["wav"], following=(following,), names=("a.wav", "b.wav"))
+    made = mill.convert(job, lambda fraction: True)
+    heard = levels(made, channels)
+    assert heard.shape == (channels, many)
+    assert np.diag(heard) == pytest.approx(0.3, rel=0.02)
+    assert np.abs(heard - np.eye(channels, many) * heard).max() == 0
 
 
 def test_more_than_anybody_has_are_refused(tmp_path: Path, convert: Convert) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from av import FFmpegError
 from av.audio.layout import AudioLayout
+
+from soundmill.engine.pcm.filtering import FilterChain
 
 MOST_NAMED = 8
 """So many channels have a layout in every format that holds so many."""
@@ -27,6 +32,23 @@ def mix(layout: str, channels: int) -> str:
         for row in rows
     )
     return "|".join([("mono", "stereo")[channels - 1], *(f"c{number}={term}" for number, term in enumerate(terms))])
+
+
+def beginning_with(channels: int, layout: str) -> str:
+    """The arguments of ``pan`` for so many channels that become the first ones of a ``layout`` of more; the others are silent."""
+    return "|".join([layout, *(f"c{number}=c{number}" for number in range(channels))])
+
+
+@cache
+def can_be_dithered(layout: str) -> bool:
+    """FFmpeg dithers no channels that it couldn't mix, although it mixes none: 9 without names, but not 16. They are rounded then."""
+    try:
+        FilterChain(
+            (48_000, layout, "dblp"), [("aresample", "dither_method=triangular"), ("aformat", "sample_fmts=s16")]
+        )
+    except FFmpegError:
+        return False
+    return True
 
 
 def _sides(name: str, number: int) -> tuple[float, float]:

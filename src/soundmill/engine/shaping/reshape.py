@@ -10,9 +10,9 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 
-from soundmill.engine.pcm.crowds import MIXED, MOST_NAMED, mix
+from soundmill.engine.pcm.crowds import MIXED, MOST_NAMED, beginning_with, can_be_dithered, mix
 from soundmill.engine.pcm.filtering import Filter, FilterChain
-from soundmill.engine.pcm.layouts import beside, in_order
+from soundmill.engine.pcm.layouts import beside, in_order, is_nameless
 from soundmill.engine.pcm.planes import cut, planes
 from soundmill.engine.pcm.silence import Form, form_of, silence
 from soundmill.engine.plan import LAYOUTS, Plan
@@ -111,7 +111,11 @@ def _names(layout: str, plan: Plan) -> Iterator[Filter]:
     count = AudioLayout(layout).nb_channels
     if count > MOST_NAMED:
         yield from _crowd(layout, count, plan)
-    elif (standing := in_order(layout)) is not None:
+        return
+    if plan.channels > MOST_NAMED and is_nameless(plan.channel_layout):
+        yield "pan", beginning_with(count, plan.channel_layout)
+        return
+    if (standing := in_order(layout)) is not None:
         layout, order = standing
         yield "channelmap", f"{_listed(order)}:{layout}"
     elif " channels" in layout or layout.startswith("ambisonic "):  # no filter mixes the latter
@@ -125,6 +129,8 @@ def _names(layout: str, plan: Plan) -> Iterator[Filter]:
 def _crowd(layout: str, count: int, plan: Plan) -> Iterator[Filter]:
     if plan.channels in MIXED:
         yield "pan", mix(layout, plan.channels)
+    elif count < plan.channels:
+        yield "pan", beginning_with(count, plan.channel_layout)
     elif layout != plan.channel_layout and plan.channels == count:
         yield "channelmap", f"{_listed(range(count))}:{plan.channel_layout}"
 
@@ -152,7 +158,7 @@ def _resample_arguments(plan: Plan, source_rate: int) -> str:
     arguments = [str(plan.sample_rate), "rematrix_maxval=1.0"]
     if plan.sample_rate != source_rate:
         arguments.append(_LONG_FILTER)
-    if plan.dither:
+    if plan.dither and (plan.channels <= MOST_NAMED or can_be_dithered(plan.channel_layout)):
         arguments.append("dither_method=triangular")
         if plan.raw_bits:
             arguments.append(f"output_sample_bits={plan.raw_bits}")
