@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from soundmill.engine.containers.sniff import MATROSKA, MOV
-from soundmill.engine.pcm.crowds import MIXED, MOST_NAMED
+from soundmill.engine.pcm.crowds import MIXED, MOST_CHANNELS, MOST_NAMED
 from soundmill.engine.pcm.layouts import is_nameless, nameless, roomiest, speakers
 from soundmill.model.conversion import ConversionError, FailureCode
 from soundmill.model.formats import FORMATS, VARIABLE, TargetFormat
@@ -242,13 +242,13 @@ def _related_rate(wanted: int, highest: int) -> int:
     return max((each for each in related if each <= highest), default=highest)
 
 
-_MOST_KEPT_CHANNELS = {"pcm": 64}
-"""That a source keeps: more than anybody may ask for. No filter of FFmpeg's takes more."""
+_KEEPING_ALL_CHANNELS = frozenset({"pcm"})
+"""More than anybody may ask for."""
 
 
 def _check_channels(sound: Sound, channels: int) -> None:
     if sound.channels > MOST_NAMED and channels not in MIXED | {sound.channels}:
-        keeping = ", ".join(each.title for each in FORMATS.values() if each.codec in _MOST_KEPT_CHANNELS)
+        keeping = ", ".join(each.title for each in FORMATS.values() if each.codec in _KEEPING_ALL_CHANNELS)
         raise ConversionError(
             FailureCode.UNSUITABLE_OPTIONS,
             f"This sound has {sound.channels} channels. Ask for 2 channels, or for 1, to have them mixed; all of them fit into {keeping}.",
@@ -257,7 +257,7 @@ def _check_channels(sound: Sound, channels: int) -> None:
 
 def _channels(sound: Sound, target: TargetFormat, layouts: Mapping[int, str]) -> int:
     """As many as the sound has, or more where only then each of its speakers has a place of its own."""
-    if MOST_NAMED < sound.channels <= _MOST_KEPT_CHANNELS.get(target.codec, 0):
+    if MOST_NAMED < sound.channels <= MOST_CHANNELS and target.codec in _KEEPING_ALL_CHANNELS:
         return sound.channels
     offered = {count: name for count, name in layouts.items() if count <= target.maximum_channels}
     found = None if target.codec in _HOLDING_ANY_LAYOUT else roomiest(sound.channel_layout, offered)

@@ -21,9 +21,8 @@ _SKIPPED = frozenset(
 _ENTERED = frozenset({_SEGMENT, _CLUSTER})
 _CLUSTER_NAME, _BLOCK_BYTES = _CLUSTER.to_bytes(4), 1 << 20
 _BLOCKS = re.compile(rb"[\xa1\xa3]")
-_BEHIND_BLOCK = frozenset(
-    {0x9B, 0xFB, 0x75A2}
-)  # in the same group: how long it is, what it refers to, what isn't heard of it
+# In the same group: how long it is, what it refers to, what isn't heard of it.
+_BEHIND_BLOCK = frozenset({0x9B, 0xFB, 0x75A2})
 _KNOWN = _SKIPPED | _ENTERED
 _HEAD_BYTES = 32  # name and size take 12, the head of a block 10 more
 _ONE_BYTE = 0x80

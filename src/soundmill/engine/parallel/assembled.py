@@ -68,7 +68,8 @@ class Assembled:
         checked, dropped = self._waiting.pop(piece), run.first - piece
         self._last_taken = piece
         self._taken.append(_Taken(self._count, dropped, run.rewritten, checked))
-        self._lengths.add(run.packets.durations)
+        if checked.samples is None:
+            self._lengths.add(run.packets.durations)
         self._count += len(run.packets)
         # Then nothing stands between those who compared the sound and the file.
         is_whole = self._is_lossless and not dropped
@@ -115,7 +116,7 @@ class Assembled:
             each.begin + number - each.dropped
             for each, stop in zip(self._taken, stops, strict=True)
             for number in each.checked.others
-            if each.begin <= each.begin + number - each.dropped < stop
+            if 0 <= number - each.dropped < stop - each.begin
         )
         return all(any(number in place for place in places) for number in others)
 

@@ -11,6 +11,8 @@ from soundmill.engine.pcm.filtering import FilterChain
 
 MOST_NAMED = 8
 """So many channels have a layout in every format that holds so many."""
+MOST_CHANNELS = 64
+"""No filter of FFmpeg's takes more."""
 MIXED = frozenset({1, 2})
 """What more of them can be mixed into."""
 

@@ -29,10 +29,10 @@ from soundmill.engine.containers.part import WHOLE, Changed, Section, is_end, op
 from soundmill.engine.containers.sniff import MATROSKA, MOV, sniff, sound_start
 from soundmill.engine.containers.words import WideWords, wide_words
 from soundmill.engine.damage import Damage, Row
+from soundmill.engine.pcm.crowds import MOST_CHANNELS
 from soundmill.engine.sandbox.confinement import dying_after
 from soundmill.model.conversion import ConversionError, FailureCode
 
-MOST_CHANNELS = 64  # no filter of FFmpeg's takes more
 _RATES = range(100, 3_072_001)  # DSD of 24.6 MHz, whose bits FFmpeg takes by eights
 
 _FIND_DAMAGE: Mapping[str, Callable[[BinaryIO], Damage | None]] = {
